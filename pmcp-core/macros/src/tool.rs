@@ -1,0 +1,107 @@
+//! `#[tool]`
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Attribute, ImplItemFn, Result};
+
+use crate::{
+    attributes::{Entries, doc_text, icons, optional_string},
+    signature::Signature,
+};
+
+/// Registers the tool on `builder`, with `this` in scope.
+pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<TokenStream> {
+    let mut entries = Entries::of(attribute)?;
+    let signature = Signature::take(method, "tool")?;
+    let name = match entries.string("name")? {
+        Some(name) => name.value(),
+        None => signature.ident.to_string(),
+    };
+    let title = optional_string(entries.string("title")?);
+    let icons = icons(entries.string("icon")?);
+    let description = optional_string(doc_text(&method.attrs));
+    let annotations = annotations(&mut entries)?;
+    entries.finish("name, title, icon, read_only, destructive, idempotent, open_world")?;
+
+    let fields = fields(&signature)?;
+    let idents: Vec<_> = signature.arguments().map(|argument| &argument.ident).collect();
+    let pattern = idents.iter().enumerate().map(|(index, ident)| {
+        let field = format_ident!("argument_{index}");
+        quote!(#field: #ident)
+    });
+    let reply = signature.reply(|result| quote!(::pmcp_core::Answer::tool(#result)));
+    let output = &signature.output;
+    Ok(quote! {
+        let builder = {
+            #[derive(::pmcp_core::serde::Deserialize, ::pmcp_core::schemars::JsonSchema)]
+            #[serde(crate = "::pmcp_core::serde", deny_unknown_fields)]
+            #[schemars(crate = "::pmcp_core::schemars")]
+            struct Arguments { #fields }
+
+            let this = ::std::sync::Arc::clone(&this);
+            builder.tool_handler(
+                ::pmcp_core::protocol::Tool {
+                    title: #title,
+                    description: #description,
+                    input_schema: ::pmcp_core::schema::input_schema::<Arguments>(),
+                    output_schema: <#output as ::pmcp_core::IntoToolResult>::output_schema(),
+                    annotations: #annotations,
+                    icons: #icons,
+                    ..::pmcp_core::protocol::Tool::new(#name)
+                },
+                #[allow(unused_variables)]
+                move |arguments, cx| match arguments.parse::<Arguments>() {
+                    ::core::result::Result::Ok(Arguments { #(#pattern),* }) => #reply,
+                    ::core::result::Result::Err(error) => {
+                        ::pmcp_core::Reply::Ready(::pmcp_core::Answer::tool(
+                            ::core::result::Result::<(), ::pmcp_core::Error>::Err(error),
+                        ))
+                    }
+                },
+            )
+        };
+    })
+}
+
+/// The fields of the struct that the arguments are parsed into. Their names are the macro's own, so that an argument
+/// may be called anything.
+fn fields(signature: &Signature) -> Result<TokenStream> {
+    let mut fields = TokenStream::new();
+    for (index, argument) in signature.arguments().enumerate() {
+        if let Some(complete) = &argument.complete {
+            return Err(syn::Error::new(complete.span(), "only arguments of prompts and resources are completed"));
+        }
+        let field = format_ident!("argument_{index}");
+        let (name, parsed) = (&argument.name, &argument.parsed);
+        let description = argument.description.as_ref().map(|text| quote!(#[schemars(description = #text)]));
+        let header = argument.header.as_ref().map(|header| quote!(#[schemars(extend("x-mcp-header" = #header))]));
+        let default = argument.inside_option().map(|_| quote!(#[serde(default)]));
+        fields.extend(quote_spanned! {argument.span=>
+            #[serde(rename = #name)]
+            #default
+            #description
+            #header
+            #field: #parsed,
+        });
+    }
+    Ok(fields)
+}
+
+fn annotations(entries: &mut Entries) -> Result<TokenStream> {
+    let mut hints = TokenStream::new();
+    for hint in ["read_only", "destructive", "idempotent", "open_world"] {
+        if let Some(value) = entries.flag(hint)? {
+            let hint = format_ident!("{hint}");
+            hints.extend(quote!(#hint: ::core::option::Option::Some(#value),));
+        }
+    }
+    if hints.is_empty() {
+        return Ok(quote!(::core::option::Option::None));
+    }
+    Ok(quote! {
+        ::core::option::Option::Some(::pmcp_core::protocol::ToolAnnotations {
+            #hints
+            ..::core::default::Default::default()
+        })
+    })
+}

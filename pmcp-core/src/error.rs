@@ -1,0 +1,132 @@
+//! What can go wrong in a handler, and the one place that turns it into a JSON-RPC code.
+
+use std::{any::Any, fmt, time::Duration};
+
+use serde_json::json;
+
+use crate::{
+    jsonrpc::{ErrorCode, ErrorObject},
+    protocol::ClientCapabilities,
+};
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request has no result.
+///
+/// A handler may return any error that implements [`fmt::Display`]: its text becomes [`Error::Failed`]. This type is
+/// for handlers that mean something more definite by it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The handler could not do what it was asked. Tools answer it as a result with `isError`, in which the model
+    /// reads it; everything else as an internal error.
+    #[error("{0}")]
+    Failed(String),
+
+    /// The arguments of a tool are not what its schema says. Answered as a result with `isError`, so that the model
+    /// can do better.
+    #[error("{0}")]
+    InvalidArguments(String),
+
+    /// A parameter of the request is missing or wrong.
+    #[error("{0}")]
+    InvalidParams(String),
+
+    /// There is no resource at `uri`.
+    #[error("There is no resource at {uri}.")]
+    ResourceNotFound {
+        /// As the client asked for it.
+        uri: String,
+    },
+
+    /// The client must declare a capability first.
+    #[error("This needs a capability that the client has not declared; declare those in requiredCapabilities.")]
+    MissingClientCapability(Box<ClientCapabilities>),
+
+    /// The server has no such method, or has nothing registered that it serves.
+    #[error("This server does not serve the method {method}.")]
+    MethodNotFound {
+        /// As the client wrote it.
+        method: String,
+    },
+
+    /// The server is at fault, and the client learns no more than this text.
+    #[error("{0}")]
+    Internal(String),
+
+    /// The handler took longer than the server's time limit, and was ended.
+    #[error("The handler took longer than {} s, the time limit of this server.", .limit.as_secs_f64())]
+    TimedOut {
+        /// The limit.
+        limit: Duration,
+    },
+
+    /// The server was shutting down before the handler was done.
+    #[error("The server is shutting down before it could finish this request; send it again.")]
+    Stopping,
+
+    /// Any other error, with a code of the author's own outside -32768..-32000.
+    #[error("{}", .0.message)]
+    Protocol(Box<ErrorObject>),
+}
+
+impl Error {
+    /// The handler could not do what it was asked, in words that help the model to do better.
+    pub fn failed(text: impl fmt::Display) -> Self {
+        Self::Failed(text.to_string())
+    }
+
+    /// A handler's own error: kept as it is where it is an [`Error`], its text otherwise.
+    pub(crate) fn from_handler<E: fmt::Display + 'static>(error: E) -> Self {
+        match (&error as &dyn Any).downcast_ref::<Self>() {
+            Some(error) => error.clone(),
+            None => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<Error> for ErrorObject {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::Failed(_) | Error::Internal(_) | Error::TimedOut { .. } | Error::Stopping => {
+                Self::new(ErrorCode::INTERNAL_ERROR, message)
+            }
+            Error::InvalidArguments(_) | Error::InvalidParams(_) => Self::new(ErrorCode::INVALID_PARAMS, message),
+            Error::ResourceNotFound { uri } => {
+                Self::new(ErrorCode::INVALID_PARAMS, message).with_data(json!({ "uri": uri }))
+            }
+            Error::MissingClientCapability(required) => {
+                Self::new(ErrorCode::MISSING_REQUIRED_CLIENT_CAPABILITY, message)
+                    .with_data(json!({ "requiredCapabilities": required }))
+            }
+            Error::MethodNotFound { .. } => Self::new(ErrorCode::METHOD_NOT_FOUND, message),
+            Error::Protocol(object) => *object,
+        }
+    }
+}
+
+impl From<ErrorObject> for Error {
+    fn from(object: ErrorObject) -> Self {
+        Self::Protocol(Box::new(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_its_own_kind_through_a_handler() {
+        let error = Error::from_handler(Error::ResourceNotFound { uri: "x:y".into() });
+        assert!(matches!(error, Error::ResourceNotFound { .. }));
+        assert!(matches!(Error::from_handler("text"), Error::Failed(text) if text == "text"));
+    }
+
+    #[test]
+    fn a_missing_resource_carries_its_uri() {
+        let object = ErrorObject::from(Error::ResourceNotFound { uri: "x:y".into() });
+        assert_eq!((object.code, object.data), (ErrorCode::INVALID_PARAMS, Some(Box::new(json!({"uri": "x:y"})))));
+    }
+}

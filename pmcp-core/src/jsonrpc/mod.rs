@@ -1,0 +1,10 @@
+//! JSON-RPC 2.0 messages as MCP uses them (specification page `basic/index`).
+
+mod error;
+mod id;
+mod message;
+
+pub use error::{ErrorCode, ErrorObject};
+pub use id::RequestId;
+pub use message::{Message, Notification, Request, Response};
+pub(crate) use message::{depth_exceeds, encode_error, encode_notification, encode_reply, is_batch, split_batch};

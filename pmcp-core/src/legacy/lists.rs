@@ -1,0 +1,50 @@
+//! The four lists in the shape of an older revision.
+
+use serde_json::Map;
+
+use super::down_convert;
+use crate::{
+    protocol::Revision,
+    server::{Pages, Registry},
+};
+
+pub(super) struct Lists {
+    tools: Pages,
+    resources: Pages,
+    templates: Pages,
+    prompts: Pages,
+}
+
+impl Lists {
+    pub(super) fn encode(registry: &Registry, revision: Revision) -> serde_json::Result<Self> {
+        let tools: Vec<_> = registry.tool_definitions.iter().map(|tool| down_convert::tool(tool, revision)).collect();
+        let resources: Vec<_> = registry
+            .resource_definitions
+            .iter()
+            .map(|resource| down_convert::resource(resource.clone(), revision))
+            .collect();
+        let templates: Vec<_> = registry
+            .template_definitions
+            .iter()
+            .map(|template| down_convert::resource_template(template.clone(), revision))
+            .collect();
+        let prompts: Vec<_> =
+            registry.prompt_definitions.iter().map(|prompt| down_convert::prompt(prompt.clone(), revision)).collect();
+        let (size, nothing) = (registry.page_size, Map::new());
+        Ok(Self {
+            tools: Pages::encode("tools", &tools, size, &nothing)?,
+            resources: Pages::encode("resources", &resources, size, &nothing)?,
+            templates: Pages::encode("resourceTemplates", &templates, size, &nothing)?,
+            prompts: Pages::encode("prompts", &prompts, size, &nothing)?,
+        })
+    }
+
+    pub(super) fn of(&self, method: &str) -> &Pages {
+        match method {
+            "tools/list" => &self.tools,
+            "resources/list" => &self.resources,
+            "resources/templates/list" => &self.templates,
+            _ => &self.prompts,
+        }
+    }
+}

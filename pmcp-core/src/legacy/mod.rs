@@ -1,0 +1,106 @@
+//! The revisions that open with `initialize`: 2024-11-05, 2025-03-26, 2025-06-18 and 2025-11-25, without sessions.
+//!
+//! The handlers are the same. What differs on the wire is here: the handshake, the methods that are gone since, the
+//! error codes, and what a result may carry. Nothing else in the crate depends on this module but the transports.
+
+mod down_convert;
+mod initialize;
+mod lists;
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+
+use crate::{
+    error::Error,
+    jsonrpc::{ErrorCode, ErrorObject, RequestId, encode_error, encode_reply},
+    protocol::{LogLevel, RequestParams, Revision},
+    server::{Answer, AnswerBody, Context, Outcome, Reply, Server},
+};
+use lists::Lists;
+
+/// A missing resource, in these revisions.
+const RESOURCE_NOT_FOUND: ErrorCode = ErrorCode(-32002);
+
+/// A server as clients of older revisions see it.
+pub(crate) struct Legacy {
+    server: Server,
+    /// By revision, oldest first; each encoded when the first client of that revision asks.
+    lists: [OnceLock<serde_json::Result<Lists>>; 4],
+}
+
+impl Legacy {
+    pub(crate) fn new(server: Server) -> Self {
+        Self { server, lists: Default::default() }
+    }
+
+    /// The revision that a request speaks: of the handshake, what it negotiates.
+    pub(crate) fn revision(&self, header: Revision, method: &str, params: &RequestParams<'_>) -> Revision {
+        if method == "initialize" { initialize::negotiate(params) } else { header }
+    }
+
+    /// The least grave log message that a client is sent. No session remembers what it set.
+    pub(crate) fn log_level(&self) -> Option<LogLevel> {
+        self.server.capabilities().logging.is_some().then_some(LogLevel::Info)
+    }
+
+    /// Hands a request to what serves its method.
+    pub(crate) fn dispatch(&self, method: &str, params: &RequestParams<'_>, cx: Context) -> Reply {
+        let revision = cx.revision();
+        match method {
+            "initialize" => Reply::Ready(initialize::handle(&self.server, revision, params)),
+            "ping" => Reply::Ready(Ok(empty())),
+            "logging/setLevel" if self.server.capabilities().logging.is_some() => {
+                // Without a session it cannot outlive this request; messages go on from `info`.
+                let level = RequestParams::required::<LogLevel>(params.level, "level");
+                Reply::Ready(level.map(|_| empty()).map_err(Error::from))
+            }
+            "server/discover" => Reply::Ready(Err(Error::MethodNotFound { method: method.to_owned() })),
+            "tools/list" | "resources/list" | "resources/templates/list" | "prompts/list"
+                if self.server.serves(method) =>
+            {
+                Reply::Ready(self.list(revision, method, params))
+            }
+            _ => self.server.dispatch(method, params, cx),
+        }
+    }
+
+    fn list(&self, revision: Revision, method: &str, params: &RequestParams<'_>) -> Outcome {
+        let lists = self
+            .lists
+            .get(revision as usize)
+            .map(|lists| lists.get_or_init(|| Lists::encode(self.server.registry(), revision)));
+        match lists {
+            Some(Ok(lists)) => lists.of(method).at(params).map(Answer::prepared),
+            Some(Err(error)) => Err(Error::Internal(format!("The list cannot be written as JSON: {error}."))),
+            None => Err(Error::MethodNotFound { method: method.to_owned() }),
+        }
+    }
+
+    /// The response, in the words of `revision`.
+    pub(crate) fn encode(&self, revision: Revision, id: &RequestId, outcome: Outcome) -> Vec<u8> {
+        let error = match outcome {
+            Ok(answer) => {
+                let mut json = Vec::new();
+                match encode_reply(&mut json, id, |out| down_convert::encode_answer(out, answer, revision)) {
+                    Ok(()) => return json,
+                    Err(error) => Error::Internal(format!("The result cannot be written as JSON: {error}.")),
+                }
+            }
+            Err(error) => error,
+        };
+        if let Error::Internal(_) | Error::TimedOut { .. } = &error {
+            tracing::error!(%error, request = %id, "a request failed");
+        }
+        let is_missing = matches!(error, Error::ResourceNotFound { .. });
+        let mut object = ErrorObject::from(error);
+        if is_missing {
+            object.code = RESOURCE_NOT_FOUND;
+        }
+        encode_error(Some(id), &object)
+    }
+}
+
+fn empty() -> Answer {
+    Answer(AnswerBody::Prepared(Bytes::from_static(b"{}")))
+}

@@ -1,0 +1,34 @@
+//! The types of the protocol, one file per page of the specification, in the shape of revision 2026-07-28.
+
+mod capabilities;
+mod completion;
+mod content;
+mod icons;
+mod logging;
+mod meta;
+mod pagination;
+mod params;
+mod progress;
+mod prompts;
+mod resources;
+mod revision;
+mod tools;
+
+pub use capabilities::{ClientCapabilities, ServerCapabilities};
+pub use completion::Completion;
+pub use content::{Annotations, ContentBlock, ResourceContents, Role};
+pub use icons::{Icon, Implementation};
+pub use logging::LogLevel;
+pub use meta::Meta;
+pub use pagination::{Cache, CacheScope};
+pub use progress::ProgressToken;
+pub use prompts::{GetPromptResult, Prompt, PromptArgument, PromptMessage};
+pub use resources::{ReadResourceResult, Resource, ResourceTemplate};
+pub use revision::Revision;
+pub use tools::{CallToolResult, Tool, ToolAnnotations};
+
+pub(crate) use completion::{CompleteResult, CompletionArgument, CompletionContext, CompletionReference};
+pub(crate) use logging::LogMessage;
+pub(crate) use meta::{RequestMeta, SERVER_INFO};
+pub(crate) use params::RequestParams;
+pub(crate) use progress::Progress;

@@ -1,0 +1,290 @@
+//! JSON Schema 2020-12: derived from types, checked at registration, and the `x-mcp-header` paths in it
+//! (specification pages `server/tools` and `basic/transports/streamable-http`, "Schema Extension").
+
+use http::HeaderName;
+use schemars::{
+    JsonSchema,
+    generate::SchemaSettings,
+    transform::{RecursiveTransform, Transform},
+};
+use serde_json::{Map, Value};
+
+/// A schema: an object in JSON.
+pub type Schema = Map<String, Value>;
+
+/// How deep a schema may nest, and how many subschemas it may have, before registration refuses it.
+const MOST_DEPTH: usize = 64;
+const MOST_SUBSCHEMAS: usize = 10_000;
+
+/// What is wrong with a schema.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchemaError {
+    /// Arguments are always an object.
+    #[error(r#"the input schema must have "type": "object" at its root; take a struct or named arguments"#)]
+    RootNotObject,
+    /// The schema points outside of itself; nothing is fetched.
+    #[error("the schema refers to {0}, which is outside of it; put the definition under $defs")]
+    ExternalReference(String),
+    /// The declared dialect is not the one that is served.
+    #[error("the schema declares the dialect {0}; only https://json-schema.org/draft/2020-12/schema is served")]
+    Dialect(String),
+    /// The schema is too deep or has too many parts.
+    #[error("the schema is deeper than {MOST_DEPTH} levels or has more than {MOST_SUBSCHEMAS} parts")]
+    TooLarge,
+    /// The value of `x-mcp-header` is no token.
+    #[error("x-mcp-header is {0}, which must be a non-empty header name token (RFC 9110, section 5.6.2)")]
+    HeaderName(Value),
+    /// Two properties ask for the same header.
+    #[error("x-mcp-header {0:?} is there twice; header names do not tell upper from lower case")]
+    HeaderTwice(String),
+    /// A header holds a string, an integer or a boolean.
+    #[error("x-mcp-header {0:?} is on a property that is no string, integer or boolean")]
+    HeaderType(String),
+    /// A header can only be found by a path of property names.
+    #[error("x-mcp-header {0:?} is not reachable through properties alone")]
+    HeaderPath(String),
+}
+
+/// The schema of what `T` is read from.
+pub fn input_schema<T: JsonSchema>() -> Schema {
+    derive::<T>(SchemaSettings::draft2020_12().for_deserialize())
+}
+
+/// The schema of what `T` is written as.
+pub fn output_schema<T: JsonSchema>() -> Schema {
+    derive::<T>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+fn derive<T: JsonSchema>(settings: SchemaSettings) -> Schema {
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    RecursiveTransform(remove_number_format).transform(&mut schema);
+    let mut schema = match schema.to_value() {
+        Value::Object(schema) => schema,
+        // `true`, the schema of anything, is `{}` as an object.
+        _ => Schema::new(),
+    };
+    // The default dialect needs no name, and the Rust type's name says nothing to a client.
+    schema.remove("$schema");
+    schema.remove("title");
+    schema
+}
+
+/// `int64` and the like say nothing that 2020-12 knows, and some models' APIs refuse a schema that has them.
+fn remove_number_format(schema: &mut schemars::Schema) {
+    let is_number = |kind: &Value| matches!(kind.as_str(), Some("integer" | "number"));
+    let numeric = match schema.get("type") {
+        Some(Value::Array(kinds)) => kinds.iter().any(is_number),
+        Some(kind) => is_number(kind),
+        None => false,
+    };
+    if numeric {
+        schema.remove("format");
+    }
+}
+
+/// A property that clients repeat in a header, so that gateways can route on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeaderParam {
+    /// From the root of the arguments, by property names.
+    pub(crate) path: Vec<String>,
+    /// `mcp-param-` and the name.
+    pub(crate) header: HeaderName,
+}
+
+/// Checks an input schema and finds its header parameters.
+pub(crate) fn check_input(schema: &Schema) -> Result<Vec<HeaderParam>, SchemaError> {
+    if schema.get("type").and_then(Value::as_str) != Some("object") {
+        return Err(SchemaError::RootNotObject);
+    }
+    check(schema)?;
+    let mut params = Vec::new();
+    find_headers(schema, &mut Vec::new(), &mut params)?;
+    let mut annotated = 0;
+    count_headers(schema, &mut annotated)?;
+    if annotated > params.len() {
+        return Err(SchemaError::HeaderPath(first_stray(schema, &params).unwrap_or_default()));
+    }
+    Ok(params)
+}
+
+/// Checks what every schema must be.
+pub(crate) fn check(schema: &Schema) -> Result<(), SchemaError> {
+    if let Some(dialect) = schema.get("$schema").and_then(Value::as_str)
+        && dialect.trim_end_matches('#') != "https://json-schema.org/draft/2020-12/schema"
+    {
+        return Err(SchemaError::Dialect(dialect.to_owned()));
+    }
+    let mut parts = 0;
+    schema.values().try_for_each(|value| check_part(value, 1, &mut parts)).and_then(|()| check_reference(schema))
+}
+
+fn check_part(value: &Value, depth: usize, parts: &mut usize) -> Result<(), SchemaError> {
+    *parts += 1;
+    if depth > MOST_DEPTH || *parts > MOST_SUBSCHEMAS {
+        return Err(SchemaError::TooLarge);
+    }
+    match value {
+        Value::Object(object) => {
+            check_reference(object)?;
+            object.values().try_for_each(|value| check_part(value, depth + 1, parts))
+        }
+        Value::Array(array) => array.iter().try_for_each(|value| check_part(value, depth + 1, parts)),
+        _ => Ok(()),
+    }
+}
+
+fn check_reference(object: &Schema) -> Result<(), SchemaError> {
+    for keyword in ["$ref", "$dynamicRef"] {
+        match object.get(keyword) {
+            Some(Value::String(target)) if !target.starts_with('#') => {
+                return Err(SchemaError::ExternalReference(target.clone()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn find_headers(schema: &Schema, path: &mut Vec<String>, params: &mut Vec<HeaderParam>) -> Result<(), SchemaError> {
+    let Some(Value::Object(properties)) = schema.get("properties") else {
+        return Ok(());
+    };
+    for (name, property) in properties {
+        let Value::Object(property) = property else {
+            continue;
+        };
+        path.push(name.clone());
+        if let Some(header) = property.get("x-mcp-header") {
+            let token = header_token(header)?;
+            if !is_header_type(property) {
+                return Err(SchemaError::HeaderType(token.to_owned()));
+            }
+            let header = HeaderName::from_bytes(format!("mcp-param-{token}").as_bytes())
+                .map_err(|_| SchemaError::HeaderName(header.clone()))?;
+            if params.iter().any(|param| param.header == header) {
+                return Err(SchemaError::HeaderTwice(token.to_owned()));
+            }
+            params.push(HeaderParam { path: path.clone(), header });
+        }
+        find_headers(property, path, params)?;
+        path.pop();
+    }
+    Ok(())
+}
+
+fn header_token(value: &Value) -> Result<&str, SchemaError> {
+    match value.as_str() {
+        Some(token) if HeaderName::from_bytes(token.as_bytes()).is_ok() => Ok(token),
+        _ => Err(SchemaError::HeaderName(value.clone())),
+    }
+}
+
+/// One of the three types, `null` besides allowed.
+fn is_header_type(property: &Schema) -> bool {
+    let allowed = |value: &Value| matches!(value.as_str(), Some("string" | "integer" | "boolean"));
+    match property.get("type") {
+        Some(Value::Array(types)) => {
+            types.iter().all(|value| allowed(value) || value == "null") && types.iter().any(allowed)
+        }
+        Some(value) => allowed(value),
+        None => false,
+    }
+}
+
+/// Counts the annotations wherever they stand, a property that happens to be named so left out.
+fn count_headers(schema: &Schema, count: &mut usize) -> Result<(), SchemaError> {
+    for (keyword, value) in schema {
+        match value {
+            Value::Object(children) if matches!(keyword.as_str(), "properties" | "$defs" | "patternProperties") => {
+                for child in children.values().filter_map(Value::as_object) {
+                    count_headers(child, count)?;
+                }
+            }
+            _ if keyword == "x-mcp-header" => {
+                header_token(value)?;
+                *count += 1;
+            }
+            Value::Object(child) if !matches!(keyword.as_str(), "default" | "const" | "example") => {
+                count_headers(child, count)?;
+            }
+            Value::Array(children) if !matches!(keyword.as_str(), "enum" | "examples" | "default") => {
+                for child in children.iter().filter_map(Value::as_object) {
+                    count_headers(child, count)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The first annotation that no path of properties leads to.
+fn first_stray(value: &Schema, params: &[HeaderParam]) -> Option<String> {
+    let own = value.get("x-mcp-header").and_then(Value::as_str).filter(|token| {
+        let header = format!("mcp-param-{}", token.to_ascii_lowercase());
+        !params.iter().any(|param| param.header.as_str() == header)
+    });
+    own.map(str::to_owned).or_else(|| {
+        value.values().find_map(|child| match child {
+            Value::Object(child) => first_stray(child, params),
+            Value::Array(children) => {
+                children.iter().filter_map(Value::as_object).find_map(|child| first_stray(child, params))
+            }
+            _ => None,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(schema: Value) -> Result<Vec<HeaderParam>, SchemaError> {
+        check_input(schema.as_object().expect("an object"))
+    }
+
+    #[test]
+    fn finds_headers_by_path() {
+        let params = check(json!({"type": "object", "properties": {
+            "region": {"type": ["string", "null"], "x-mcp-header": "Region"},
+            "page": {"type": "object", "properties": {"size": {"type": "integer", "x-mcp-header": "Page-Size"}}},
+            "x-mcp-header": {"type": "string"},
+        }}));
+        let params = params.expect("a good schema");
+        assert_eq!(params.len(), 2);
+        assert!(params.iter().any(|p| p.path == ["page", "size"] && p.header == "mcp-param-page-size"));
+    }
+
+    #[test]
+    fn refuses_bad_headers() {
+        let property = |property: Value| check(json!({"type": "object", "properties": {"a": property}}));
+        assert!(matches!(property(json!({"type": "number", "x-mcp-header": "A"})), Err(SchemaError::HeaderType(_))));
+        for bad in [json!(""), json!("a b"), json!(3), json!("ä")] {
+            let schema = json!({"type": "string", "x-mcp-header": bad});
+            assert!(matches!(property(schema), Err(SchemaError::HeaderName(_))));
+        }
+        for stray in [
+            json!({"type": "array", "items": {"type": "string", "x-mcp-header": "A"}}),
+            json!({"anyOf": [{"type": "string", "x-mcp-header": "A"}]}),
+        ] {
+            assert_eq!(property(stray), Err(SchemaError::HeaderPath("A".into())));
+        }
+        let twice = check(json!({"type": "object", "properties": {
+            "a": {"type": "string", "x-mcp-header": "X"}, "b": {"type": "string", "x-mcp-header": "x"}}}));
+        assert!(matches!(twice, Err(SchemaError::HeaderTwice(_))));
+    }
+
+    #[test]
+    fn refuses_what_it_would_have_to_fetch_or_cannot_read() {
+        let outside = json!({"type": "object", "properties": {"a": {"$ref": "https://example.com/a.json"}}});
+        assert!(matches!(check(outside), Err(SchemaError::ExternalReference(_))));
+        let dialect = json!({"type": "object", "$schema": "http://json-schema.org/draft-07/schema#"});
+        assert!(matches!(check(dialect), Err(SchemaError::Dialect(_))));
+        assert_eq!(check(json!({"type": "string"})), Err(SchemaError::RootNotObject));
+        let deep = (0..100).fold(json!({}), |inner, _| json!({"not": inner}));
+        assert_eq!(check(json!({"type": "object", "not": deep})), Err(SchemaError::TooLarge));
+    }
+}

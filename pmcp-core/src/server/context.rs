@@ -1,0 +1,171 @@
+//! What a handler may know of its request, and what it may send before its result.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap};
+use serde::Serialize;
+
+use super::outbox::Outbox;
+use crate::{
+    error::{Error, Result},
+    jsonrpc::{RequestId, encode_notification},
+    platform::{BoxFuture, Platform},
+    protocol::{
+        ClientCapabilities, Implementation, LogLevel, LogMessage, Progress, ProgressToken, RequestMeta, Revision,
+    },
+};
+
+/// The request that a handler answers; cheap to clone.
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+struct Inner {
+    request: RequestContext,
+    outbox: Outbox,
+}
+
+/// What a transport knows of a request.
+pub(crate) struct RequestContext {
+    pub(crate) revision: Revision,
+    pub(crate) id: RequestId,
+    /// The unparsed `_meta`, or none.
+    pub(crate) meta: Bytes,
+    pub(crate) progress_token: Option<ProgressToken>,
+    /// The least grave message that the client wants; none at all without.
+    pub(crate) log_level: Option<LogLevel>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) extensions: Extensions,
+    pub(crate) platform: Arc<dyn Platform>,
+    /// Whether anything but the result can reach the client.
+    pub(crate) streams: bool,
+}
+
+impl Context {
+    pub(crate) fn new(request: RequestContext) -> Self {
+        Self(Arc::new(Inner { request, outbox: Outbox::default() }))
+    }
+
+    /// The revision of the protocol that the client speaks.
+    pub fn revision(&self) -> Revision {
+        self.0.request.revision
+    }
+
+    /// The id of the request.
+    pub fn request_id(&self) -> &RequestId {
+        &self.0.request.id
+    }
+
+    /// Reports progress: `done` of `total`, in any unit, with a few words for the person who waits.
+    ///
+    /// Does nothing where the client did not ask for it. A value that is not beyond the one before is not sent, as
+    /// the specification wants it. Waits while the client reads more slowly than the handler reports.
+    pub async fn progress(
+        &self,
+        done: impl Into<f64>,
+        total: impl Into<Option<f64>>,
+        message: impl Into<Option<&str>>,
+    ) {
+        let done = done.into();
+        let Some(progress_token) = self.0.request.progress_token.as_ref() else {
+            return;
+        };
+        if !self.0.request.streams || !self.0.outbox.advances(done) {
+            return;
+        }
+        let total: Option<f64> = total.into();
+        let progress = Progress {
+            progress_token,
+            progress: done,
+            total: total.filter(|total| total.is_finite()),
+            message: message.into().filter(|_| self.revision() >= Revision::V2025_03_26),
+        };
+        self.send("notifications/progress", &progress).await;
+    }
+
+    /// Sends a log message to the client: `data` in JSON, a text or an object.
+    ///
+    /// Does nothing unless the server [declares logging](super::ServerBuilder::logging) and the client asked for
+    /// messages this grave. Never put secrets in it.
+    pub async fn log(&self, level: LogLevel, data: impl Serialize) {
+        let wanted = self.0.request.log_level.is_some_and(|least| level >= least);
+        if wanted && self.0.request.streams {
+            self.send("notifications/message", &LogMessage { level, logger: None, data }).await;
+        }
+    }
+
+    async fn send(&self, method: &str, params: &impl Serialize) {
+        match encode_notification(method, params) {
+            Ok(notification) => self.0.outbox.send(notification).await,
+            Err(error) => {
+                tracing::error!(%error, method, "a notification cannot be written as JSON")
+            }
+        }
+    }
+
+    /// What the client can do, as it declared with this request; nothing for clients of older revisions, which
+    /// declared it with another.
+    pub fn client_capabilities(&self) -> ClientCapabilities {
+        self.meta().client_capabilities.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    }
+
+    /// Who the client says it is: for display and logs, never for decisions.
+    pub fn client_info(&self) -> Option<Implementation> {
+        self.meta().client_info.and_then(|raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    /// Fails unless the client declared all of `required`.
+    ///
+    /// # Errors
+    /// [`Error::MissingClientCapability`] with those that are missing.
+    pub fn require(&self, required: ClientCapabilities) -> Result<()> {
+        let declared = self.client_capabilities();
+        let mut missing = required;
+        missing.roots = missing.roots.filter(|_| declared.roots.is_none());
+        missing.sampling = missing.sampling.filter(|_| declared.sampling.is_none());
+        missing.elicitation = missing.elicitation.filter(|_| declared.elicitation.is_none());
+        for (missing, declared) in
+            [(&mut missing.extensions, &declared.extensions), (&mut missing.experimental, &declared.experimental)]
+        {
+            if let (Some(entries), Some(declared)) = (missing.as_mut(), declared) {
+                entries.retain(|name, _| !declared.contains_key(name));
+            }
+            if missing.as_ref().is_some_and(serde_json::Map::is_empty) {
+                *missing = None;
+            }
+        }
+        if missing == ClientCapabilities::default() {
+            return Ok(());
+        }
+        Err(Error::MissingClientCapability(Box::new(missing)))
+    }
+
+    /// The headers of the HTTP request.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.request.headers
+    }
+
+    /// What an adapter or a layer in front of it put beside the request.
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.0.request.extensions.get()
+    }
+
+    /// Completes after `duration`, by the clock of the platform.
+    pub fn sleep(&self, duration: Duration) -> BoxFuture<()> {
+        if duration.is_zero() { Box::pin(std::future::ready(())) } else { self.0.request.platform.sleep(duration) }
+    }
+
+    /// The platform under the server: time, sleep, random bytes.
+    pub fn platform(&self) -> &Arc<dyn Platform> {
+        &self.0.request.platform
+    }
+
+    fn meta(&self) -> RequestMeta<'_> {
+        // Parsed once already when the request was: it can only be empty here.
+        serde_json::from_slice(&self.0.request.meta).unwrap_or_default()
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.0.outbox
+    }
+}

@@ -1,0 +1,286 @@
+//! What a handler is to the server: a function from arguments and a context to an answer, at once or in time.
+
+use std::{
+    any::Any,
+    borrow::Cow,
+    collections::BTreeMap,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    str::FromStr,
+};
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, value::RawValue};
+
+use super::{IntoCompletion, IntoContents, IntoMessages, IntoToolResult, resources};
+use crate::{
+    error::{Error, Result},
+    platform::{BoxFuture, MaybeSend},
+    protocol::{Cache, CallToolResult, CompleteResult, GetPromptResult, ReadResourceResult},
+};
+
+/// What a request comes to.
+pub type Outcome = Result<Answer>;
+
+/// The result of a request, of any feature.
+#[derive(Debug)]
+pub struct Answer(pub(crate) AnswerBody);
+
+#[derive(Debug)]
+pub(crate) enum AnswerBody {
+    /// Encoded when the server was built, for the newest revision, with all that a result carries.
+    Prepared(Bytes),
+    CallTool(CallToolResult),
+    ReadResource(ReadResourceResult, Cache),
+    GetPrompt(GetPromptResult),
+    Complete(CompleteResult),
+}
+
+impl Answer {
+    /// What a tool's handler came to. A failure that the model should read is a result with `isError`.
+    ///
+    /// # Errors
+    /// What else the handler failed with.
+    pub fn tool(result: impl IntoToolResult) -> Outcome {
+        match result.into_tool_result() {
+            Err(Error::Failed(text) | Error::InvalidArguments(text)) => Ok(CallToolResult::error(text).into()),
+            result => result.map(Self::from),
+        }
+    }
+
+    /// What a resource's handler came to, at `uri`; contents without a MIME type are of `mime_type`.
+    ///
+    /// # Errors
+    /// What the handler failed with, and [`Error::ResourceNotFound`] where it found nothing.
+    pub fn resource(contents: impl IntoContents, uri: &str, mime_type: Option<&str>, cache: Cache) -> Outcome {
+        resources::outcome(contents.into_contents(), uri, mime_type, cache)
+    }
+
+    /// What a prompt's handler came to.
+    ///
+    /// # Errors
+    /// What the handler failed with.
+    pub fn prompt(messages: impl IntoMessages) -> Outcome {
+        messages.into_messages().map(Self::from)
+    }
+
+    /// What a completer came to.
+    ///
+    /// # Errors
+    /// What the completer failed with.
+    pub fn completion(completion: impl IntoCompletion) -> Outcome {
+        let completion = completion.into_completion()?;
+        Ok(Self(AnswerBody::Complete(CompleteResult { completion })))
+    }
+
+    pub(crate) fn prepared(result: Bytes) -> Self {
+        Self(AnswerBody::Prepared(result))
+    }
+}
+
+impl From<CallToolResult> for Answer {
+    fn from(result: CallToolResult) -> Self {
+        Self(AnswerBody::CallTool(result))
+    }
+}
+
+impl From<GetPromptResult> for Answer {
+    fn from(result: GetPromptResult) -> Self {
+        Self(AnswerBody::GetPrompt(result))
+    }
+}
+
+/// What a handler gives back.
+pub enum Reply {
+    /// It is done.
+    Ready(Outcome),
+    /// It will be, in time.
+    Pending(BoxFuture<Outcome>),
+}
+
+impl Reply {
+    /// Will be what `future` comes to.
+    pub fn pending(future: impl Future<Output = Outcome> + MaybeSend + 'static) -> Self {
+        Self::Pending(Box::pin(future))
+    }
+}
+
+/// The arguments of a tool, as the client sent them.
+#[derive(Clone, Copy, Debug)]
+pub struct Arguments<'a>(pub(crate) Option<&'a RawValue>);
+
+impl Arguments<'_> {
+    /// The arguments as JSON: an object.
+    pub fn as_str(&self) -> &str {
+        self.0.map_or("{}", RawValue::get)
+    }
+
+    /// The arguments as `T`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArguments`], which names what is missing, of a wrong type, or not allowed.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_str(self.as_str()).or_else(|error| {
+            // JSON Schema takes 2.0 for an integer, which serde does not.
+            let with_integers = serde_json::from_str(self.as_str()).map(integers_as_such);
+            with_integers.and_then(serde_json::from_value).map_err(|_| Error::InvalidArguments(self.describe(&error)))
+        })
+    }
+
+    /// What is wrong, with the name of the argument that it is about.
+    fn describe(&self, error: &serde_json::Error) -> String {
+        let text = error.to_string();
+        let reason = text.split(" at line ").next().unwrap_or(&text);
+        match self.argument_before(error.line(), error.column()) {
+            Some(name) => format!("Invalid arguments: {name}: {reason}."),
+            None => format!("Invalid arguments: {reason}."),
+        }
+    }
+
+    /// The argument whose value the error is in, by serde_json's count of lines from 1 and bytes read of the line.
+    fn argument_before(&self, line: usize, column: usize) -> Option<String> {
+        let json = self.as_str();
+        let before: usize = json.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+        let end = json.as_ptr() as usize + before + column;
+        let arguments: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+        arguments.into_iter().find_map(|(name, value)| {
+            let start = value.get().as_ptr() as usize;
+            (start <= end && end <= start + value.get().len()).then_some(name)
+        })
+    }
+}
+
+/// The same value with every number without a fraction as an integer.
+fn integers_as_such(value: Value) -> Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            #[expect(clippy::cast_possible_truncation, reason = "within 2^53 and without a fraction")]
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= EXACT => (float as i64).into(),
+            _ => Value::Number(number),
+        },
+        Value::Array(values) => values.into_iter().map(integers_as_such).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, integers_as_such(value))).collect(),
+        value => value,
+    }
+}
+
+/// The arguments of a prompt, or the variables of a resource template: strings by name.
+#[derive(Clone, Debug, Default)]
+pub struct StringArguments {
+    pub(crate) values: Vec<(String, String)>,
+    /// Of the resource; `None` for a prompt.
+    pub(crate) uri: Option<String>,
+}
+
+impl StringArguments {
+    /// The value of `name`, if there is one.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.values.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The URI of the resource that is read; empty for a prompt.
+    pub fn uri(&self) -> &str {
+        self.uri.as_deref().unwrap_or_default()
+    }
+
+    /// The value of `name` as `T`.
+    ///
+    /// # Errors
+    /// For a prompt [`Error::InvalidParams`], for a resource [`Error::ResourceNotFound`], when there is none or it
+    /// is no `T`.
+    pub fn required<T: FromStr>(&self, name: &str) -> Result<T> {
+        self.optional(name)?.ok_or_else(|| self.invalid(format!("The argument {name} is missing.")))
+    }
+
+    /// The value of `name` as `T`, if there is one.
+    ///
+    /// # Errors
+    /// As [`required`](Self::required), when it is no `T`.
+    pub fn optional<T: FromStr>(&self, name: &str) -> Result<Option<T>> {
+        let parsed = self.value(name).map(T::from_str).transpose();
+        parsed.map_err(|_| {
+            let kind = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
+            self.invalid(format!("The argument {name} is no {kind}."))
+        })
+    }
+
+    fn invalid(&self, message: String) -> Error {
+        match &self.uri {
+            Some(uri) => Error::ResourceNotFound { uri: uri.clone() },
+            None => Error::InvalidParams(message),
+        }
+    }
+}
+
+/// Runs `step` of a handler; its panic becomes an error, and the server lives on.
+pub(crate) fn catch<T>(step: impl FnOnce() -> T, failed: impl FnOnce(Error) -> T) -> T {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| {
+        tracing::error!(panic = %panic_text(&*panic), "a handler panicked");
+        failed(Error::Internal("The handler of this request panicked; the server's log says where.".to_owned()))
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> Cow<'static, str> {
+    match (panic.downcast_ref::<&'static str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => Cow::Borrowed(text),
+        (_, Some(text)) => Cow::Owned(text.clone()),
+        _ => Cow::Borrowed("no text"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Add {
+        a: i64,
+        b: f64,
+    }
+
+    fn parse(json: &str) -> Result<Add> {
+        let raw: Box<RawValue> = serde_json::from_str(json).expect("JSON");
+        Arguments(Some(&raw)).parse()
+    }
+
+    #[test]
+    fn takes_what_json_schema_calls_an_integer() {
+        assert_eq!(parse(r#"{"a": 2.0, "b": 1}"#).ok(), Some(Add { a: 2, b: 1.0 }));
+        assert_eq!(parse(r#"{"a": 1e3, "b": 0.5}"#).ok(), Some(Add { a: 1000, b: 0.5 }));
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        for (json, word) in [
+            (r#"{"b": 1}"#, "missing field `a`"),
+            (r#"{"a": "x", "b": 1}"#, "arguments: a: invalid type: string \"x\", expected i64"),
+            ("{\"a\": 1,\n \"b\": [2]}", "arguments: b: invalid type: sequence, expected f64"),
+            (r#"{"a": 1, "b": 1, "c": 1}"#, "unknown field `c`"),
+            (r#"{"a": 1.5, "b": 1}"#, "invalid type: floating point `1.5`"),
+            (r#"{"a": 9223372036854775808, "b": 1}"#, "invalid value"),
+        ] {
+            let error = parse(json).expect_err(json).to_string();
+            assert!(error.contains(word) && !error.contains("line"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_does_not_fit_is_a_missing_resource() {
+        let values = vec![("id".to_owned(), "x".to_owned())];
+        let prompt = StringArguments { values, uri: None };
+        assert!(matches!(prompt.required::<u64>("id"), Err(Error::InvalidParams(text)) if text.contains("no u64")));
+        let resource = StringArguments { uri: Some("a:x".into()), ..prompt };
+        assert!(matches!(resource.required::<u64>("id"), Err(Error::ResourceNotFound { .. })));
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let outcome: Outcome = catch(|| panic!("as the test wants"), Err);
+        assert!(matches!(outcome, Err(Error::Internal(_))));
+    }
+}

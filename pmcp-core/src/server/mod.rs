@@ -1,0 +1,130 @@
+//! A server: what is registered, and how a request of a feature finds its handler.
+
+mod build_error;
+mod builder;
+mod completion;
+mod context;
+mod convert;
+mod discover;
+mod encode;
+mod handler;
+mod outbox;
+mod pages;
+mod prompts;
+mod register;
+mod resources;
+mod tools;
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+
+pub use build_error::{BuildError, BuildErrors, IntoServer};
+pub use builder::ServerBuilder;
+pub use completion::CompletionRequest;
+pub use context::Context;
+pub use convert::{Contents, Image, IntoCompletion, IntoContents, IntoMessages, IntoToolResult, Json};
+pub use handler::{Answer, Arguments, Outcome, Reply, StringArguments};
+
+pub(crate) use context::RequestContext;
+pub(crate) use discover::SUPPORTED_VERSIONS;
+pub(crate) use encode::encode_answer;
+pub(crate) use handler::{AnswerBody, catch};
+pub(crate) use pages::Pages;
+
+use crate::{
+    error::Error,
+    protocol::{Implementation, Prompt, RequestParams, Resource, ResourceTemplate, ServerCapabilities, Tool},
+};
+
+/// A server, ready to answer; cheap to clone.
+///
+/// Made by [`ServerBuilder`] or by the [`server`](crate::server) attribute, and run by an adapter.
+#[derive(Clone)]
+pub struct Server(Arc<Registry>);
+
+/// All that is registered, in the order of registration, and the answers that are made once.
+pub(crate) struct Registry {
+    pub(crate) info: Implementation,
+    pub(crate) instructions: Option<String>,
+    pub(crate) capabilities: ServerCapabilities,
+    pub(crate) page_size: usize,
+    pub(crate) tool_definitions: Vec<Tool>,
+    pub(crate) resource_definitions: Vec<Resource>,
+    pub(crate) template_definitions: Vec<ResourceTemplate>,
+    pub(crate) prompt_definitions: Vec<Prompt>,
+    tools: HashMap<String, tools::RegisteredTool>,
+    any_header_params: bool,
+    resources: resources::Resources,
+    prompts: HashMap<String, prompts::RegisteredPrompt>,
+    completers: completion::Completers,
+    lists: pages::Lists,
+    discover: Bytes,
+    /// The member of `_meta` that names the server, encoded.
+    pub(crate) server_info: Vec<u8>,
+}
+
+impl Server {
+    /// Starts a server named `name`.
+    pub fn builder(name: impl Into<String>, version: impl Into<String>) -> ServerBuilder {
+        ServerBuilder::new(name, version)
+    }
+
+    /// Its name and version.
+    pub fn info(&self) -> &Implementation {
+        &self.0.info
+    }
+
+    /// What it can do.
+    pub fn capabilities(&self) -> &ServerCapabilities {
+        &self.0.capabilities
+    }
+
+    /// Its tools, in the order of registration.
+    pub fn tools(&self) -> &[Tool] {
+        &self.0.tool_definitions
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.0
+    }
+
+    /// Hands a request to the feature that serves its method.
+    pub(crate) fn dispatch(&self, method: &str, params: &RequestParams<'_>, cx: Context) -> Reply {
+        let registry = self.registry();
+        match method {
+            "tools/call" if registry.capabilities.tools.is_some() => tools::call(registry, params, cx),
+            "resources/read" if registry.capabilities.resources.is_some() => resources::read(registry, params, cx),
+            "prompts/get" if registry.capabilities.prompts.is_some() => prompts::get(registry, params, cx),
+            "completion/complete" if registry.capabilities.completions.is_some() => {
+                completion::complete(registry, params, cx)
+            }
+            "server/discover" => Reply::Ready(Ok(Answer::prepared(registry.discover.clone()))),
+            _ => Reply::Ready(match registry.lists.of(method) {
+                Some(pages) => pages.at(params).map(Answer::prepared),
+                None => Err(Error::MethodNotFound { method: method.to_owned() }),
+            }),
+        }
+    }
+
+    /// Whether a request of this method can find a handler at all.
+    pub(crate) fn serves(&self, method: &str) -> bool {
+        let capabilities = &self.0.capabilities;
+        match method {
+            "server/discover" => true,
+            "tools/call" | "tools/list" => capabilities.tools.is_some(),
+            "resources/read" | "resources/list" | "resources/templates/list" => capabilities.resources.is_some(),
+            "prompts/get" | "prompts/list" => capabilities.prompts.is_some(),
+            "completion/complete" => capabilities.completions.is_some(),
+            _ => false,
+        }
+    }
+
+    /// The header parameters of the tool named `name`.
+    pub(crate) fn header_params(&self, name: &str) -> &[crate::schema::HeaderParam] {
+        if !self.0.any_header_params {
+            return &[];
+        }
+        self.0.tools.get(name).map_or(&[], |tool| &tool.header_params)
+    }
+}

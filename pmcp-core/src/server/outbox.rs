@@ -1,0 +1,90 @@
+//! Where a handler's notifications wait for the transport: bounded, so that a slow reader slows its handler down.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
+};
+
+/// How many notifications wait at the most before a handler does.
+const MOST_WAITING: usize = 16;
+
+#[derive(Default)]
+pub(crate) struct Outbox(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Vec<u8>>,
+    /// Of the transport.
+    reader: Option<Waker>,
+    /// Of handlers that found the outbox full.
+    writers: Vec<Waker>,
+    closed: bool,
+    progress: Option<f64>,
+}
+
+impl Outbox {
+    /// Puts an encoded notification in, as soon as there is room; drops it once nobody reads any more.
+    pub(crate) async fn send(&self, notification: Vec<u8>) {
+        let mut notification = Some(notification);
+        poll_fn(|task| {
+            let mut state = self.state();
+            if state.closed {
+                return Poll::Ready(());
+            }
+            if state.waiting.len() >= MOST_WAITING {
+                state.writers.push(task.waker().clone());
+                return Poll::Pending;
+            }
+            state.waiting.extend(notification.take());
+            if let Some(reader) = state.reader.take() {
+                reader.wake();
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Whether `progress` is beyond what was reported before; the specification wants it to increase.
+    pub(crate) fn advances(&self, progress: f64) -> bool {
+        let mut state = self.state();
+        let advances = progress.is_finite() && state.progress.is_none_or(|before| progress > before);
+        if advances {
+            state.progress = Some(progress);
+        }
+        advances
+    }
+
+    /// Takes what waits, and makes room.
+    pub(crate) fn take(&self) -> VecDeque<Vec<u8>> {
+        let mut state = self.state();
+        state.writers.drain(..).for_each(Waker::wake);
+        std::mem::take(&mut state.waiting)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state().waiting.is_empty()
+    }
+
+    /// Wakes `reader` at the next notification.
+    pub(crate) fn wake_reader(&self, reader: &Waker) {
+        let mut state = self.state();
+        if !state.reader.as_ref().is_some_and(|waker| waker.will_wake(reader)) {
+            state.reader = Some(reader.clone());
+        }
+    }
+
+    /// Drops what waits and all that follows: nobody reads any more.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        state.waiting.clear();
+        state.writers.drain(..).for_each(Waker::wake);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under the lock, and the state is whole at every step.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,104 @@
+//! The answers to the four list methods, encoded once, in pages (specification page `server/utilities/pagination`).
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::Registry;
+use crate::{
+    error::{Error, Result},
+    protocol::{Cache, RequestParams},
+};
+
+/// The pages of one list, each a whole result; a cursor is the number of entries before its page.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pages {
+    page_size: usize,
+    pages: Vec<Bytes>,
+}
+
+impl Pages {
+    /// Encodes `entries` under the member `name`, `page_size` to a page, each page with the members of `common`.
+    pub(crate) fn encode(
+        name: &str,
+        entries: &[impl Serialize],
+        page_size: usize,
+        common: &Map<String, Value>,
+    ) -> serde_json::Result<Self> {
+        let mut chunks: Vec<_> = entries.chunks(page_size.max(1)).collect();
+        if chunks.is_empty() {
+            chunks.push(&[]);
+        }
+        let last = chunks.len() - 1;
+        let encode = |(index, chunk): (usize, &&[_])| {
+            let mut page = Map::new();
+            page.insert(name.to_owned(), serde_json::to_value(chunk)?);
+            if index < last {
+                page.insert("nextCursor".to_owned(), Value::String(((index + 1) * page_size).to_string()));
+            }
+            page.extend(common.iter().map(|(name, value)| (name.clone(), value.clone())));
+            serde_json::to_vec(&page).map(Bytes::from)
+        };
+        Ok(Self { page_size, pages: chunks.iter().enumerate().map(encode).collect::<serde_json::Result<_>>()? })
+    }
+
+    /// The page that the request's cursor names, or the first.
+    pub(crate) fn at(&self, params: &RequestParams<'_>) -> Result<Bytes> {
+        let cursor = RequestParams::optional_str(params.cursor, "cursor")?;
+        let index = match cursor.as_deref() {
+            None => Some(0),
+            Some(cursor) => cursor
+                .parse::<usize>()
+                .ok()
+                .filter(|before| *before > 0 && before % self.page_size == 0 && before.to_string() == cursor)
+                .map(|before| before / self.page_size),
+        };
+        let page = index.and_then(|index| self.pages.get(index)).cloned();
+        page.ok_or_else(|| {
+            let text = "params.cursor is none that this server gave out; start again without a cursor.";
+            Error::InvalidParams(text.to_owned())
+        })
+    }
+}
+
+/// The four lists, for the newest revision.
+#[derive(Default)]
+pub(super) struct Lists {
+    tools: Option<Pages>,
+    resources: Option<Pages>,
+    templates: Option<Pages>,
+    prompts: Option<Pages>,
+}
+
+impl Lists {
+    pub(super) fn encode(registry: &Registry, cache: Cache, server_info: &Value) -> serde_json::Result<Self> {
+        let mut common = Map::new();
+        common.insert("resultType".to_owned(), json!("complete"));
+        common.insert("ttlMs".to_owned(), json!(cache.ttl_ms));
+        common.insert("cacheScope".to_owned(), json!(cache.scope));
+        common.insert("_meta".to_owned(), server_info.clone());
+        let size = registry.page_size;
+        let capabilities = &registry.capabilities;
+        let tools = || Pages::encode("tools", &registry.tool_definitions, size, &common);
+        let resources = || Pages::encode("resources", &registry.resource_definitions, size, &common);
+        let templates = || Pages::encode("resourceTemplates", &registry.template_definitions, size, &common);
+        let prompts = || Pages::encode("prompts", &registry.prompt_definitions, size, &common);
+        Ok(Self {
+            tools: capabilities.tools.is_some().then(tools).transpose()?,
+            resources: capabilities.resources.is_some().then(resources).transpose()?,
+            templates: capabilities.resources.is_some().then(templates).transpose()?,
+            prompts: capabilities.prompts.is_some().then(prompts).transpose()?,
+        })
+    }
+
+    /// The list that `method` asks for, where there is one.
+    pub(super) fn of(&self, method: &str) -> Option<&Pages> {
+        match method {
+            "tools/list" => self.tools.as_ref(),
+            "resources/list" => self.resources.as_ref(),
+            "resources/templates/list" => self.templates.as_ref(),
+            "prompts/list" => self.prompts.as_ref(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Registering tools, resources, prompts and completers: each is checked when it comes in.
+
+use std::future::Future;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::{
+    Answer, Arguments, BuildError, CompletionRequest, Context, IntoCompletion, IntoContents, IntoMessages,
+    IntoToolResult, Reply, ServerBuilder, StringArguments, prompts, tools,
+};
+use crate::{
+    platform::{MaybeSend, MaybeSync},
+    protocol::{Cache, Prompt, Resource, ResourceTemplate, Tool},
+    schema::{self, input_schema},
+    uri_template::UriTemplate,
+};
+
+impl ServerBuilder {
+    /// Registers a tool. Its schemas come from `A` and `R` unless `tool` has its own.
+    #[must_use]
+    pub fn tool<A, F, Fut, R>(self, mut tool: Tool, handler: F) -> Self
+    where
+        A: DeserializeOwned + JsonSchema,
+        F: Fn(A, Context) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output = R> + MaybeSend + 'static,
+        R: IntoToolResult,
+    {
+        if tool.input_schema.is_empty() {
+            tool.input_schema = input_schema::<A>();
+        }
+        if tool.output_schema.is_none() {
+            tool.output_schema = R::output_schema();
+        }
+        self.tool_handler(tool, move |arguments, cx| match arguments.parse::<A>() {
+            Ok(arguments) => {
+                let future = handler(arguments, cx);
+                Reply::pending(async move { Answer::tool(future.await) })
+            }
+            Err(error) => Reply::Ready(Answer::tool(Err::<(), _>(error))),
+        })
+    }
+
+    /// Registers a tool whose handler parses its own arguments: what [`tool`](Self::tool) and the macros are made of.
+    #[must_use]
+    pub fn tool_handler(
+        mut self,
+        tool: Tool,
+        handler: impl Fn(Arguments<'_>, Context) -> Reply + MaybeSend + MaybeSync + 'static,
+    ) -> Self {
+        let name = tool.name.clone();
+        self.check_name("tool", &name);
+        let header_params = schema::check_input(&tool.input_schema).unwrap_or_else(|error| {
+            self.errors.push(BuildError::Schema { tool: name.clone(), error });
+            Vec::new()
+        });
+        if let Some(Err(error)) = tool.output_schema.as_ref().map(schema::check) {
+            self.errors.push(BuildError::Schema { tool: name.clone(), error });
+        }
+        self.registry.any_header_params |= !header_params.is_empty();
+        let registered = tools::RegisteredTool { handler: Box::new(handler), header_params };
+        let replaced = self.registry.tools.insert(name.clone(), registered).is_some();
+        self.refuse_duplicate(replaced, "tool", name);
+        self.registry.tool_definitions.push(tool);
+        self
+    }
+
+    /// Registers a resource at one URI.
+    #[must_use]
+    pub fn resource<F, Fut, R>(self, resource: Resource, handler: F) -> Self
+    where
+        F: Fn(StringArguments, Context) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output = R> + MaybeSend + 'static,
+        R: IntoContents,
+    {
+        let handler = reading(resource.mime_type.clone(), Cache::default(), handler);
+        self.resource_handler(resource, handler)
+    }
+
+    /// Registers a resource whose handler makes its own outcome.
+    #[must_use]
+    pub fn resource_handler(
+        mut self,
+        resource: Resource,
+        handler: impl Fn(StringArguments, Context) -> Reply + MaybeSend + MaybeSync + 'static,
+    ) -> Self {
+        let uri = resource.uri.clone();
+        if !has_scheme(&uri) {
+            self.errors.push(BuildError::Uri(uri.clone()));
+        }
+        let replaced = self.registry.resources.fixed.insert(uri.clone(), Box::new(handler)).is_some();
+        self.refuse_duplicate(replaced, "resource", uri);
+        self.registry.resource_definitions.push(resource);
+        self
+    }
+
+    /// Registers resources at all URIs that match a template; the handler finds the variables in its arguments.
+    #[must_use]
+    pub fn resource_template<F, Fut, R>(self, template: ResourceTemplate, handler: F) -> Self
+    where
+        F: Fn(StringArguments, Context) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output = R> + MaybeSend + 'static,
+        R: IntoContents,
+    {
+        let handler = reading(template.mime_type.clone(), Cache::default(), handler);
+        self.resource_template_handler(template, handler)
+    }
+
+    /// Registers a resource template whose handler makes its own outcome.
+    #[must_use]
+    pub fn resource_template_handler(
+        mut self,
+        template: ResourceTemplate,
+        handler: impl Fn(StringArguments, Context) -> Reply + MaybeSend + MaybeSync + 'static,
+    ) -> Self {
+        let text = template.uri_template.clone();
+        let templates = &mut self.registry.resources.templates;
+        let duplicate = templates.iter().any(|(known, _)| known.as_str() == text);
+        match UriTemplate::parse(&text) {
+            Ok(parsed) => templates.push((parsed, Box::new(handler))),
+            Err(error) => self.errors.push(BuildError::UriTemplate { template: text.clone(), error }),
+        }
+        self.refuse_duplicate(duplicate, "resource template", text);
+        self.registry.template_definitions.push(template);
+        self
+    }
+
+    /// Registers a prompt.
+    #[must_use]
+    pub fn prompt<F, Fut, R>(self, prompt: Prompt, handler: F) -> Self
+    where
+        F: Fn(StringArguments, Context) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output = R> + MaybeSend + 'static,
+        R: IntoMessages,
+    {
+        self.prompt_handler(prompt, move |arguments, cx| {
+            let future = handler(arguments, cx);
+            Reply::pending(async move { Answer::prompt(future.await) })
+        })
+    }
+
+    /// Registers a prompt whose handler makes its own outcome.
+    #[must_use]
+    pub fn prompt_handler(
+        mut self,
+        prompt: Prompt,
+        handler: impl Fn(StringArguments, Context) -> Reply + MaybeSend + MaybeSync + 'static,
+    ) -> Self {
+        let name = prompt.name.clone();
+        self.check_name("prompt", &name);
+        let required = prompt.arguments.iter().filter(|argument| argument.required);
+        let required = required.map(|argument| argument.name.clone()).collect();
+        let registered = prompts::RegisteredPrompt { handler: Box::new(handler), required };
+        let replaced = self.registry.prompts.insert(name.clone(), registered).is_some();
+        self.refuse_duplicate(replaced, "prompt", name);
+        self.registry.prompt_definitions.push(prompt);
+        self
+    }
+
+    /// Completes `argument` of the prompt named `prompt`.
+    #[must_use]
+    pub fn complete_prompt<F, Fut, R>(self, prompt: &str, argument: &str, handler: F) -> Self
+    where
+        F: Fn(CompletionRequest, Context) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output = R> + MaybeSend + 'static,
+        R: IntoCompletion,
+    {
+        self.completer("prompt", prompt, argument, completing(handler))
+    }
+
+    /// Completes the variable `argument` of the resource template `template`.
+    #[must_use]
+    pub fn complete_resource<F, Fut, R>(self, template: &str, argument: &str, handler: F) -> Self
+    where
+        F: Fn(CompletionRequest, Context) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output = R> + MaybeSend + 'static,
+        R: IntoCompletion,
+    {
+        self.completer("resource template", template, argument, completing(handler))
+    }
+
+    /// Registers a completer whose handler makes its own outcome; `kind` is `prompt` or `resource template`.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn completer(
+        mut self,
+        kind: &'static str,
+        target: &str,
+        argument: &str,
+        handler: impl Fn(CompletionRequest, Context) -> Reply + MaybeSend + MaybeSync + 'static,
+    ) -> Self {
+        let completers = &mut self.registry.completers;
+        let of_kind = if kind == "prompt" { &mut completers.prompts } else { &mut completers.templates };
+        let by_argument = of_kind.entry(target.to_owned()).or_default();
+        let replaced = by_argument.insert(argument.to_owned(), Box::new(handler)).is_some();
+        self.refuse_duplicate(replaced, "completer", format!("{target} {argument}"));
+        self.completers.push((kind, target.to_owned(), argument.to_owned()));
+        self
+    }
+
+    fn check_name(&mut self, kind: &'static str, name: &str) {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        // The specification leaves the names of prompts free.
+        if name.is_empty() || (kind == "tool" && (name.len() > 128 || !name.bytes().all(allowed))) {
+            self.errors.push(BuildError::Name { kind, name: name.to_owned() });
+        }
+    }
+
+    fn refuse_duplicate(&mut self, duplicate: bool, kind: &'static str, name: String) {
+        if duplicate {
+            self.errors.push(BuildError::Duplicate { kind, name });
+        }
+    }
+}
+
+/// Whether `uri` starts with a scheme (RFC 3986, section 3.1).
+fn has_scheme(uri: &str) -> bool {
+    uri.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    })
+}
+
+/// A handler that makes an outcome of what `handler` reads.
+fn reading<F, Fut, R>(
+    mime_type: Option<String>,
+    cache: Cache,
+    handler: F,
+) -> impl Fn(StringArguments, Context) -> Reply + MaybeSend + MaybeSync + 'static
+where
+    F: Fn(StringArguments, Context) -> Fut + MaybeSend + MaybeSync + 'static,
+    Fut: Future<Output = R> + MaybeSend + 'static,
+    R: IntoContents,
+{
+    move |arguments, cx| {
+        let (uri, mime_type) = (arguments.uri().to_owned(), mime_type.clone());
+        let future = handler(arguments, cx);
+        Reply::pending(async move { Answer::resource(future.await, &uri, mime_type.as_deref(), cache) })
+    }
+}
+
+/// A handler that makes an outcome of what `handler` proposes.
+fn completing<F, Fut, R>(handler: F) -> impl Fn(CompletionRequest, Context) -> Reply + MaybeSend + MaybeSync + 'static
+where
+    F: Fn(CompletionRequest, Context) -> Fut + MaybeSend + MaybeSync + 'static,
+    Fut: Future<Output = R> + MaybeSend + 'static,
+    R: IntoCompletion,
+{
+    move |request, cx| {
+        let future = handler(request, cx);
+        Reply::pending(async move { Answer::completion(future.await) })
+    }
+}

@@ -1,0 +1,85 @@
+//! Which era a request belongs to: the newest revision, in which it stands alone, or one that opens with `initialize`
+//! (specification page `basic/versioning`, "Backward Compatibility").
+
+use http::HeaderMap;
+
+use super::{Refusal, headers};
+use crate::{
+    jsonrpc::ErrorObject,
+    protocol::{RequestParams, Revision},
+};
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Era {
+    Modern,
+    /// With the revision that the header names, or the one that clients without the header speak.
+    Legacy(Revision),
+}
+
+/// The era of a request. Sessions are not kept, so a session id decides nothing.
+pub(super) fn decide(
+    headers: &HeaderMap,
+    method: &str,
+    params: &Result<RequestParams<'_>, ErrorObject>,
+) -> Result<Era, Refusal> {
+    let version = version(headers)?;
+    let is_modern = params.as_ref().is_ok_and(|params| params.meta.is_modern());
+    match (method, version) {
+        _ if is_modern => Ok(Era::Modern),
+        // The handshake says in its parameters what it speaks.
+        ("initialize", _) => Ok(Era::Legacy(Revision::V2025_11_25)),
+        ("server/discover" | "subscriptions/listen", _) => Err(missing_meta(params)),
+        (_, Version::Legacy(revision)) => Ok(Era::Legacy(revision)),
+        (_, Version::Absent) => Ok(Era::Legacy(Revision::V2025_03_26)),
+        (_, Version::Other) => Err(missing_meta(params)),
+    }
+}
+
+/// Whether a notification may be taken: of any era that is served.
+pub(super) fn decide_notification(
+    headers: &HeaderMap,
+    params: &Result<RequestParams<'_>, ErrorObject>,
+) -> Result<(), Refusal> {
+    version(headers)?;
+    match params {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Refusal::malformed(error.clone())),
+    }
+}
+
+/// The revision of a batch, which only 2025-03-26 has.
+pub(super) fn decide_batch(headers: &HeaderMap) -> Result<Revision, Refusal> {
+    match version(headers)? {
+        Version::Absent | Version::Legacy(Revision::V2025_03_26) => Ok(Revision::V2025_03_26),
+        _ => Err(Refusal::invalid_request(
+            "The body must be one message: only revision 2025-03-26 has batches, and the version header names another.",
+        )),
+    }
+}
+
+enum Version {
+    Absent,
+    Legacy(Revision),
+    /// The newest, one that is newer still, or none at all.
+    Other,
+}
+
+fn version(headers: &HeaderMap) -> Result<Version, Refusal> {
+    Ok(match headers::value(headers, &headers::PROTOCOL_VERSION)? {
+        None => Version::Absent,
+        Some(version) => match Revision::parse(version) {
+            Some(revision) if revision.is_legacy() => Version::Legacy(revision),
+            _ => Version::Other,
+        },
+    })
+}
+
+fn missing_meta(params: &Result<RequestParams<'_>, ErrorObject>) -> Refusal {
+    match params {
+        Err(error) => Refusal::malformed(error.clone()),
+        Ok(_) => Refusal::invalid_params(
+            "params._meta must carry io.modelcontextprotocol/protocolVersion and \
+             io.modelcontextprotocol/clientCapabilities; clients of older revisions open with initialize.",
+        ),
+    }
+}

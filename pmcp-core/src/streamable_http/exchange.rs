@@ -1,0 +1,118 @@
+//! A request whose handler takes its time: polled until it is done, ended at the time limit, and, for clients of older
+//! revisions, run to its end although they are gone.
+
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{self, Poll},
+    time::Duration,
+};
+
+use crate::{
+    error::Error,
+    platform::{BoxFuture, Platform},
+    server::{Context, Outcome, catch},
+};
+
+pub(super) struct Exchange {
+    pub(super) cx: Context,
+    running: Option<Running>,
+}
+
+struct Running {
+    handler: BoxFuture<Outcome>,
+    limit: Option<Duration>,
+    /// The time limit and the platform's end: asked for when the handler first had to wait.
+    endings: Option<Endings>,
+    platform: Arc<dyn Platform>,
+}
+
+struct Endings {
+    timer: Option<BoxFuture<()>>,
+    stopping: BoxFuture<()>,
+}
+
+/// What comes first of a handler: its end, or something to send before.
+pub(super) enum First {
+    Finished(Outcome),
+    Notified,
+}
+
+impl Exchange {
+    pub(super) fn new(cx: Context, handler: BoxFuture<Outcome>, limit: Option<Duration>) -> Self {
+        let platform = Arc::clone(cx.platform());
+        Self { cx, running: Some(Running { handler, limit, endings: None, platform }) }
+    }
+
+    /// Runs the handler until it is done or sends something.
+    pub(super) async fn first(&mut self) -> First {
+        poll_fn(|task| {
+            let polled = self.poll(task);
+            match (polled, self.cx.outbox().is_empty()) {
+                (Poll::Ready(outcome), true) => Poll::Ready(First::Finished(outcome)),
+                (Poll::Ready(outcome), false) => {
+                    self.running = Some(Running::finished(outcome, Arc::clone(self.cx.platform())));
+                    Poll::Ready(First::Notified)
+                }
+                (Poll::Pending, false) => Poll::Ready(First::Notified),
+                (Poll::Pending, true) => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Runs the handler one step. Not to be called again once it is done.
+    pub(super) fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Outcome> {
+        // A notification from another task must wake this one.
+        self.cx.outbox().wake_reader(task.waker());
+        let Some(running) = &mut self.running else {
+            return Poll::Pending;
+        };
+        let outcome = std::task::ready!(running.poll(task));
+        self.running = None;
+        Poll::Ready(outcome)
+    }
+}
+
+impl Running {
+    fn finished(outcome: Outcome, platform: Arc<dyn Platform>) -> Self {
+        Self { handler: Box::pin(std::future::ready(outcome)), limit: None, endings: None, platform }
+    }
+
+    fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Outcome> {
+        let handler = &mut self.handler;
+        let polled = catch(|| handler.as_mut().poll(task), |error| Poll::Ready(Err(error)));
+        if polled.is_ready() {
+            return polled;
+        }
+        let platform = &self.platform;
+        let endings = self.endings.get_or_insert_with(|| Endings {
+            timer: self.limit.map(|limit| platform.sleep(limit)),
+            stopping: platform.stopping(),
+        });
+        if let (Some(timer), Some(limit)) = (&mut endings.timer, self.limit)
+            && timer.as_mut().poll(task).is_ready()
+        {
+            return Poll::Ready(Err(Error::TimedOut { limit }));
+        }
+        endings.stopping.as_mut().poll(task).map(|()| Err(Error::Stopping))
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.cx.outbox().close();
+        let Some(mut running) = self.running.take() else {
+            return;
+        };
+        // In older revisions a lost connection is no cancellation: what was asked for is still done.
+        if self.cx.revision().is_legacy() {
+            let platform = Arc::clone(&running.platform);
+            platform.background(Box::pin(async move {
+                if let Err(error) = poll_fn(|task| running.poll(task)).await {
+                    tracing::warn!(%error, "a handler failed after its client had gone");
+                }
+            }));
+        }
+    }
+}

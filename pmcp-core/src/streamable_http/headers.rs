@@ -1,0 +1,178 @@
+//! The request headers that repeat what the body says (specification page `basic/transports/streamable-http`).
+
+use std::borrow::Cow;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{HeaderMap, HeaderName, header};
+use serde_json::{Value, value::RawValue};
+
+use super::Refusal;
+use crate::{protocol::RequestParams, schema::HeaderParam};
+
+pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+/// The single value of a header, without the white space around it.
+pub(super) fn value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let Some(first) = values.next() else {
+        return Ok(None);
+    };
+    match (first.to_str(), values.next()) {
+        (Ok(value), None) => Ok(Some(value.trim_matches([' ', '\t']))),
+        (Ok(_), Some(_)) => Err(Refusal::header_mismatch(format!("The header {name} is there more than once."))),
+        (Err(_), _) => {
+            Err(Refusal::header_mismatch(format!("The header {name} has characters other than visible ASCII.")))
+        }
+    }
+}
+
+/// `application/json`, with any parameters.
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(Refusal::unsupported_media_type()) }
+}
+
+/// Whether the client takes a stream of events as an answer. One that says nothing takes anything.
+pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(header::ACCEPT).iter().peekable();
+    lines.peek().is_none()
+        || lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let media = parts.next().unwrap_or_default();
+            let refused = parts.any(|part| part.eq_ignore_ascii_case("q=0"));
+            !refused && ["text/event-stream", "text/*", "*/*"].iter().any(|range| range.eq_ignore_ascii_case(media))
+        })
+}
+
+/// `Mcp-Method` says what the body says.
+pub(super) fn check_method(headers: &HeaderMap, method: &str) -> Result<(), Refusal> {
+    check_equal(&METHOD, value(headers, &METHOD)?, method)
+}
+
+/// `Mcp-Name` says what the body says, for the methods that have a name.
+pub(super) fn check_name(headers: &HeaderMap, method: &str, params: &RequestParams<'_>) -> Result<(), Refusal> {
+    let named = match method {
+        "tools/call" | "prompts/get" => RequestParams::optional_str(params.name, "name"),
+        "resources/read" => RequestParams::optional_str(params.uri, "uri"),
+        _ => return Ok(()),
+    };
+    let sent = value(headers, &NAME)?.map(|value| decode(&NAME, value)).transpose()?;
+    match named {
+        Ok(Some(name)) => check_equal(&NAME, sent.as_deref(), &name),
+        Ok(None) | Err(_) => Err(Refusal::header_mismatch(match sent {
+            None => format!("The header {NAME} is missing; {method} requires it."),
+            Some(sent) => format!("The header {NAME} is {sent:?}, but the body has no name that is a string."),
+        })),
+    }
+}
+
+fn check_equal(header: &HeaderName, sent: Option<&str>, expected: &str) -> Result<(), Refusal> {
+    match sent {
+        Some(sent) if sent == expected => Ok(()),
+        Some(sent) => {
+            Err(Refusal::header_mismatch(format!("The header {header} is {sent:?}, but the body says {expected:?}.")))
+        }
+        None => Err(Refusal::header_mismatch(format!(
+            "The header {header} is missing; it must say {expected:?}, as the body does."
+        ))),
+    }
+}
+
+/// The `Mcp-Param-*` headers that the tool's schema asks for say what its arguments say.
+pub(super) fn check_params(
+    headers: &HeaderMap,
+    params: &[HeaderParam],
+    arguments: Option<&RawValue>,
+) -> Result<(), Refusal> {
+    if params.is_empty() {
+        return Ok(());
+    }
+    let arguments: Value = arguments.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    for param in params {
+        let argument = param.path.iter().try_fold(&arguments, |value, name| value.get(name)).unwrap_or(&Value::Null);
+        let sent = value(headers, &param.header)?.map(|value| decode(&param.header, value)).transpose()?;
+        let header = &param.header;
+        let agrees = match (sent.as_deref(), argument) {
+            (None, Value::Null) => true,
+            (Some(sent), Value::String(string)) => sent == string,
+            (Some(sent), Value::Bool(boolean)) => sent == if *boolean { "true" } else { "false" },
+            (Some(sent), Value::Number(number)) => {
+                sent == number.to_string() || sent.parse::<f64>().is_ok_and(|sent| number.as_f64() == Some(sent))
+            }
+            _ => false,
+        };
+        if !agrees {
+            let path = param.path.join(".");
+            return Err(Refusal::header_mismatch(match sent {
+                None => {
+                    format!("The header {header} is missing; it must repeat the argument {path}.")
+                }
+                Some(sent) => format!("The header {header} is {sent:?}, but the argument {path} is {argument}."),
+            }));
+        }
+    }
+    Ok(())
+}
+
+/// A header's value, decoded where it is in the form `=?base64?…?=`.
+fn decode<'v>(header: &HeaderName, value: &'v str) -> Result<Cow<'v, str>, Refusal> {
+    let Some(encoded) = value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) else {
+        return Ok(Cow::Borrowed(value));
+    };
+    let bytes = BASE64_STANDARD.decode(encoded).ok();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(Cow::Owned).ok_or_else(|| {
+        Refusal::header_mismatch(format!("The header {header} holds no base64 of UTF-8 between =?base64? and ?=."))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: &'static str, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn decodes_strictly() {
+        assert_eq!(decode(&NAME, "=?base64?w6Q=?=").ok().as_deref(), Some("ä"));
+        assert_eq!(decode(&NAME, "=?BASE64?w6Q=?=").ok().as_deref(), Some("=?BASE64?w6Q=?="));
+        assert_eq!(decode(&NAME, "=?base64?w6Q=").ok().as_deref(), Some("=?base64?w6Q="));
+        for bad in ["=?base64?w6Q?=", "=?base64?w6Q=\t?=", "=?base64?!!!!?=", "=?base64?/w==?="] {
+            assert!(decode(&NAME, bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn compares_numbers_by_value() {
+        let params = [HeaderParam { path: vec!["n".into()], header: HeaderName::from_static("mcp-param-n") }];
+        let check = |header: &'static str, json: &str| {
+            let raw: Box<RawValue> = serde_json::from_str(json).expect("JSON");
+            check_params(&headers("mcp-param-n", header), &params, Some(&raw)).is_ok()
+        };
+        assert!(check("42", r#"{"n": 42}"#) && check("42.0", r#"{"n": 42}"#) && check("true", r#"{"n": true}"#));
+        assert!(!check("43", r#"{"n": 42}"#) && !check("TRUE", r#"{"n": true}"#));
+        assert!(!check("x", r#"{"n": null}"#) && !check("x", "{}"));
+        assert!(check("9007199254740993", r#"{"n": 9007199254740993}"#));
+        assert!(check_params(&HeaderMap::new(), &params, None).is_ok());
+    }
+
+    #[test]
+    fn reads_accept() {
+        for (accept, events) in [
+            ("application/json, text/event-stream", true),
+            ("*/*", true),
+            ("application/json", false),
+            ("application/json, text/event-stream;q=0", false),
+            ("TEXT/EVENT-STREAM", true),
+        ] {
+            assert_eq!(accepts_events(&headers("accept", accept)), events, "{accept}");
+        }
+        assert!(accepts_events(&HeaderMap::new()));
+    }
+}

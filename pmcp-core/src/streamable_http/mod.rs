@@ -1,0 +1,186 @@
+//! Streamable HTTP (specification page `basic/transports/streamable-http`): one request in, one response out.
+
+mod body;
+mod cors;
+mod era;
+mod events;
+mod exchange;
+mod headers;
+mod modern;
+mod older;
+mod origin;
+mod refusal;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header, request};
+
+pub use body::Body;
+
+use crate::{
+    jsonrpc::{Message, depth_exceeds, is_batch},
+    legacy::Legacy,
+    platform::Platform,
+    protocol::RequestParams,
+    server::{BuildErrors, IntoServer, Server},
+};
+use era::Era;
+use origin::{Hosts, Origins};
+use refusal::Refusal;
+
+/// A server on its MCP endpoint, with the rules of who may call it and how much one request may cost.
+///
+/// Made once, when the process starts; [`respond`](Self::respond) is then called for every request. As made, it
+/// answers only requests to loopback names: an adapter that is reached under other names says so.
+pub struct StreamableHttp {
+    server: Server,
+    legacy: Arc<Legacy>,
+    hosts: Hosts,
+    origins: Origins,
+    max_body_bytes: usize,
+    max_depth: usize,
+    time_limit: Option<Duration>,
+}
+
+impl StreamableHttp {
+    /// Serves `server` to loopback names: bodies up to 4 MiB, JSON up to 64 levels deep, handlers without a time
+    /// limit.
+    ///
+    /// # Errors
+    /// All that is wrong with what was registered.
+    pub fn new(server: impl IntoServer) -> Result<Self, BuildErrors> {
+        let server = server.into_server()?;
+        Ok(Self {
+            legacy: Arc::new(Legacy::new(server.clone())),
+            server,
+            hosts: Hosts::loopback(),
+            origins: Origins::default(),
+            max_body_bytes: 4 << 20,
+            max_depth: 64,
+            time_limit: None,
+        })
+    }
+
+    /// Answers under any `Host`: for platforms that route requests by it before the server sees them.
+    #[must_use]
+    pub fn any_host(mut self) -> Self {
+        self.hosts = Hosts::Any;
+        self
+    }
+
+    /// Answers under these hosts only, such as `mcp.example.com`, or `localhost:8080` with its port.
+    #[must_use]
+    pub fn allowed_hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.hosts = Hosts::only(hosts);
+        self
+    }
+
+    /// Answers web pages of these origins too, such as `https://app.example.com`. Pages of the server's own origin,
+    /// and pages from loopback where it answers to loopback names alone, need no entry.
+    #[must_use]
+    pub fn allowed_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.origins = Origins::only(origins);
+        self
+    }
+
+    /// Refuses longer bodies with 413. In bytes.
+    #[must_use]
+    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_body_bytes = bytes;
+        self
+    }
+
+    /// Refuses JSON that nests deeper. In levels, at most 128.
+    #[must_use]
+    pub fn max_depth(mut self, levels: usize) -> Self {
+        // Beyond 128 levels serde_json would refuse instead, in less clear words.
+        self.max_depth = levels.min(128);
+        self
+    }
+
+    /// Ends a handler that takes longer, with an error that says so.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// The server that answers.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The longest body that is read, in bytes.
+    pub fn body_limit(&self) -> usize {
+        self.max_body_bytes
+    }
+
+    /// The answer to a request whose body an adapter stopped reading at [`body_limit`](Self::body_limit).
+    pub fn payload_too_large(&self) -> Response<Body> {
+        Refusal::payload_too_large(self.max_body_bytes).into_response()
+    }
+
+    /// Answers one request.
+    pub async fn respond(&self, request: Request<Bytes>, platform: &Arc<dyn Platform>) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let origin = head.headers.get(header::ORIGIN).cloned();
+        let answer = match self.admit(&head) {
+            Err(refusal) => return refusal.into_response(),
+            Ok(()) if head.method == Method::OPTIONS && origin.is_some() => cors::preflight(&head.headers),
+            Ok(()) => match self.route(head, &body, platform).await {
+                Ok(response) => response,
+                Err(refusal) => refusal.into_response(),
+            },
+        };
+        cors::allow(answer, origin)
+    }
+
+    /// Whether the request may be here at all.
+    fn admit(&self, head: &request::Parts) -> Result<(), Refusal> {
+        let host = origin::host_of(head)?;
+        self.hosts.check(host)?;
+        self.origins.check(&head.headers, host, &self.hosts)
+    }
+
+    async fn route(
+        &self,
+        head: request::Parts,
+        body: &Bytes,
+        platform: &Arc<dyn Platform>,
+    ) -> Result<Response<Body>, Refusal> {
+        if head.method != Method::POST {
+            return Err(Refusal::method_not_allowed(&head.method));
+        }
+        headers::check_content_type(&head.headers)?;
+        if body.len() > self.max_body_bytes {
+            return Err(Refusal::payload_too_large(self.max_body_bytes));
+        }
+        if depth_exceeds(body, self.max_depth) {
+            return Err(Refusal::too_deep(self.max_depth));
+        }
+        if is_batch(body) {
+            return self.answer_batch(head, body, platform).await;
+        }
+        let message = Message::parse(body).map_err(Refusal::unparsed)?;
+        match message {
+            Message::Request(request) => {
+                let params = RequestParams::parse(request.params);
+                match era::decide(&head.headers, &request.method, &params)
+                    .map_err(|refusal| refusal.with_id(&request.id))?
+                {
+                    Era::Modern => self.answer_modern(head, body, request, params, platform).await,
+                    Era::Legacy(revision) => self.answer_legacy(revision, head, body, request, params, platform).await,
+                }
+            }
+            Message::Notification(notification) => {
+                // Nothing that a client notifies of without a session concerns the server: a broken connection
+                // cancels, and a handshake leaves no state.
+                let params = RequestParams::parse(notification.params);
+                era::decide_notification(&head.headers, &params)?;
+                Ok(Body::empty(StatusCode::ACCEPTED))
+            }
+            Message::Response(response) => Err(Refusal::unexpected_response(&response.id)),
+        }
+    }
+}

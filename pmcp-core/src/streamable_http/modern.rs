@@ -1,0 +1,165 @@
+//! Requests of revision 2026-07-28: each carries all that is to be known of it (specification page `basic/index`).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, request};
+use serde_json::value::RawValue;
+
+use super::{
+    Body, Refusal, StreamableHttp,
+    events::Events,
+    exchange::{Exchange, First},
+    headers,
+};
+use crate::{
+    error::Error,
+    jsonrpc::{ErrorCode, ErrorObject, Request, RequestId, encode_error, encode_reply},
+    platform::Platform,
+    protocol::{LogLevel, ProgressToken, RequestMeta, RequestParams, Revision},
+    server::{Context, Outcome, Reply, RequestContext, Server, encode_answer},
+};
+
+/// A tool's answer with one line of text fits without growing.
+const USUAL_ANSWER: usize = 384;
+
+impl StreamableHttp {
+    pub(super) async fn answer_modern(
+        &self,
+        head: request::Parts,
+        body: &Bytes,
+        request: Request<'_>,
+        params: Result<RequestParams<'_>, ErrorObject>,
+        platform: &Arc<dyn Platform>,
+    ) -> Result<Response<Body>, Refusal> {
+        let id = request.id;
+        let method = request.method.as_ref();
+        let checked = self.check(&head.headers, method, params);
+        let (params, progress_token, log_level) = checked.map_err(|refusal| refusal.with_id(&id))?;
+        let cx = Context::new(RequestContext {
+            revision: Revision::LATEST,
+            id: id.clone(),
+            meta: params.raw_meta.map(|meta| body.slice_ref(meta.get().as_bytes())).unwrap_or_default(),
+            progress_token,
+            log_level: log_level.filter(|_| self.server.capabilities().logging.is_some()),
+            streams: headers::accepts_events(&head.headers),
+            headers: head.headers,
+            extensions: head.extensions,
+            platform: Arc::clone(platform),
+        });
+        let outcome = match self.server.dispatch(method, &params, cx.clone()) {
+            Reply::Ready(outcome) => outcome,
+            Reply::Pending(handler) => {
+                let mut exchange = Exchange::new(cx, handler, self.time_limit);
+                match exchange.first().await {
+                    First::Finished(outcome) => outcome,
+                    First::Notified => {
+                        let server = self.server.clone();
+                        let encode = move |outcome| encode_outcome(&server, &id, outcome).1;
+                        return Ok(Body::events(Events::new(exchange, encode)));
+                    }
+                }
+            }
+        };
+        let (status, json) = encode_outcome(&self.server, &id, outcome);
+        Ok(Body::json(status, json))
+    }
+
+    /// Everything that can refuse a request before its handler runs, in the order that the specification's fixtures
+    /// agree on: version header, `_meta`, their equality, the version, the other headers, the method, the parameters.
+    fn check<'a>(
+        &self,
+        headers: &HeaderMap,
+        method: &str,
+        params: Result<RequestParams<'a>, ErrorObject>,
+    ) -> Result<(RequestParams<'a>, Option<ProgressToken>, Option<LogLevel>), Refusal> {
+        let version = headers::value(headers, &headers::PROTOCOL_VERSION)?.ok_or_else(|| {
+            let header = headers::PROTOCOL_VERSION;
+            Refusal::header_mismatch(format!("The header {header} is missing; it must say what params._meta says."))
+        })?;
+        let params = params.map_err(Refusal::malformed)?;
+        let named = required_meta(&params.meta)?;
+        if version != named {
+            let header = headers::PROTOCOL_VERSION;
+            let message = format!("The header {header} is {version:?}, but params._meta says {named:?}.");
+            return Err(Refusal::header_mismatch(message));
+        }
+        if named != Revision::LATEST.as_str() {
+            return Err(Refusal::unsupported_version(&named));
+        }
+        headers::check_method(headers, method)?;
+        headers::check_name(headers, method, &params)?;
+        if !self.server.serves(method) {
+            return Err(Refusal::method_not_found(method));
+        }
+        if method == "tools/call"
+            && let Ok(Some(name)) = RequestParams::optional_str(params.name, "name")
+        {
+            headers::check_params(headers, self.server.header_params(&name), params.arguments)?;
+        }
+        let progress_token = parse_meta(params.meta.progress_token, "progressToken", "a string or an integer")?;
+        let log_level = parse_meta(
+            params.meta.log_level,
+            "io.modelcontextprotocol/logLevel",
+            "debug, info, notice, warning, error, critical, alert or emergency",
+        )?;
+        Ok((params, progress_token, log_level))
+    }
+}
+
+/// The version, where both keys that every request must carry are there and of their type.
+fn required_meta(meta: &RequestMeta<'_>) -> Result<String, Refusal> {
+    const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+    const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+    let required = |key: &str, kind: &str| Refusal::invalid_params(format!("params._meta must carry {key}, {kind}."));
+    let version = meta.protocol_version.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let version = version.ok_or_else(|| required(VERSION, "a string"))?;
+    match meta.client_capabilities {
+        Some(capabilities) if capabilities.get().starts_with('{') => Ok(version),
+        _ => Err(required(CAPABILITIES, "an object")),
+    }
+}
+
+fn parse_meta<T: serde::de::DeserializeOwned>(
+    raw: Option<&RawValue>,
+    key: &str,
+    kind: &str,
+) -> Result<Option<T>, Refusal> {
+    raw.map(|raw| serde_json::from_str(raw.get())).transpose().map_err(|_| {
+        let message = format!("params._meta.{key} must be {kind}.");
+        // The request is well-formed, so its status says nothing of the protocol.
+        Refusal::new(StatusCode::OK, ErrorCode::INVALID_PARAMS, message)
+    })
+}
+
+/// The response and its status: errors that the transport names have one of their own.
+fn encode_outcome(server: &Server, id: &RequestId, outcome: Outcome) -> (StatusCode, Vec<u8>) {
+    let error = match outcome {
+        Ok(answer) => {
+            let mut json = Vec::with_capacity(USUAL_ANSWER);
+            let server_info = &server.registry().server_info;
+            match encode_reply(&mut json, id, |out| encode_answer(out, &answer, server_info)) {
+                Ok(()) => return (StatusCode::OK, json),
+                Err(error) => Error::Internal(format!("The result cannot be written as JSON: {error}.")),
+            }
+        }
+        Err(error) => error,
+    };
+    if let Error::Internal(_) | Error::TimedOut { .. } = &error {
+        tracing::error!(%error, request = %id, "a request failed");
+    }
+    let ended = match error {
+        Error::TimedOut { .. } => Some(StatusCode::INTERNAL_SERVER_ERROR),
+        Error::Stopping => Some(StatusCode::SERVICE_UNAVAILABLE),
+        _ => None,
+    };
+    let object = ErrorObject::from(error);
+    let status = ended.unwrap_or(match object.code {
+        ErrorCode::METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
+        ErrorCode::HEADER_MISMATCH
+        | ErrorCode::MISSING_REQUIRED_CLIENT_CAPABILITY
+        | ErrorCode::UNSUPPORTED_PROTOCOL_VERSION => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    });
+    (status, encode_error(Some(id), &object))
+}

@@ -1,0 +1,98 @@
+//! Requests that are refused before a handler sees them: a status and, where the protocol has one, an error.
+
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use serde_json::json;
+
+use super::Body;
+use crate::{
+    jsonrpc::{ErrorCode, ErrorObject, RequestId, encode_error},
+    server::SUPPORTED_VERSIONS,
+};
+
+/// A status, an error, and the id of the request where it could be read.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    id: Option<RequestId>,
+    error: ErrorObject,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { status, id: None, error: ErrorObject::new(code, message) }
+    }
+
+    pub(super) fn with_id(mut self, id: &RequestId) -> Self {
+        self.id = Some(id.clone());
+        self
+    }
+
+    /// The body could not be parsed as a message.
+    pub(super) fn unparsed((id, error): (Option<RequestId>, ErrorObject)) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, id, error }
+    }
+
+    /// The request is malformed: a parameter that the protocol itself needs is missing or wrong.
+    pub(super) fn malformed(error: ErrorObject) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, id: None, error }
+    }
+
+    pub(super) fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::INVALID_REQUEST, message)
+    }
+
+    pub(super) fn invalid_params(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::INVALID_PARAMS, message)
+    }
+
+    pub(super) fn header_mismatch(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::HEADER_MISMATCH, message)
+    }
+
+    pub(super) fn unsupported_version(requested: &str) -> Self {
+        let message = format!("The protocol version {requested:?} is not served; use one of data.supported.");
+        let data = json!({ "supported": SUPPORTED_VERSIONS, "requested": requested });
+        let error = ErrorObject::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, message).with_data(data);
+        Self { status: StatusCode::BAD_REQUEST, id: None, error }
+    }
+
+    pub(super) fn method_not_found(method: &str) -> Self {
+        let message = format!("This server does not serve the method {method}.");
+        Self::new(StatusCode::NOT_FOUND, ErrorCode::METHOD_NOT_FOUND, message)
+    }
+
+    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, ErrorCode::INVALID_REQUEST, message)
+    }
+
+    pub(super) fn method_not_allowed(method: &Method) -> Self {
+        let message = format!("{method} is not served here: send requests with POST. There is no stream to open.");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::INVALID_REQUEST, message)
+    }
+
+    pub(super) fn unsupported_media_type() -> Self {
+        let message = "The content type of a request must be application/json.";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::INVALID_REQUEST, message)
+    }
+
+    pub(super) fn payload_too_large(limit: usize) -> Self {
+        let message = format!("The body is longer than {limit} bytes, the limit of this server.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::INVALID_REQUEST, message)
+    }
+
+    pub(super) fn too_deep(limit: usize) -> Self {
+        Self::invalid_request(format!("The body nests deeper than {limit} levels, the limit of this server."))
+    }
+
+    pub(super) fn unexpected_response(id: &RequestId) -> Self {
+        Self::invalid_request(format!("The server has sent no request with the id {id}, so there is none to answer."))
+    }
+
+    pub(super) fn into_response(self) -> Response<Body> {
+        let mut response = Body::json(self.status, encode_error(self.id.as_ref(), &self.error));
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+        }
+        response
+    }
+}

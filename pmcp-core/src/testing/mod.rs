@@ -1,0 +1,243 @@
+//! A client in the same process, for the author's own tests: no socket, no runtime of its own.
+//!
+//! Every request goes through the same code as on a real platform, headers and JSON included.
+
+mod platform;
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use http_body::Body as _;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    jsonrpc::{ErrorCode, ErrorObject},
+    platform::Platform,
+    protocol::{
+        CallToolResult, Completion, GetPromptResult, LogLevel, Prompt, ReadResourceResult, Resource, ResourceTemplate,
+        Revision, Tool,
+    },
+    server::{BuildErrors, IntoServer},
+    streamable_http::{Body, StreamableHttp},
+};
+pub use platform::TestPlatform;
+
+/// What a request came to, and what the server said before.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Exchange {
+    /// The HTTP status.
+    pub status: u16,
+    /// The notifications, whole, in order.
+    pub notifications: Vec<Value>,
+    /// The result, or the error.
+    pub result: Result<Value, ErrorObject>,
+}
+
+/// A client of the newest revision, unless told otherwise.
+pub struct Client {
+    endpoint: StreamableHttp,
+    platform: Arc<dyn Platform>,
+    revision: Revision,
+    next_id: AtomicI64,
+}
+
+impl Client {
+    /// A client of `server`.
+    ///
+    /// # Errors
+    /// All that is wrong with what was registered.
+    pub fn new(server: impl IntoServer) -> Result<Self, BuildErrors> {
+        StreamableHttp::new(server).map(Self::from_endpoint)
+    }
+
+    /// A client of an endpoint with limits and rules of its own.
+    pub fn from_endpoint(endpoint: StreamableHttp) -> Self {
+        Self {
+            endpoint,
+            platform: Arc::new(TestPlatform::default()),
+            revision: Revision::LATEST,
+            next_id: AtomicI64::new(1),
+        }
+    }
+
+    /// The same client, speaking `revision`.
+    #[must_use]
+    pub fn with_revision(mut self, revision: Revision) -> Self {
+        self.revision = revision;
+        self
+    }
+
+    /// The same client, on `platform`.
+    #[must_use]
+    pub fn with_platform(mut self, platform: Arc<dyn Platform>) -> Self {
+        self.platform = platform;
+        self
+    }
+
+    /// All tools, page by page.
+    ///
+    /// # Errors
+    /// What the server answered instead.
+    pub async fn list_tools(&self) -> Result<Vec<Tool>, ErrorObject> {
+        self.list("tools/list", "tools").await
+    }
+
+    /// All resources, page by page.
+    ///
+    /// # Errors
+    /// What the server answered instead.
+    pub async fn list_resources(&self) -> Result<Vec<Resource>, ErrorObject> {
+        self.list("resources/list", "resources").await
+    }
+
+    /// All resource templates, page by page.
+    ///
+    /// # Errors
+    /// What the server answered instead.
+    pub async fn list_resource_templates(&self) -> Result<Vec<ResourceTemplate>, ErrorObject> {
+        self.list("resources/templates/list", "resourceTemplates").await
+    }
+
+    /// All prompts, page by page.
+    ///
+    /// # Errors
+    /// What the server answered instead.
+    pub async fn list_prompts(&self) -> Result<Vec<Prompt>, ErrorObject> {
+        self.list("prompts/list", "prompts").await
+    }
+
+    /// Calls a tool.
+    ///
+    /// # Errors
+    /// What the server answered instead. A tool's own failure is a result with `is_error`.
+    pub async fn call_tool(&self, name: &str, arguments: Value) -> Result<CallToolResult, ErrorObject> {
+        self.typed("tools/call", json!({ "name": name, "arguments": arguments })).await
+    }
+
+    /// Reads a resource.
+    ///
+    /// # Errors
+    /// What the server answered instead.
+    pub async fn read_resource(&self, uri: &str) -> Result<ReadResourceResult, ErrorObject> {
+        self.typed("resources/read", json!({ "uri": uri })).await
+    }
+
+    /// Fills a prompt.
+    ///
+    /// # Errors
+    /// What the server answered instead.
+    pub async fn get_prompt(&self, name: &str, arguments: Value) -> Result<GetPromptResult, ErrorObject> {
+        self.typed("prompts/get", json!({ "name": name, "arguments": arguments })).await
+    }
+
+    /// Completes the argument `name` from `value`; `reference` is as on the wire, with `type` and `name` or `uri`.
+    ///
+    /// # Errors
+    /// What the server answered instead.
+    pub async fn complete(&self, reference: Value, name: &str, value: &str) -> Result<Completion, ErrorObject> {
+        let params = json!({ "ref": reference, "argument": { "name": name, "value": value } });
+        let result: Value = self.typed("completion/complete", params).await?;
+        read(result.get("completion").cloned().unwrap_or_default())
+    }
+
+    /// Sends any request, with a progress token and the wish for every log message.
+    pub async fn request(&self, method: &str, params: Value) -> Exchange {
+        let response = self.endpoint.respond(self.encode(method, params), &self.platform).await;
+        let status = response.status().as_u16();
+        let mut notifications = messages(response).await;
+        let result = match notifications.pop() {
+            Some(mut last) => match (last.get_mut("result").map(Value::take), last.get_mut("error").map(Value::take)) {
+                (Some(result), _) => Ok(result),
+                (None, Some(error)) => Err(read(error).unwrap_or_else(|unreadable| unreadable)),
+                (None, None) => Err(unreadable(&last)),
+            },
+            None => Err(unreadable("an empty body")),
+        };
+        Exchange { status, notifications, result }
+    }
+
+    async fn typed<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, ErrorObject> {
+        read(self.request(method, params).await.result?)
+    }
+
+    async fn list<T: DeserializeOwned>(&self, method: &str, member: &str) -> Result<Vec<T>, ErrorObject> {
+        let mut entries = Vec::new();
+        let mut params = json!({});
+        loop {
+            let mut page = self.request(method, params).await.result?;
+            let part: Vec<T> = read(page.get_mut(member).map(Value::take).unwrap_or_default())?;
+            entries.extend(part);
+            match page.get_mut("nextCursor").map(Value::take) {
+                Some(cursor) => params = json!({ "cursor": cursor }),
+                None => return Ok(entries),
+            }
+        }
+    }
+
+    fn encode(&self, method: &str, mut params: Value) -> Request<Bytes> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let name = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str).map(str::to_owned);
+        let mut meta = Map::new();
+        meta.insert("progressToken".to_owned(), json!(id));
+        let mut headers = vec![
+            ("host", "localhost".to_owned()),
+            ("accept", "application/json, text/event-stream".to_owned()),
+            ("content-type", "application/json".to_owned()),
+            ("mcp-protocol-version", self.revision.as_str().to_owned()),
+        ];
+        if !self.revision.is_legacy() {
+            meta.insert("io.modelcontextprotocol/protocolVersion".to_owned(), json!(self.revision.as_str()));
+            meta.insert("io.modelcontextprotocol/clientCapabilities".to_owned(), json!({}));
+            meta.insert("io.modelcontextprotocol/logLevel".to_owned(), json!(LogLevel::Debug));
+            headers.push(("mcp-method", method.to_owned()));
+            headers.extend(name.map(|name| ("mcp-name", name)));
+        }
+        if let Value::Object(params) = &mut params {
+            params.entry("_meta").or_insert(Value::Object(meta));
+        }
+        let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
+        let mut request = Request::new(Bytes::from(body));
+        *request.method_mut() = Method::POST;
+        for (name, value) in headers {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                request.headers_mut().insert(HeaderName::from_static(name), value);
+            }
+        }
+        request
+    }
+}
+
+/// The messages of a response: one, or those of a stream.
+async fn messages(response: Response<Body>) -> Vec<Value> {
+    let content_type = response.headers().get(header::CONTENT_TYPE).cloned();
+    let mut body = response.into_body();
+    let mut bytes = Vec::new();
+    while let Some(Ok(frame)) = poll_fn(|task| Pin::new(&mut body).poll_frame(task)).await {
+        bytes.extend(frame.into_data().unwrap_or_default());
+    }
+    if content_type.is_some_and(|kind| kind == "text/event-stream") {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+        data.filter_map(|json| serde_json::from_str(json).ok()).collect()
+    } else {
+        serde_json::from_slice(&bytes).into_iter().collect()
+    }
+}
+
+fn read<T: DeserializeOwned>(value: Value) -> Result<T, ErrorObject> {
+    serde_json::from_value(value).map_err(unreadable)
+}
+
+fn unreadable(what: impl std::fmt::Display) -> ErrorObject {
+    ErrorObject::new(ErrorCode::INTERNAL_ERROR, format!("The answer cannot be read: {what}."))
+}
