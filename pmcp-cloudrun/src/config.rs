@@ -1,0 +1,219 @@
+//! The settings, and the environment variables they are read from.
+
+use std::{env, net::IpAddr, str::FromStr, time::Duration};
+
+use pmcp_core::{BuildErrors, IntoServer, StreamableHttp};
+
+/// How the server listens, and what one caller may cost.
+///
+/// | variable | default | what it is |
+/// |---|---|---|
+/// | `HOST` | `127.0.0.1`; `0.0.0.0` on Cloud Run | the address to listen on |
+/// | `PORT` | `8080` | the port to listen on; `0` lets the system choose |
+/// | `PMCP_ALLOWED_HOSTS` | loopback names where only loopback is listened on, else any | names the server answers to, by comma |
+/// | `PMCP_ALLOWED_ORIGINS` | the server's own | origins of web pages that may call, by comma |
+/// | `PMCP_MAX_CONCURRENCY` | `1000` | requests in flight; more are answered 503 with `Retry-After` |
+/// | `PMCP_MAX_BODY_BYTES` | `4194304` | the longest request body |
+/// | `PMCP_MAX_HEADER_BYTES` | `65536` | the longest request head |
+/// | `PMCP_TIME_LIMIT_MS` | `300000` | how long a handler may take; `0` for no limit |
+/// | `PMCP_HEADER_TIMEOUT_MS` | `10000` | how long a request head may take, and a connection be idle |
+/// | `PMCP_BODY_TIMEOUT_MS` | `30000` | how long a request body may take |
+/// | `PMCP_WRITE_TIMEOUT_MS` | `30000` | how long a client may read nothing of what is sent to it |
+/// | `PMCP_SHUTDOWN_GRACE_MS` | `9000` | how long requests in flight may go on after SIGTERM |
+/// | `RUST_LOG` | `info` | what is logged, such as `debug` or `warn,pmcp_core=debug` |
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The address to listen on.
+    pub host: IpAddr,
+    /// The port to listen on; 0 lets the system choose.
+    pub port: u16,
+    /// The names the server answers to; empty for the default.
+    pub allowed_hosts: Vec<String>,
+    /// The origins of web pages that may call besides the server's own.
+    pub allowed_origins: Vec<String>,
+    /// Requests in flight; more are answered 503.
+    pub max_concurrency: usize,
+    /// The longest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// The longest request head, in bytes, at least 8192.
+    pub max_header_bytes: u32,
+    /// How long a handler may take; `None` for no limit.
+    pub time_limit: Option<Duration>,
+    /// How long a request head may take, and a connection be idle.
+    pub header_timeout: Duration,
+    /// How long a request body may take.
+    pub body_timeout: Duration,
+    /// How long a client may read nothing of what is sent to it.
+    pub write_timeout: Duration,
+    /// How long requests in flight may go on after SIGTERM.
+    pub shutdown_grace: Duration,
+    /// What is logged.
+    pub log_filter: String,
+    /// Whether the process runs on Cloud Run, which wants its logs in JSON.
+    pub on_cloud_run: bool,
+}
+
+/// A setting that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {variable} is {value:?}, but must be {expected}")]
+#[non_exhaustive]
+pub struct ConfigError {
+    /// Its name.
+    pub variable: &'static str,
+    /// As it was found.
+    pub value: String,
+    /// What it must be.
+    pub expected: &'static str,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::from([127, 0, 0, 1]),
+            port: 8080,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            max_concurrency: 1000,
+            max_body_bytes: 4 << 20,
+            max_header_bytes: 64 << 10,
+            time_limit: Some(Duration::from_secs(300)),
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            shutdown_grace: Duration::from_secs(9),
+            log_filter: "info".to_owned(),
+            on_cloud_run: false,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Which variable is wrong, and what it must be.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|variable| env::var(variable).ok())
+    }
+
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let default = Self::default();
+        let on_cloud_run = variable("K_SERVICE").is_some();
+        let any = IpAddr::from([0, 0, 0, 0]);
+        let environment = Environment(&variable);
+        let time_limit = environment.duration("PMCP_TIME_LIMIT_MS", default.time_limit.unwrap_or_default())?;
+        let header_bytes = environment.parse("PMCP_MAX_HEADER_BYTES", default.max_header_bytes, "a number of bytes")?;
+        Ok(Self {
+            host: match variable("HOST").as_deref().map(str::trim) {
+                Some("localhost") => default.host,
+                _ => environment.parse(
+                    "HOST",
+                    if on_cloud_run { any } else { default.host },
+                    "an IP address, such as 127.0.0.1 or 0.0.0.0",
+                )?,
+            },
+            port: environment.parse("PORT", default.port, "a port, 0 to 65535")?,
+            allowed_hosts: environment.list("PMCP_ALLOWED_HOSTS"),
+            allowed_origins: environment.list("PMCP_ALLOWED_ORIGINS"),
+            max_concurrency: match environment.parse("PMCP_MAX_CONCURRENCY", default.max_concurrency, POSITIVE)? {
+                0 => return Err(environment.wrong("PMCP_MAX_CONCURRENCY", POSITIVE)),
+                most => most,
+            },
+            max_body_bytes: environment.parse("PMCP_MAX_BODY_BYTES", default.max_body_bytes, "a number of bytes")?,
+            max_header_bytes: match header_bytes {
+                8192.. => header_bytes,
+                _ => return Err(environment.wrong("PMCP_MAX_HEADER_BYTES", "at least 8192")),
+            },
+            time_limit: (!time_limit.is_zero()).then_some(time_limit),
+            header_timeout: environment.duration("PMCP_HEADER_TIMEOUT_MS", default.header_timeout)?,
+            body_timeout: environment.duration("PMCP_BODY_TIMEOUT_MS", default.body_timeout)?,
+            write_timeout: environment.duration("PMCP_WRITE_TIMEOUT_MS", default.write_timeout)?,
+            shutdown_grace: environment.duration("PMCP_SHUTDOWN_GRACE_MS", default.shutdown_grace)?,
+            log_filter: variable("RUST_LOG").unwrap_or(default.log_filter),
+            on_cloud_run,
+        })
+    }
+
+    /// The endpoint that serves `server` under these rules.
+    pub(crate) fn endpoint(&self, server: impl IntoServer) -> Result<StreamableHttp, BuildErrors> {
+        let mut endpoint = StreamableHttp::new(server)?
+            .max_body_bytes(self.max_body_bytes)
+            .allowed_origins(self.allowed_origins.iter().cloned());
+        if let Some(limit) = self.time_limit {
+            endpoint = endpoint.time_limit(limit);
+        }
+        Ok(match (self.allowed_hosts.is_empty(), self.host.is_loopback()) {
+            (false, _) => endpoint.allowed_hosts(self.allowed_hosts.iter().cloned()),
+            (true, true) => endpoint,
+            // Whoever routes requests here chose the name; a list of our own could only be wrong.
+            (true, false) => endpoint.any_host(),
+        })
+    }
+}
+
+const POSITIVE: &str = "a number of requests, at least 1";
+
+struct Environment<'v, F>(&'v F);
+
+impl<F: Fn(&str) -> Option<String>> Environment<'_, F> {
+    fn parse<T: FromStr>(&self, variable: &'static str, default: T, expected: &'static str) -> Result<T, ConfigError> {
+        match (self.0)(variable) {
+            None => Ok(default),
+            Some(value) => value.trim().parse().map_err(|_| ConfigError { variable, value, expected }),
+        }
+    }
+
+    fn duration(&self, variable: &'static str, default: Duration) -> Result<Duration, ConfigError> {
+        let millis = u64::try_from(default.as_millis()).unwrap_or(u64::MAX);
+        self.parse(variable, millis, "a number of milliseconds").map(Duration::from_millis)
+    }
+
+    fn list(&self, variable: &str) -> Vec<String> {
+        let value = (self.0)(variable).unwrap_or_default();
+        value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+    }
+
+    fn wrong(&self, variable: &'static str, expected: &'static str) -> ConfigError {
+        ConfigError { variable, value: (self.0)(variable).unwrap_or_default(), expected }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(|variable| pairs.iter().find(|(name, _)| *name == variable).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn stays_on_the_machine_unless_told_otherwise() {
+        assert!(read(&[]).is_ok_and(|config| config.host.is_loopback() && config.port == 8080));
+        assert!(read(&[("K_SERVICE", "crm")]).is_ok_and(|config| config.host.is_unspecified()));
+        assert!(read(&[("K_SERVICE", "crm"), ("HOST", "localhost")]).is_ok_and(|config| config.host.is_loopback()));
+    }
+
+    #[test]
+    fn names_what_is_wrong() {
+        for (variable, value) in [
+            ("PORT", "eighty"),
+            ("PORT", "65536"),
+            ("HOST", "example.com"),
+            ("PMCP_MAX_CONCURRENCY", "0"),
+            ("PMCP_TIME_LIMIT_MS", "-1"),
+            ("PMCP_MAX_HEADER_BYTES", "10"),
+        ] {
+            let error = read(&[(variable, value)]).expect_err(variable);
+            assert_eq!((error.variable, error.value.as_str()), (variable, value));
+        }
+    }
+
+    #[test]
+    fn reads_lists_and_no_limit() {
+        let config = read(&[("PMCP_ALLOWED_HOSTS", " a.example, ,b.example "), ("PMCP_TIME_LIMIT_MS", "0")]);
+        let config = config.expect("good settings");
+        assert_eq!(config.allowed_hosts, ["a.example", "b.example"]);
+        assert_eq!(config.time_limit, None);
+    }
+}

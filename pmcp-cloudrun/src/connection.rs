@@ -1,0 +1,174 @@
+//! Listening, and every connection from its first byte to its last.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use hyper::{Request, body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use pmcp_core::Server;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{Config, Error, Result, platform::TokioPlatform, service::Service, shutdown, stall::StallGuard};
+
+/// How long responses may take to be written once their handlers were ended.
+const LAST_WRITES: Duration = Duration::from_millis(500);
+/// How long to wait when the system has no more file descriptors.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
+
+/// Serves until the process is told to end.
+pub(crate) async fn serve(server: Server, config: Config) -> Result {
+    let ending = shutdown::requested().map_err(Error::Signal)?;
+    let address = SocketAddr::new(config.host, config.port);
+    let listen = |error| Error::Listen { address, error };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    announce(&server, listener.local_addr().map_err(listen)?, &config);
+
+    let (tasks, stopping, closing) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+    let platform = Arc::new(TokioPlatform { stopping: stopping.clone(), tasks: tasks.clone() });
+    let endpoint = config.endpoint(server)?;
+    let service = Service::new(endpoint, platform, config.max_concurrency, config.body_timeout);
+    let connections = Connections { http: http(&config), service, closing: closing.clone(), config };
+
+    let signal = {
+        let mut ending = pin!(ending);
+        loop {
+            tokio::select! {
+                signal = &mut ending => break signal,
+                accepted = listener.accept() => connections.start(accepted, &tasks).await,
+            }
+        }
+    };
+    let grace = connections.config.shutdown_grace;
+    tracing::info!("{signal}: finishing what is in flight, for at most {} s", grace.as_secs_f64());
+    // Who connected before the signal has been promised an answer by the system.
+    while let Poll::Ready(accepted) = poll_fn(|task| Poll::Ready(listener.poll_accept(task))).await {
+        connections.start(accepted, &tasks).await;
+    }
+    drop(listener);
+    closing.cancel();
+    tasks.close();
+    if timeout(grace, tasks.wait()).await.is_err() {
+        tracing::warn!("the grace time is over; what still runs is ended");
+        stopping.cancel();
+        if timeout(LAST_WRITES, tasks.wait()).await.is_err() {
+            tracing::warn!("{} connections or background tasks did not end in time", tasks.len());
+        }
+    }
+    Ok(())
+}
+
+/// Tells where the server is, and how to get there.
+fn announce(server: &Server, address: SocketAddr, config: &Config) {
+    let (name, version) = (&server.info().name, &server.info().version);
+    if config.on_cloud_run {
+        tracing::info!("{name} {version} listens on {address}, endpoint /mcp");
+        return;
+    }
+    let host = match address {
+        _ if address.ip().is_unspecified() => format!("localhost:{}", address.port()),
+        address => address.to_string(),
+    };
+    let url = format!("http://{host}/mcp");
+    tracing::info!(
+        "{name} {version} listens on {url}\n  \
+         Claude Code:   claude mcp add --transport http {name} {url}\n  \
+         MCP Inspector: npx @modelcontextprotocol/inspector --transport http --server-url {url}"
+    );
+}
+
+fn http(config: &Config) -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    let header_bytes = usize::try_from(config.max_header_bytes).unwrap_or(usize::MAX);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(config.header_timeout).max_buf_size(header_bytes);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(config.write_timeout)
+        .keep_alive_timeout(config.write_timeout)
+        .max_concurrent_streams(200)
+        .max_header_list_size(config.max_header_bytes);
+    http
+}
+
+struct Connections {
+    http: auto::Builder<TokioExecutor>,
+    service: Service,
+    /// Cancelled when connections should end after what they are at.
+    closing: CancellationToken,
+    config: Config,
+}
+
+impl Connections {
+    async fn start(&self, accepted: std::io::Result<(TcpStream, SocketAddr)>, tasks: &TaskTracker) {
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(OUT_OF_DESCRIPTORS).await;
+                return;
+            }
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "answers to this connection may be delayed");
+        }
+        let (http, service) = (self.http.clone(), self.service.clone());
+        let (closing, limits) = (self.closing.clone(), (self.config.header_timeout, self.config.write_timeout));
+        tasks.spawn(async move { run(stream, &http, service, closing, limits).await });
+    }
+}
+
+async fn run(
+    stream: TcpStream,
+    http: &auto::Builder<TokioExecutor>,
+    service: Service,
+    closing: CancellationToken,
+    (header_timeout, write_timeout): (Duration, Duration),
+) {
+    let has_spoken = Arc::new(AtomicBool::new(false));
+    let spoke = Arc::clone(&has_spoken);
+    let answer = service_fn(move |request: Request<Incoming>| {
+        spoke.store(true, Ordering::Relaxed);
+        let service = service.clone();
+        async move { Ok::<_, Infallible>(service.route(request).await) }
+    });
+    let io = TokioIo::new(StallGuard::new(stream, write_timeout));
+    let mut connection = pin!(http.serve_connection(io, answer));
+    // hyper's own limit starts once it knows which HTTP is spoken, which a silent client never says.
+    let mut silence = pin!(sleep(header_timeout));
+    let (mut is_open, mut is_closing) = (true, false);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut connection => break ended,
+            () = &mut silence, if is_open => {
+                if !has_spoken.load(Ordering::Relaxed) {
+                    tracing::debug!("a client connected and said nothing");
+                    return;
+                }
+                is_open = false;
+            }
+            () = closing.cancelled(), if !is_closing => {
+                connection.as_mut().graceful_shutdown();
+                is_closing = true;
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}

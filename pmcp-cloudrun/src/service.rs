@@ -1,0 +1,155 @@
+//! One request: routed by its path, bounded in size and time, and handed to the core.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use pmcp_core::{StreamableHttp, platform::Platform};
+
+use crate::body::{InFlight, ResponseBody};
+
+/// Answers the requests of one process; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Service(Arc<Inner>);
+
+struct Inner {
+    endpoint: StreamableHttp,
+    platform: Arc<dyn Platform>,
+    in_flight: InFlight,
+    body_timeout: Duration,
+}
+
+impl Service {
+    pub(crate) fn new(
+        endpoint: StreamableHttp,
+        platform: Arc<dyn Platform>,
+        max_concurrency: usize,
+        body_timeout: Duration,
+    ) -> Self {
+        Self(Arc::new(Inner { endpoint, platform, in_flight: InFlight::new(max_concurrency), body_timeout }))
+    }
+
+    /// Answers a request to any path.
+    pub(crate) async fn route<B>(self, request: Request<B>) -> Response<ResponseBody>
+    where
+        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>,
+    {
+        match request.uri().path() {
+            "/mcp" => self.answer(request).await,
+            "/healthz" if matches!(*request.method(), Method::GET | Method::HEAD) => text(StatusCode::OK, "ok\n"),
+            "/healthz" => text(StatusCode::METHOD_NOT_ALLOWED, "GET /healthz tells whether the server lives.\n"),
+            _ => text(StatusCode::NOT_FOUND, "There is nothing here: the MCP endpoint is /mcp.\n"),
+        }
+    }
+
+    /// Answers a request to the MCP endpoint.
+    pub(crate) async fn answer<B>(self, request: Request<B>) -> Response<ResponseBody>
+    where
+        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>,
+    {
+        let inner = &*self.0;
+        let Some(place) = inner.in_flight.enter() else {
+            tracing::warn!("too many requests in flight; one was sent away");
+            let mut response =
+                text(StatusCode::SERVICE_UNAVAILABLE, "Too many requests are in flight; try again in a second.\n");
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            return response;
+        };
+        let (head, body) = request.into_parts();
+        let limit = inner.endpoint.body_limit();
+        if body.size_hint().lower() > limit as u64 {
+            return closing(inner.endpoint.payload_too_large().map(|body| ResponseBody::mcp(body, Some(place))));
+        }
+        let collected = tokio::time::timeout(inner.body_timeout, Limited::new(body, limit).collect()).await;
+        let body = match collected {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                return closing(inner.endpoint.payload_too_large().map(|body| ResponseBody::mcp(body, Some(place))));
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a request body broke off");
+                return closing(text(StatusCode::BAD_REQUEST, "The request body broke off.\n"));
+            }
+            Err(_) => {
+                return closing(text(StatusCode::REQUEST_TIMEOUT, "The request body took too long.\n"));
+            }
+        };
+        let response = inner.endpoint.respond(Request::from_parts(head, body), &inner.platform).await;
+        response.map(|body| ResponseBody::mcp(body, Some(place)))
+    }
+}
+
+fn text(status: StatusCode, text: &'static str) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::text(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// What follows on the connection cannot be told from the rest of a body that was not read.
+fn closing(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    if response.version() == http::Version::HTTP_11 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+#[cfg(feature = "axum")]
+mod axum_router {
+    use std::{
+        convert::Infallible,
+        future::Future,
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use super::*;
+    use crate::{Config, platform::TokioPlatform};
+
+    impl<B> tower_service::Service<Request<B>> for Service
+    where
+        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static> + Send + 'static,
+    {
+        type Response = Response<ResponseBody>;
+        type Error = Infallible;
+        type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+        fn poll_ready(&mut self, _task: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<B>) -> Self::Future {
+            let service = self.clone();
+            Box::pin(async move { Ok(service.answer(request).await) })
+        }
+    }
+
+    /// The server at `/mcp`, to be merged into an axum app that listens by itself.
+    ///
+    /// Of `config` it takes what concerns one request: hosts, origins, limits and concurrency.
+    ///
+    /// ```
+    /// # use pmcp_core::prelude::*;
+    /// # fn server() -> ServerBuilder { Server::builder("crm", "1.0.0") }
+    /// let app: axum::Router = axum::Router::new()
+    ///     .route("/", axum::routing::get(|| async { "my app" }))
+    ///     .merge(pmcp_cloudrun::router(server(), pmcp_cloudrun::Config::default())?);
+    /// # Ok::<(), pmcp_core::BuildErrors>(())
+    /// ```
+    ///
+    /// # Errors
+    /// All that is wrong with what was registered.
+    pub fn router<S: Clone + Send + Sync + 'static>(
+        server: impl pmcp_core::IntoServer,
+        config: Config,
+    ) -> Result<axum::Router<S>, pmcp_core::BuildErrors> {
+        let platform = TokioPlatform { stopping: Default::default(), tasks: Default::default() };
+        let endpoint = config.endpoint(server)?;
+        let service = Service::new(endpoint, Arc::new(platform), config.max_concurrency, config.body_timeout);
+        Ok(axum::Router::new().route_service("/mcp", service))
+    }
+}
+#[cfg(feature = "axum")]
+pub use axum_router::router;
