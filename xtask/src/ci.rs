@@ -1,0 +1,118 @@
+//! `cargo xtask ci` and `cargo xtask check`: every check, the quick ones first, with its name and its seconds.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::architecture;
+use crate::cache::Cache;
+use crate::failure::Failure;
+use crate::program;
+use crate::setup::{self, Permission};
+use crate::test;
+
+/// The failures of the steps so far; a failed step does not keep the next from running.
+#[derive(Default)]
+struct Report {
+    failures: Vec<String>,
+}
+
+impl Report {
+    fn step(&mut self, name: &str, work: impl FnOnce() -> Result<(), Failure>) {
+        println!("== {name}");
+        let start = Instant::now();
+        let result = work();
+        let seconds = start.elapsed().as_secs_f32();
+        match result {
+            Ok(()) => println!("== {name}: done in {seconds:.1} s"),
+            Err(failure) => {
+                println!("== {name}: FAILED in {seconds:.1} s: {failure}");
+                self.failures.push(format!("{name}: {failure}"));
+            }
+        }
+    }
+
+    /// Names the failures again; true if there are none.
+    fn close(&self) -> bool {
+        for failure in &self.failures {
+            println!("FAILED {failure}");
+        }
+        self.failures.is_empty()
+    }
+}
+
+/// Format, architecture and clippy: what a developer runs before a commit.
+pub(crate) fn check(root: &Path) -> bool {
+    let mut report = Report::default();
+    quick_steps(root, &mut report);
+    report.close()
+}
+
+/// Everything. The line with the numbers of the tests is the last one.
+pub(crate) fn ci(root: &Path, cache: &Cache, permission: Permission) -> bool {
+    let mut report = Report::default();
+    quick_steps(root, &mut report);
+    report.step("documentation", || {
+        let mut command = program::cargo(root, ["doc", "--workspace", "--no-deps", "--keep-going"]);
+        program::run(command.env("RUSTDOCFLAGS", "-D warnings"))
+    });
+    report.step("licenses, bans, sources", || deny(root, cache, permission));
+    let mut totals = None;
+    report.step("tests", || {
+        let outcome = test::run(root, cache, permission, &[])?;
+        totals = outcome.totals;
+        if outcome.failures.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::Tests { reasons: outcome.failures })
+    });
+    let good = report.close();
+    if let Some(totals) = totals {
+        println!("{totals}");
+    }
+    good
+}
+
+fn quick_steps(root: &Path, report: &mut Report) {
+    report.step("format", || program::run(&mut program::cargo(root, ["fmt", "--all", "--check"])));
+    report.step("architecture", || architecture::run(root));
+    report.step("clippy", || {
+        let flags = ["clippy", "--workspace", "--all-targets", "--keep-going", "--", "-D", "warnings"];
+        program::run(&mut program::cargo(root, flags))
+    });
+}
+
+/// Runs cargo-deny; a developer's machine without it is told how to get it and goes on.
+fn deny(root: &Path, cache: &Cache, permission: Permission) -> Result<(), Failure> {
+    match setup::cargo_deny(root, cache, permission) {
+        Ok(binary) => program::run(
+            Command::new(binary)
+                .args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"])
+                .current_dir(root),
+        ),
+        Err(missing @ Failure::Missing { .. }) if !permission.ci => {
+            println!("SKIPPED cargo-deny: {missing}");
+            Ok(())
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_step_is_kept_and_the_next_one_runs() {
+        let mut report = Report::default();
+        let mut ran = false;
+        report.step("first", || Err(Failure::Usage("wrong".into())));
+        report.step("second", || {
+            ran = true;
+            Ok(())
+        });
+        assert!(ran);
+        assert_eq!(report.failures, ["first: wrong"]);
+        assert!(!report.close());
+    }
+}

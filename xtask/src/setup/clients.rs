@@ -1,0 +1,102 @@
+//! The MCP clients from npm: installed in the cache, reachable from tests/clients through a link.
+
+use std::env::consts::{ARCH, OS};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::node::npm;
+use super::system::Permission;
+use crate::cache::{Cache, Part};
+use crate::failure::Failure;
+use crate::program;
+
+/// What npm reads; anything else beside them is not part of the installation.
+const FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
+
+/// The folder whose node_modules has the clients. `samples` is where the test scripts live.
+pub(crate) fn clients(samples: &Path, cache: &Cache, node: &Path, permission: Permission) -> Result<PathBuf, Failure> {
+    let mut contents = Vec::new();
+    for file in FILES {
+        let path = samples.join(file);
+        contents.push(fs::read_to_string(&path).map_err(Failure::file("reading", &path))?);
+    }
+    let mut inputs: Vec<&str> = contents.iter().map(String::as_str).collect();
+    // The lock file leaves out what other platforms need.
+    inputs.extend([OS, ARCH]);
+    let part = Part {
+        what: "the MCP clients from npm (160 MB)",
+        folder: "clients",
+        proof: "node_modules/.package-lock.json",
+        inputs: &inputs,
+    };
+    let find = || npm(Some(node), permission);
+    let folder = cache.bring(&part, find, |folder, mut npm| {
+        for (file, content) in FILES.iter().zip(&contents) {
+            let path = folder.join(file);
+            fs::write(&path, content).map_err(Failure::file("writing", &path))?;
+        }
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
+        program::capture(&mut npm).map(drop)
+    })?;
+    link(&folder.join("node_modules"), &samples.join("node_modules"))?;
+    Ok(folder)
+}
+
+/// Makes `link` lead to `target`; a folder that is no link is somebody's own and stays.
+fn link(target: &Path, link: &Path) -> Result<(), Failure> {
+    match fs::read_link(link) {
+        Ok(found) if found == target => return Ok(()),
+        Ok(_) => remove_link(link).map_err(Failure::file("removing the old link", link))?,
+        Err(_) if link.exists() => {
+            return Err(Failure::Missing {
+                what: format!("{} is a folder where a link to {} belongs", link.display(), target.display()),
+                advice: "remove it and run this again".into(),
+            });
+        }
+        Err(_) => {}
+    }
+    symlink(target, link).map_err(Failure::file("linking", link))
+}
+
+#[cfg(not(windows))]
+fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, link)
+}
+
+// Windows lets only administrators and machines in developer mode make links; its error says so.
+#[cfg(windows)]
+fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_dir(target, link)
+}
+
+#[cfg(not(windows))]
+fn remove_link(link: &Path) -> io::Result<()> {
+    fs::remove_file(link)
+}
+
+#[cfg(windows)]
+fn remove_link(link: &Path) -> io::Result<()> {
+    fs::remove_dir(link)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_made_renewed_and_left_alone() {
+        let folder = std::env::temp_dir().join(format!("pmcp-xtask-{}-link", std::process::id()));
+        fs::create_dir_all(folder.join("own")).expect("a scratch folder");
+        let (first, second) = (folder.join("first"), folder.join("second"));
+        let place = folder.join("node_modules");
+        for target in [&first, &first, &second] {
+            link(target, &place).expect("links");
+            assert_eq!(&fs::read_link(&place).expect("is a link"), target);
+        }
+        let refused = link(&first, &folder.join("own")).expect_err("a folder stays");
+        assert!(refused.to_string().contains("remove it"), "{refused}");
+        assert!(folder.join("own").is_dir());
+        fs::remove_dir_all(folder).expect("removes the scratch folder");
+    }
+}

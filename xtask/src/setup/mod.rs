@@ -1,0 +1,81 @@
+//! Brings what the tests need and a machine may lack into the cache: Node, MCP clients in JavaScript and Python.
+
+mod cargo_deny;
+mod clients;
+mod node;
+mod python;
+mod system;
+
+use std::path::{Path, PathBuf};
+
+use crate::cache::Cache;
+use crate::failure::Failure;
+
+pub(crate) use cargo_deny::cargo_deny;
+pub(crate) use system::Permission;
+
+/// What is at hand for the tests, and why the rest is not.
+#[derive(Debug, Default)]
+pub(crate) struct Tools {
+    /// Environment variables for the tests, each an absolute path.
+    pub(crate) environment: Vec<(&'static str, PathBuf)>,
+    /// What could not be had and why, each reason once.
+    pub(crate) missing: Vec<String>,
+}
+
+impl Tools {
+    fn note(&mut self, variable: &'static str, found: Result<PathBuf, Failure>) {
+        match found {
+            Ok(path) => self.environment.push((variable, path)),
+            Err(failure) => {
+                let reason = failure.to_string();
+                eprintln!("tests that need {variable} will skip: {reason}");
+                if !self.missing.contains(&reason) {
+                    self.missing.push(reason);
+                }
+            }
+        }
+    }
+}
+
+/// The variables that tell the tests where things are; a test skips where its variable is unset.
+pub(crate) const VARIABLES: [&str; 4] = ["PMCP_NODE", "PMCP_CLIENTS", "PMCP_PYTHON", "PMCP_PYTHON_V1"];
+
+/// Brings everything that the tests use and that is not there yet.
+pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Result<Tools, Failure> {
+    let _only_one = cache.lock()?;
+    let samples = root.join("tests/clients");
+    let [node, clients, python, python_v1] = VARIABLES;
+    let mut tools = Tools::default();
+    match node::node(cache, permission) {
+        Ok(binary) => {
+            tools.note(clients, clients::clients(&samples, cache, &binary, permission));
+            tools.note(node, Ok(binary));
+        }
+        // Without Node the clients are of no use.
+        Err(failure) => tools.note(node, Err(failure)),
+    }
+    for (variable, folder, requirements) in
+        [(python, "python", "requirements.txt"), (python_v1, "python-v1", "requirements-v1.txt")]
+    {
+        let requirements = samples.join(requirements);
+        tools.note(variable, python::environment(cache, folder, &requirements, permission));
+    }
+    Ok(tools)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_kept_once() {
+        let mut tools = Tools::default();
+        for variable in ["PMCP_PYTHON", "PMCP_PYTHON_V1"] {
+            tools.note(variable, Err(Failure::Usage("no Python".into())));
+        }
+        tools.note("PMCP_NODE", Ok("/node".into()));
+        assert_eq!(tools.missing, ["no Python"]);
+        assert_eq!(tools.environment, [("PMCP_NODE", PathBuf::from("/node"))]);
+    }
+}
