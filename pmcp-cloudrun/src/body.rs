@@ -12,6 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tracing::Span;
 
 /// The requests in flight, as far as they are bounded.
 #[derive(Clone, Debug)]
@@ -49,13 +50,14 @@ pub(crate) struct ResponseBody {
 }
 
 enum Kind {
-    Mcp(pmcp_core::streamable_http::Body),
+    /// With the span of its request: a handler that streams runs while its body is read.
+    Mcp(pmcp_core::streamable_http::Body, Span),
     Text(&'static str),
 }
 
 impl ResponseBody {
-    pub(crate) fn mcp(body: pmcp_core::streamable_http::Body, place: Option<Place>) -> Self {
-        Self { body: Kind::Mcp(body), _place: place }
+    pub(crate) fn mcp(body: pmcp_core::streamable_http::Body, place: Place, span: Span) -> Self {
+        Self { body: Kind::Mcp(body, span), _place: Some(place) }
     }
 
     pub(crate) fn text(text: &'static str) -> Self {
@@ -69,7 +71,7 @@ impl Body for ResponseBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut self.body {
-            Kind::Mcp(body) => Pin::new(body).poll_frame(task),
+            Kind::Mcp(body, span) => span.in_scope(|| Pin::new(body).poll_frame(task)),
             Kind::Text("") => Poll::Ready(None),
             Kind::Text(text) => {
                 let bytes = Bytes::from_static(std::mem::take(text).as_bytes());
@@ -80,14 +82,14 @@ impl Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.body {
-            Kind::Mcp(body) => body.is_end_stream(),
+            Kind::Mcp(body, _) => body.is_end_stream(),
             Kind::Text(text) => text.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.body {
-            Kind::Mcp(body) => body.size_hint(),
+            Kind::Mcp(body, _) => body.size_hint(),
             Kind::Text(text) => SizeHint::with_exact(text.len() as u64),
         }
     }

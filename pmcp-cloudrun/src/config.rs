@@ -20,6 +20,7 @@ use pmcp_core::{BuildErrors, IntoServer, StreamableHttp};
 /// | `PMCP_BODY_TIMEOUT_MS` | `30000` | how long a request body may take |
 /// | `PMCP_WRITE_TIMEOUT_MS` | `30000` | how long a client may read nothing of what is sent to it |
 /// | `PMCP_SHUTDOWN_GRACE_MS` | `9000` | how long requests in flight may go on after SIGTERM |
+/// | `GOOGLE_CLOUD_PROJECT` | none | the project in whose traces the log lines of a request are joined |
 /// | `RUST_LOG` | `info` | what is logged, such as `debug` or `warn,pmcp_core=debug` |
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -50,6 +51,8 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// What is logged.
     pub log_filter: String,
+    /// The project in whose traces the log lines of a request are joined.
+    pub trace_project: Option<String>,
     /// Whether the process runs on Cloud Run, which wants its logs in JSON.
     pub on_cloud_run: bool,
 }
@@ -83,6 +86,7 @@ impl Default for Config {
             write_timeout: Duration::from_secs(30),
             shutdown_grace: Duration::from_secs(9),
             log_filter: "info".to_owned(),
+            trace_project: None,
             on_cloud_run: false,
         }
     }
@@ -131,6 +135,7 @@ impl Config {
             write_timeout: environment.duration("PMCP_WRITE_TIMEOUT_MS", default.write_timeout)?,
             shutdown_grace: environment.duration("PMCP_SHUTDOWN_GRACE_MS", default.shutdown_grace)?,
             log_filter: variable("RUST_LOG").unwrap_or(default.log_filter),
+            trace_project: variable("GOOGLE_CLOUD_PROJECT"),
             on_cloud_run,
         })
     }

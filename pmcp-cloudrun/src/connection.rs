@@ -43,7 +43,7 @@ pub(crate) async fn serve(server: Server, config: Config) -> Result {
     let (tasks, stopping, closing) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
     let platform = Arc::new(TokioPlatform { stopping: stopping.clone(), tasks: tasks.clone() });
     let endpoint = config.endpoint(server)?;
-    let service = Service::new(endpoint, platform, config.max_concurrency, config.body_timeout);
+    let service = Service::new(endpoint, platform, &config);
     let connections = Connections { http: http(&config), service, closing: closing.clone(), config };
 
     let signal = {

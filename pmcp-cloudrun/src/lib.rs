@@ -81,3 +81,7 @@ pub async fn run_with(server: impl IntoServer, config: Config) -> Result {
     let server = server.into_server()?;
     connection::serve(server, config).await
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -9,10 +9,12 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use http::HeaderMap;
 use serde_json::{Map, Value, json};
 use tracing::{
-    Event, Level, Subscriber,
+    Event, Level, Span, Subscriber,
     field::{Field, Visit},
+    span::{Attributes, Id},
 };
 use tracing_subscriber::{
     Layer,
@@ -37,13 +39,49 @@ pub(crate) fn install(config: &Config) {
     }
 }
 
+/// The span of a request that belongs to the trace its headers name; none where nobody traces.
+pub(crate) fn span(headers: &HeaderMap, project: Option<&str>) -> Span {
+    match (project, trace_id(headers)) {
+        (Some(project), Some(id)) => {
+            tracing::info_span!("request", { TRACE } = format!("projects/{project}/traces/{id}"))
+        }
+        _ => Span::none(),
+    }
+}
+
+/// The trace id of `traceparent` (W3C Trace Context) or `X-Cloud-Trace-Context`.
+fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let value = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let id = match value("traceparent") {
+        Some(parent) => parent.split('-').nth(1),
+        None => value("x-cloud-trace-context").and_then(|context| context.split('/').next()),
+    };
+    id.filter(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// The field by which Cloud Logging joins the lines of one request.
+const TRACE: &str = "logging.googleapis.com/trace";
+
 struct Lines {
     json: bool,
 }
 
 impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Lines {
-    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id) {
+            let mut fields = Fields::default();
+            attributes.record(&mut fields);
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(of_span) = span.extensions().get::<Fields>() {
+                fields.others.extend(of_span.others.iter().map(|(name, value)| (name.clone(), value.clone())));
+            }
+        }
         event.record(&mut fields);
         let metadata = event.metadata();
         let line = if self.json {
@@ -131,6 +169,8 @@ fn severity(level: Level) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     fn fields() -> Fields {
@@ -151,6 +191,18 @@ mod tests {
                 "timestamp": { "seconds": 5, "nanos": 7 }, "error": "it \"broke\"", "count": 3,
             })
         );
+    }
+
+    #[test]
+    fn finds_the_trace_in_either_header() {
+        let id = "0af7651916cd43dd8448eb211c80319c";
+        let trace = |name: &'static str, value: String| {
+            let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().expect("a header"))]);
+            trace_id(&headers).map(str::to_owned)
+        };
+        assert_eq!(trace("traceparent", format!("00-{id}-b7ad6b7169203331-01")).as_deref(), Some(id));
+        assert_eq!(trace("x-cloud-trace-context", format!("{id}/123;o=1")).as_deref(), Some(id));
+        assert_eq!(trace("traceparent", "00-no-id".to_owned()), None);
     }
 
     #[test]

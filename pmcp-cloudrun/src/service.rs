@@ -1,14 +1,22 @@
 //! One request: routed by its path, bounded in size and time, and handed to the core.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use pmcp_core::{StreamableHttp, platform::Platform};
+use tracing::{Instrument, Span};
 
-use crate::body::{InFlight, ResponseBody};
+use crate::{
+    Config,
+    body::{InFlight, ResponseBody},
+    log,
+};
 
 /// Answers the requests of one process; cheap to clone.
 #[derive(Clone)]
@@ -19,16 +27,18 @@ struct Inner {
     platform: Arc<dyn Platform>,
     in_flight: InFlight,
     body_timeout: Duration,
+    trace_project: Option<String>,
 }
 
 impl Service {
-    pub(crate) fn new(
-        endpoint: StreamableHttp,
-        platform: Arc<dyn Platform>,
-        max_concurrency: usize,
-        body_timeout: Duration,
-    ) -> Self {
-        Self(Arc::new(Inner { endpoint, platform, in_flight: InFlight::new(max_concurrency), body_timeout }))
+    pub(crate) fn new(endpoint: StreamableHttp, platform: Arc<dyn Platform>, config: &Config) -> Self {
+        Self(Arc::new(Inner {
+            endpoint,
+            platform,
+            in_flight: InFlight::new(config.max_concurrency),
+            body_timeout: config.body_timeout,
+            trace_project: config.trace_project.clone(),
+        }))
     }
 
     /// Answers a request to any path.
@@ -60,13 +70,17 @@ impl Service {
         let (head, body) = request.into_parts();
         let limit = inner.endpoint.body_limit();
         if body.size_hint().lower() > limit as u64 {
-            return closing(inner.endpoint.payload_too_large().map(|body| ResponseBody::mcp(body, Some(place))));
+            return closing(
+                inner.endpoint.payload_too_large().map(|body| ResponseBody::mcp(body, place, Span::none())),
+            );
         }
         let collected = tokio::time::timeout(inner.body_timeout, Limited::new(body, limit).collect()).await;
         let body = match collected {
             Ok(Ok(body)) => body.to_bytes(),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                return closing(inner.endpoint.payload_too_large().map(|body| ResponseBody::mcp(body, Some(place))));
+                return closing(
+                    inner.endpoint.payload_too_large().map(|body| ResponseBody::mcp(body, place, Span::none())),
+                );
             }
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a request body broke off");
@@ -76,8 +90,13 @@ impl Service {
                 return closing(text(StatusCode::REQUEST_TIMEOUT, "The request body took too long.\n"));
             }
         };
-        let response = inner.endpoint.respond(Request::from_parts(head, body), &inner.platform).await;
-        response.map(|body| ResponseBody::mcp(body, Some(place)))
+        let span = log::span(&head.headers, inner.trace_project.as_deref());
+        let begin = Instant::now();
+        let answer = inner.endpoint.respond(Request::from_parts(head, body), &inner.platform);
+        let response = answer.instrument(span.clone()).await;
+        let (status, elapsed) = (response.status().as_u16(), begin.elapsed());
+        tracing::debug!(parent: &span, status, elapsed_us = elapsed.as_micros() as u64, "answered");
+        response.map(|body| ResponseBody::mcp(body, place, span))
     }
 }
 
@@ -106,7 +125,7 @@ mod axum_router {
     };
 
     use super::*;
-    use crate::{Config, platform::TokioPlatform};
+    use crate::platform::TokioPlatform;
 
     impl<B> tower_service::Service<Request<B>> for Service
     where
@@ -147,7 +166,7 @@ mod axum_router {
     ) -> Result<axum::Router<S>, pmcp_core::BuildErrors> {
         let platform = TokioPlatform { stopping: Default::default(), tasks: Default::default() };
         let endpoint = config.endpoint(server)?;
-        let service = Service::new(endpoint, Arc::new(platform), config.max_concurrency, config.body_timeout);
+        let service = Service::new(endpoint, Arc::new(platform), &config);
         Ok(axum::Router::new().route_service("/mcp", service))
     }
 }

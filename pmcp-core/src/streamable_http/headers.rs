@@ -28,11 +28,20 @@ pub(super) fn value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Opt
     }
 }
 
-/// `application/json`, with any parameters.
+/// `application/json`, with any parameters, as it is.
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(Refusal::unsupported_media_type()) }
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(Refusal::unsupported_media_type("The content type of a request must be application/json."));
+    }
+    // What a small body unpacks to has no bound of its own, so none is unpacked.
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => {
+            Err(Refusal::unsupported_media_type("Send the body without a content encoding."))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the client takes a stream of events as an answer. One that says nothing takes anything.

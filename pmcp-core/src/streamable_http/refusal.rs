@@ -70,8 +70,7 @@ impl Refusal {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::INVALID_REQUEST, message)
     }
 
-    pub(super) fn unsupported_media_type() -> Self {
-        let message = "The content type of a request must be application/json.";
+    pub(super) fn unsupported_media_type(message: &str) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::INVALID_REQUEST, message)
     }
 

@@ -53,6 +53,8 @@ fn content_types() -> Vec<Row> {
             200,
             Success,
         ),
+        row("a body in gzip", add().header("Content-Encoding", "gzip"), 415, Refused),
+        row("a body encoded as itself", add().header("Content-Encoding", "identity"), 200, Success),
         row("content type in capitals", add().header("Content-Type", "Application/JSON"), 200, Success),
     ]
 }
