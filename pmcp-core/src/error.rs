@@ -77,12 +77,17 @@ impl Error {
         Self::Failed(text.to_string())
     }
 
-    /// A handler's own error: kept as it is where it is an [`Error`], its text otherwise.
+    /// A handler's own error: kept as it is where it is an [`Error`], in a box or not, its text otherwise.
     pub(crate) fn from_handler<E: fmt::Display + 'static>(error: E) -> Self {
-        match (&error as &dyn Any).downcast_ref::<Self>() {
-            Some(error) => error.clone(),
-            None => Self::Failed(error.to_string()),
-        }
+        let text = error.to_string();
+        let error = &error as &dyn Any;
+        let boxed = error.downcast_ref::<Box<dyn std::error::Error>>().map(|error| &**error);
+        let shared = error.downcast_ref::<Box<dyn std::error::Error + Send + Sync>>();
+        let own = error
+            .downcast_ref::<Self>()
+            .or_else(|| boxed?.downcast_ref::<Self>())
+            .or_else(|| shared?.downcast_ref::<Self>());
+        own.cloned().unwrap_or(Self::Failed(text))
     }
 }
 

@@ -113,6 +113,10 @@ impl Entries {
     pub(crate) fn finish(self, known: &str) -> Result<()> {
         match self.entries.first() {
             None => Ok(()),
+            Some(Entry::Value(key, _)) if key == "description" => Err(syn::Error::new(
+                key.span(),
+                "the description is the doc comment: write it above the method, after `///`",
+            )),
             Some(Entry::Flag(key) | Entry::Value(key, _)) => Err(syn::Error::new(
                 key.span(),
                 format!("`{key}` is no setting here, or lacks its value; there are: {known}"),

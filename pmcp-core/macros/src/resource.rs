@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Attribute, ImplItemFn, Result};
+use syn::{Attribute, ImplItemFn, Result, ext::IdentExt};
 
 use crate::{
     attributes::{Entries, doc_text, icons, optional_string},
@@ -19,7 +19,7 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute, completers:
     })?;
     let name = match entries.string("name")? {
         Some(name) => name.value(),
-        None => signature.ident.to_string(),
+        None => signature.ident.unraw().to_string(),
     };
     let title = optional_string(entries.string("title")?);
     let icons = icons(entries.string("icon")?);

@@ -1,10 +1,15 @@
 //! `#[server]` on an `impl` block: every marked method is registered on one builder.
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
-use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Result, Type, spanned::Spanned};
+use quote::{quote, quote_spanned};
+use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Result, Type, spanned::Spanned};
 
-use crate::{attributes::Entries, prompt, resource, signature::Signature, tool};
+use crate::{
+    attributes::Entries,
+    prompt, resource,
+    signature::{Signature, output_span},
+    tool,
+};
 
 pub(crate) fn expand(arguments: TokenStream, block: TokenStream) -> TokenStream {
     let mut block: ItemImpl = match syn::parse2(block.clone()) {
@@ -99,15 +104,24 @@ fn builder(arguments: TokenStream) -> Result<TokenStream> {
 fn handler(method: &mut ImplItemFn, completers: &Completers) -> Result<TokenStream> {
     let (marks, others): (Vec<_>, Vec<_>) = std::mem::take(&mut method.attrs).into_iter().partition(is_mark);
     method.attrs = others;
-    match marks.as_slice() {
-        [] => Ok(TokenStream::new()),
-        [mark] if mark.path().is_ident("tool") => tool::expand(method, mark),
-        [mark] if mark.path().is_ident("resource") => resource::expand(method, mark, completers),
-        [mark] => prompt::expand(method, mark, completers),
+    let registration = match marks.as_slice() {
+        [] => return Ok(TokenStream::new()),
+        [mark] if mark.path().is_ident("tool") => tool::expand(method, mark)?,
+        [mark] if mark.path().is_ident("resource") => resource::expand(method, mark, completers)?,
+        [mark] => prompt::expand(method, mark, completers)?,
         [_, second, ..] => {
-            Err(syn::Error::new(second.span(), "a method is a tool, a resource or a prompt, and that once"))
+            return Err(syn::Error::new_spanned(second, "a method is a tool, a resource or a prompt, and that once"));
         }
-    }
+    };
+    // What is compiled away is not registered.
+    let conditions = method.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+    Ok(quote! {
+        #(#conditions)*
+        let builder = {
+            #registration
+            builder
+        };
+    })
 }
 
 fn is_mark(attribute: &Attribute) -> bool {
@@ -136,6 +150,8 @@ pub(crate) struct Completers(Vec<Completer>);
 struct Completer {
     ident: Ident,
     is_async: bool,
+    takes_self: bool,
+    output_span: Span,
     inputs: Vec<Type>,
 }
 
@@ -150,6 +166,9 @@ impl Completers {
                 .map(|signature| Completer {
                     ident: signature.ident.clone(),
                     is_async: signature.asyncness.is_some(),
+                    output_span: output_span(signature),
+                    takes_self: matches!(signature.inputs.first(), Some(FnArg::Receiver(receiver))
+                        if matches!(receiver.kind, ReceiverKind::Reference(_, _, None))),
                     inputs: signature
                         .inputs
                         .iter()
@@ -193,6 +212,9 @@ impl Completers {
 
 impl Completer {
     fn call(&self, span: Span) -> Result<TokenStream> {
+        if !self.takes_self {
+            return Err(wrong_completer(span));
+        }
         let values = self.inputs.iter().map(|kind| match kind {
             Type::Reference(reference) => match &*reference.elem {
                 Type::Path(path) => match path.path.segments.last() {
@@ -206,11 +228,12 @@ impl Completer {
             _ => Err(wrong_completer(span)),
         });
         let (method, values) = (&self.ident, values.collect::<Result<Vec<_>>>()?);
-        let call = quote!(Self::#method(&this, #(#values),*));
+        let call = quote_spanned!(self.output_span=> Self::#method(&this, #(#values),*));
         Ok(if self.is_async {
+            let awaited = quote_spanned!(self.output_span=> #call.await);
             quote! {{
                 let this = ::std::sync::Arc::clone(&this);
-                ::pmcp_core::Reply::pending(async move { ::pmcp_core::Answer::completion(#call.await) })
+                ::pmcp_core::Reply::pending(async move { ::pmcp_core::Answer::completion(#awaited) })
             }}
         } else {
             quote!(::pmcp_core::Reply::Ready(::pmcp_core::Answer::completion(#call)))

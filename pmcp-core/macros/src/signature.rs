@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{
     Attribute, FnArg, GenericArgument, Ident, ImplItemFn, LitStr, Pat, PathArguments, ReceiverKind, Result, ReturnType,
-    Type, spanned::Spanned,
+    Type, ext::IdentExt, spanned::Spanned,
 };
 
 use crate::attributes::{Entries, doc_text};
@@ -23,17 +23,35 @@ pub(crate) struct Argument {
     pub(crate) name: String,
     /// What is parsed: `String` for a `&str`.
     pub(crate) parsed: Type,
-    by_reference: bool,
+    passed: Passed,
     pub(crate) description: Option<String>,
     pub(crate) header: Option<LitStr>,
     pub(crate) complete: Option<Ident>,
     pub(crate) span: Span,
 }
 
+/// Where the type stands that a method returns; its name where it returns nothing.
+pub(crate) fn output_span(signature: &syn::Signature) -> Span {
+    match &signature.output {
+        ReturnType::Default => signature.ident.span(),
+        ReturnType::Type(_, output) => output.span(),
+    }
+}
+
+/// How a parsed argument is handed over.
+enum Passed {
+    AsIs,
+    /// To a `&str`.
+    ByReference,
+    /// To an `Option<&str>`.
+    AsDeref,
+}
+
 pub(crate) struct Signature {
     pub(crate) ident: Ident,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) output: TokenStream,
+    output_span: Span,
     is_async: bool,
 }
 
@@ -54,12 +72,22 @@ impl Signature {
                 return Err(syn::Error::new(span, message));
             }
         }
-        let parameters = inputs
-            .map(|input| match input {
-                FnArg::Typed(typed) => Parameter::take(&mut typed.attrs, &typed.pat, &typed.ty),
+        let parameters: Vec<_> = inputs
+            .enumerate()
+            .map(|(index, input)| match input {
+                FnArg::Typed(typed) => Parameter::take(index, &mut typed.attrs, &typed.pat, &typed.ty),
                 FnArg::Receiver(receiver) => Err(syn::Error::new(receiver.span(), "`self` stands first")),
             })
             .collect::<Result<_>>()?;
+        let mut names = Vec::new();
+        for parameter in &parameters {
+            let Parameter::Argument(argument) = parameter else { continue };
+            if names.contains(&&argument.name) {
+                let message = format!("there is an argument `{}` already", argument.name);
+                return Err(syn::Error::new(argument.ident.span(), message));
+            }
+            names.push(&argument.name);
+        }
         let output = match &signature.output {
             ReturnType::Default => quote!(()),
             ReturnType::Type(_, output) => {
@@ -70,7 +98,13 @@ impl Signature {
                 quote!(#output)
             }
         };
-        Ok(Self { ident: signature.ident.clone(), parameters, output, is_async: signature.asyncness.is_some() })
+        Ok(Self {
+            ident: signature.ident.clone(),
+            parameters,
+            output,
+            output_span: output_span(signature),
+            is_async: signature.asyncness.is_some(),
+        })
     }
 
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &Argument> {
@@ -108,13 +142,18 @@ impl Signature {
         let values = self.parameters.iter().map(|parameter| match parameter {
             Parameter::Context => quote!(&cx),
             Parameter::Argument(argument) => {
-                let (ident, by_reference) = (&argument.ident, argument.by_reference.then(|| quote!(&)));
-                quote!(#by_reference #ident)
+                let ident = &argument.ident;
+                match argument.passed {
+                    Passed::AsIs => quote!(#ident),
+                    Passed::ByReference => quote!(&#ident),
+                    Passed::AsDeref => quote!(#ident.as_deref()),
+                }
             }
         });
-        let call = quote!(Self::#method(&this, #(#values),*));
+        // Where its type is no answer, the compiler points at the type.
+        let call = quote_spanned!(self.output_span=> Self::#method(&this, #(#values),*));
         if self.is_async {
-            let answer = answer(quote!(#call.await));
+            let answer = answer(quote_spanned!(self.output_span=> #call.await));
             quote! {{
                 let this = ::std::sync::Arc::clone(&this);
                 ::pmcp_core::Reply::pending(async move { #answer })
@@ -127,19 +166,20 @@ impl Signature {
 }
 
 impl Parameter {
-    fn take(attributes: &mut Vec<Attribute>, pattern: &Pat, kind: &Type) -> Result<Self> {
+    fn take(index: usize, attributes: &mut Vec<Attribute>, pattern: &Pat, kind: &Type) -> Result<Self> {
         if is_context(kind) {
             return Ok(Self::Context);
         }
         let Pat::Ident(pattern) = pattern else {
             return Err(syn::Error::new(pattern.span(), "give the argument a name: clients call it by that"));
         };
-        let (parsed, by_reference) = parsed_type(kind)?;
+        let (parsed, passed) = parsed_type(kind)?;
         let mut argument = Argument {
-            name: pattern.ident.to_string().trim_start_matches("r#").trim_start_matches('_').to_owned(),
-            ident: format_ident!("{}", pattern.ident),
+            name: pattern.ident.unraw().to_string().trim_start_matches('_').to_owned(),
+            // Its own name could be one that the generated code uses.
+            ident: format_ident!("argument_{index}", span = pattern.ident.span()),
             parsed,
-            by_reference,
+            passed,
             description: doc_text(attributes),
             header: None,
             complete: None,
@@ -175,42 +215,72 @@ impl Argument {
 
     /// The type inside an `Option`.
     pub(crate) fn inside_option(&self) -> Option<&Type> {
-        let Type::Path(path) = &self.parsed else {
-            return None;
-        };
-        let last = path.path.segments.last().filter(|segment| segment.ident == "Option")?;
-        let PathArguments::AngleBracketed(arguments) = &last.arguments else {
-            return None;
-        };
-        match arguments.args.first() {
-            Some(GenericArgument::Type(inside)) => Some(inside),
-            _ => None,
-        }
+        inside_option(&self.parsed)
+    }
+}
+
+fn inside_option(kind: &Type) -> Option<&Type> {
+    let Type::Path(path) = kind else {
+        return None;
+    };
+    let last = path.path.segments.last().filter(|segment| segment.ident == "Option")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return None;
+    };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(inside)) => Some(inside),
+        _ => None,
     }
 }
 
 fn is_context(kind: &Type) -> bool {
-    let Type::Reference(reference) = kind else {
-        return false;
-    };
-    matches!(&*reference.elem, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Context"))
+    matches!(kind, Type::Reference(reference) if reference.mutability.is_none() && names_context(&reference.elem))
 }
 
-/// What to parse for a parameter of this type, and whether it is handed over by reference.
-fn parsed_type(kind: &Type) -> Result<(Type, bool)> {
+fn names_context(kind: &Type) -> bool {
+    matches!(kind, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Context"))
+}
+
+/// What to parse for a parameter of this type, and how it is handed over.
+fn parsed_type(kind: &Type) -> Result<(Type, Passed)> {
+    let refused = |message| Err(syn::Error::new_spanned(kind, message));
+    if is_str(kind) {
+        return Ok((syn::parse_quote!(::std::string::String), Passed::ByReference));
+    }
+    if inside_option(kind).is_some_and(is_str) {
+        let parsed = syn::parse_quote!(::core::option::Option<::std::string::String>);
+        return Ok((parsed, Passed::AsDeref));
+    }
     match kind {
-        Type::Reference(reference) => match &*reference.elem {
-            Type::Path(path) if path.path.is_ident("str") && reference.mutability.is_none() => {
-                Ok((syn::parse_quote!(::std::string::String), true))
-            }
-            _ => {
-                Err(syn::Error::new(kind.span(), "take the argument by value, or as `&str`: it comes from the client"))
-            }
-        },
-        Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Context") => {
-            Err(syn::Error::new(kind.span(), "take the context by reference: `cx: &Context`"))
-        }
-        Type::ImplTrait(_) => Err(syn::Error::new(kind.span(), "name the argument's type: its schema is made from it")),
-        _ => Ok((kind.clone(), false)),
+        Type::Reference(reference) if names_context(&reference.elem) => refused(BY_REFERENCE),
+        Type::Path(_) if names_context(kind) => refused(BY_REFERENCE),
+        Type::ImplTrait(_) => refused("name the argument's type: its schema is made from it"),
+        _ if has_reference(kind) => refused("take the argument by value, or as `&str`: it comes from the client"),
+        _ => Ok((kind.clone(), Passed::AsIs)),
+    }
+}
+
+const BY_REFERENCE: &str = "take the context by reference: `cx: &Context`";
+
+/// `&str`, for no longer than the call.
+fn is_str(kind: &Type) -> bool {
+    matches!(kind, Type::Reference(reference) if reference.lifetime.is_none() && reference.mutability.is_none()
+        && matches!(&*reference.elem, Type::Path(path) if path.path.is_ident("str")))
+}
+
+/// Whether a reference is anywhere in the type.
+fn has_reference(kind: &Type) -> bool {
+    match kind {
+        Type::Reference(_) => true,
+        Type::Array(array) => has_reference(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().any(has_reference),
+        Type::Path(path) => path.path.segments.iter().any(|segment| match &segment.arguments {
+            PathArguments::AngleBracketed(arguments) => arguments
+                .args
+                .iter()
+                .any(|argument| matches!(argument, GenericArgument::Type(inside) if has_reference(inside))),
+            _ => false,
+        }),
+        _ => false,
     }
 }

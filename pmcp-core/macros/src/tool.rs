@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Attribute, ImplItemFn, Result};
+use syn::{Attribute, ImplItemFn, Result, ext::IdentExt};
 
 use crate::{
     attributes::{Entries, doc_text, icons, optional_string},
@@ -15,7 +15,7 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<T
     let signature = Signature::take(method, "tool")?;
     let name = match entries.string("name")? {
         Some(name) => name.value(),
-        None => signature.ident.to_string(),
+        None => signature.ident.unraw().to_string(),
     };
     let title = optional_string(entries.string("title")?);
     let icons = icons(entries.string("icon")?);
@@ -36,22 +36,22 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<T
             #[derive(::pmcp_core::serde::Deserialize, ::pmcp_core::schemars::JsonSchema)]
             #[serde(crate = "::pmcp_core::serde", deny_unknown_fields)]
             #[schemars(crate = "::pmcp_core::schemars")]
-            struct Arguments { #fields }
+            struct __Arguments { #fields }
 
             let this = ::std::sync::Arc::clone(&this);
             builder.tool_handler(
                 ::pmcp_core::protocol::Tool {
                     title: #title,
                     description: #description,
-                    input_schema: ::pmcp_core::schema::input_schema::<Arguments>(),
+                    input_schema: ::pmcp_core::schema::input_schema::<__Arguments>(),
                     output_schema: <#output as ::pmcp_core::IntoToolResult>::output_schema(),
                     annotations: #annotations,
                     icons: #icons,
                     ..::pmcp_core::protocol::Tool::new(#name)
                 },
                 #[allow(unused_variables)]
-                move |arguments, cx| match arguments.parse::<Arguments>() {
-                    ::core::result::Result::Ok(Arguments { #(#pattern),* }) => #reply,
+                move |arguments, cx| match arguments.parse::<__Arguments>() {
+                    ::core::result::Result::Ok(__Arguments { #(#pattern),* }) => #reply,
                     ::core::result::Result::Err(error) => {
                         ::pmcp_core::Reply::Ready(::pmcp_core::Answer::tool(
                             ::core::result::Result::<(), ::pmcp_core::Error>::Err(error),
@@ -75,10 +75,8 @@ fn fields(signature: &Signature) -> Result<TokenStream> {
         let (name, parsed) = (&argument.name, &argument.parsed);
         let description = argument.description.as_ref().map(|text| quote!(#[schemars(description = #text)]));
         let header = argument.header.as_ref().map(|header| quote!(#[schemars(extend("x-mcp-header" = #header))]));
-        let default = argument.inside_option().map(|_| quote!(#[serde(default)]));
         fields.extend(quote_spanned! {argument.span=>
             #[serde(rename = #name)]
-            #default
             #description
             #header
             #field: #parsed,

@@ -81,7 +81,7 @@ impl Legacy {
     pub(crate) fn encode(&self, revision: Revision, id: &RequestId, outcome: Outcome) -> Vec<u8> {
         let error = match outcome {
             Ok(answer) => {
-                let mut json = Vec::new();
+                let mut json = Vec::with_capacity(answer.capacity());
                 match encode_reply(&mut json, id, |out| down_convert::encode_answer(out, answer, revision)) {
                     Ok(()) => return json,
                     Err(error) => Error::Internal(format!("The result cannot be written as JSON: {error}.")),

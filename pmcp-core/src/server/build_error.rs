@@ -45,14 +45,12 @@ pub enum BuildError {
         /// The name or URI.
         name: String,
     },
-    /// The name of a tool or prompt has characters that clients do not accept.
-    #[error("{kind} name `{name}` must be 1 to 128 of A-Z a-z 0-9 _ - .")]
-    Name {
-        /// Tool or prompt.
-        kind: &'static str,
-        /// As registered.
-        name: String,
-    },
+    /// The name of a tool has characters that clients do not accept.
+    #[error("tool name `{0}` must be 1 to 128 of A-Z a-z 0-9 _ - .")]
+    ToolName(String),
+    /// A prompt has no name.
+    #[error("a prompt needs a name")]
+    PromptName,
     /// The input or output schema of a tool is not one.
     #[error("tool `{tool}`: {error}")]
     Schema {

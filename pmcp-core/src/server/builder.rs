@@ -151,7 +151,10 @@ impl ServerBuilder {
                     template.as_str() == target && template.variables().any(|variable| variable == argument)
                 })
             };
-            if !known {
+            // Of a template that is broken, its own error says enough.
+            let broken =
+                |error: &BuildError| matches!(error, BuildError::UriTemplate { template, .. } if template == target);
+            if !known && !self.errors.iter().any(broken) {
                 let target = format!("{kind} `{target}`");
                 self.errors.push(BuildError::Completer { target, argument: argument.clone() });
             }

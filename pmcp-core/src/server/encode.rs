@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Answer, AnswerBody};
-use crate::protocol::{Cache, CacheScope, Meta};
+use crate::protocol::{Cache, CacheScope, Meta, SERVER_INFO};
 
 /// Writes the result object of `answer`; `server_info` is the encoded member of `_meta` that names the server.
 pub(crate) fn encode_answer(out: &mut Vec<u8>, answer: &Answer, server_info: &[u8]) -> serde_json::Result<()> {
@@ -39,7 +39,7 @@ fn encode(
         serde_json::to_writer(&mut *out, &cache.ttl_ms)?;
     }
     out.extend_from_slice(br#","_meta":{"#);
-    for (key, value) in meta.into_iter().flatten() {
+    for (key, value) in meta.into_iter().flatten().filter(|(key, _)| *key != SERVER_INFO) {
         serde_json::to_writer(&mut *out, key)?;
         out.push(b':');
         serde_json::to_writer(&mut *out, value)?;

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use super::{IntoCompletion, IntoContents, IntoMessages, IntoToolResult, resources};
 use crate::{
@@ -77,6 +77,17 @@ impl Answer {
     pub(crate) fn prepared(result: Bytes) -> Self {
         Self(AnswerBody::Prepared(result))
     }
+
+    /// Room for the response that carries it, so that it is written without growing: exact for what was encoded
+    /// before, and enough for a line of text otherwise.
+    pub(crate) fn capacity(&self) -> usize {
+        const ENVELOPE: usize = 64;
+        const A_LINE_OF_TEXT: usize = 384;
+        match &self.0 {
+            AnswerBody::Prepared(result) => result.len() + ENVELOPE,
+            _ => A_LINE_OF_TEXT,
+        }
+    }
 }
 
 impl From<CallToolResult> for Answer {
@@ -123,8 +134,8 @@ impl Arguments<'_> {
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_str(self.as_str()).or_else(|error| {
             // JSON Schema takes 2.0 for an integer, which serde does not.
-            let with_integers = serde_json::from_str(self.as_str()).map(integers_as_such);
-            with_integers.and_then(serde_json::from_value).map_err(|_| Error::InvalidArguments(self.describe(&error)))
+            let with_integers = integers_as_such(self.as_str());
+            serde_json::from_str(&with_integers).map_err(|_| Error::InvalidArguments(self.describe(&error)))
         })
     }
 
@@ -151,19 +162,49 @@ impl Arguments<'_> {
     }
 }
 
-/// The same value with every number without a fraction as an integer.
-fn integers_as_such(value: Value) -> Value {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match value {
-        Value::Number(number) => match number.as_f64() {
-            #[expect(clippy::cast_possible_truncation, reason = "within 2^53 and without a fraction")]
-            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= EXACT => (float as i64).into(),
-            _ => Value::Number(number),
-        },
-        Value::Array(values) => values.into_iter().map(integers_as_such).collect(),
-        Value::Object(members) => members.into_iter().map(|(name, value)| (name, integers_as_such(value))).collect(),
-        value => value,
+/// The same JSON with every number that has no fraction written as an integer: `2.0` and `2e0` as `2`.
+fn integers_as_such(json: &str) -> String {
+    let mut written = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(start) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
+        let (before, token) = rest.split_at(start);
+        written.push_str(before);
+        let end = if token.starts_with('"') {
+            end_of_string(token)
+        } else {
+            token.find(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c))).unwrap_or(token.len())
+        };
+        let (token, after) = token.split_at(end);
+        match integer(token) {
+            Some(integer) => written.push_str(&integer.to_string()),
+            None => written.push_str(token),
+        }
+        rest = after;
     }
+    written + rest
+}
+
+/// How long the string literal is that `json` begins with, its quotes included.
+fn end_of_string(json: &str) -> usize {
+    let mut escaped = true;
+    let end = json.bytes().position(|byte| {
+        let is_end = byte == b'"' && !escaped;
+        // The quote that opens it counts as escaped.
+        escaped = !escaped && byte == b'\\';
+        is_end
+    });
+    end.map_or(json.len(), |end| end + 1)
+}
+
+/// The integer that a number with a point or an exponent stands for, where it stands for one exactly.
+fn integer(token: &str) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if !token.contains(['.', 'e', 'E']) {
+        return None;
+    }
+    let float: f64 = token.parse().ok()?;
+    #[expect(clippy::cast_possible_truncation, reason = "within 2^53 and without a fraction")]
+    (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
 }
 
 /// The arguments of a prompt, or the variables of a resource template: strings by name.
@@ -252,6 +293,17 @@ mod tests {
     fn takes_what_json_schema_calls_an_integer() {
         assert_eq!(parse(r#"{"a": 2.0, "b": 1}"#).ok(), Some(Add { a: 2, b: 1.0 }));
         assert_eq!(parse(r#"{"a": 1e3, "b": 0.5}"#).ok(), Some(Add { a: 1000, b: 0.5 }));
+    }
+
+    #[test]
+    fn writes_integers_as_such_and_leaves_the_rest() {
+        for (json, expected) in [
+            (r#"{"a":2.0,"b":[-3e0,1.5,7],"c":"2.0 \\\" 3.0"}"#, r#"{"a":2,"b":[-3,1.5,7],"c":"2.0 \\\" 3.0"}"#),
+            (r#"{"2.0":1e300,"d":"\\\\","e":4.0}"#, r#"{"2.0":1e300,"d":"\\\\","e":4}"#),
+            ("{}", "{}"),
+        ] {
+            assert_eq!(integers_as_such(json), expected);
+        }
     }
 
     #[test]

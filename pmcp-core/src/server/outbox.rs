@@ -34,7 +34,9 @@ impl Outbox {
                 return Poll::Ready(());
             }
             if state.waiting.len() >= MOST_WAITING {
-                state.writers.push(task.waker().clone());
+                if !state.writers.iter().any(|waker| waker.will_wake(task.waker())) {
+                    state.writers.push(task.waker().clone());
+                }
                 return Poll::Pending;
             }
             state.waiting.extend(notification.take());

@@ -49,7 +49,10 @@ impl ServerBuilder {
         handler: impl Fn(Arguments<'_>, Context) -> Reply + MaybeSend + MaybeSync + 'static,
     ) -> Self {
         let name = tool.name.clone();
-        self.check_name("tool", &name);
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        if name.is_empty() || name.len() > 128 || !name.bytes().all(allowed) {
+            self.errors.push(BuildError::ToolName(name.clone()));
+        }
         let header_params = schema::check_input(&tool.input_schema).unwrap_or_else(|error| {
             self.errors.push(BuildError::Schema { tool: name.clone(), error });
             Vec::new()
@@ -147,7 +150,10 @@ impl ServerBuilder {
         handler: impl Fn(StringArguments, Context) -> Reply + MaybeSend + MaybeSync + 'static,
     ) -> Self {
         let name = prompt.name.clone();
-        self.check_name("prompt", &name);
+        // The specification leaves the names of prompts free.
+        if name.is_empty() {
+            self.errors.push(BuildError::PromptName);
+        }
         let required = prompt.arguments.iter().filter(|argument| argument.required);
         let required = required.map(|argument| argument.name.clone()).collect();
         let registered = prompts::RegisteredPrompt { handler: Box::new(handler), required };
@@ -196,14 +202,6 @@ impl ServerBuilder {
         self.refuse_duplicate(replaced, "completer", format!("{target} {argument}"));
         self.completers.push((kind, target.to_owned(), argument.to_owned()));
         self
-    }
-
-    fn check_name(&mut self, kind: &'static str, name: &str) {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-        // The specification leaves the names of prompts free.
-        if name.is_empty() || (kind == "tool" && (name.len() > 128 || !name.bytes().all(allowed))) {
-            self.errors.push(BuildError::Name { kind, name: name.to_owned() });
-        }
     }
 
     fn refuse_duplicate(&mut self, duplicate: bool, kind: &'static str, name: String) {

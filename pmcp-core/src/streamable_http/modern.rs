@@ -1,6 +1,6 @@
 //! Requests of revision 2026-07-28: each carries all that is to be known of it (specification page `basic/index`).
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, request};
@@ -19,9 +19,6 @@ use crate::{
     protocol::{LogLevel, ProgressToken, RequestMeta, RequestParams, Revision},
     server::{Context, Outcome, Reply, RequestContext, Server, encode_answer},
 };
-
-/// A tool's answer with one line of text fits without growing.
-const USUAL_ANSWER: usize = 384;
 
 impl StreamableHttp {
     pub(super) async fn answer_modern(
@@ -48,7 +45,11 @@ impl StreamableHttp {
             platform: Arc::clone(platform),
         });
         let outcome = match self.server.dispatch(method, &params, cx.clone()) {
-            Reply::Ready(outcome) => outcome,
+            Reply::Ready(outcome) => {
+                // A handler may have left a clone of its context behind, which must not wait for a reader.
+                cx.outbox().close();
+                outcome
+            }
             Reply::Pending(handler) => {
                 let mut exchange = Exchange::new(cx, handler, self.time_limit);
                 match exchange.first().await {
@@ -108,11 +109,11 @@ impl StreamableHttp {
 }
 
 /// The version, where both keys that every request must carry are there and of their type.
-fn required_meta(meta: &RequestMeta<'_>) -> Result<String, Refusal> {
+fn required_meta<'a>(meta: &RequestMeta<'a>) -> Result<Cow<'a, str>, Refusal> {
     const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
     const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
     let required = |key: &str, kind: &str| Refusal::invalid_params(format!("params._meta must carry {key}, {kind}."));
-    let version = meta.protocol_version.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let version = RequestParams::optional_str(meta.protocol_version, "protocolVersion").ok().flatten();
     let version = version.ok_or_else(|| required(VERSION, "a string"))?;
     match meta.client_capabilities {
         Some(capabilities) if capabilities.get().starts_with('{') => Ok(version),
@@ -136,7 +137,7 @@ fn parse_meta<T: serde::de::DeserializeOwned>(
 fn encode_outcome(server: &Server, id: &RequestId, outcome: Outcome) -> (StatusCode, Vec<u8>) {
     let error = match outcome {
         Ok(answer) => {
-            let mut json = Vec::with_capacity(USUAL_ANSWER);
+            let mut json = Vec::with_capacity(answer.capacity());
             let server_info = &server.registry().server_info;
             match encode_reply(&mut json, id, |out| encode_answer(out, &answer, server_info)) {
                 Ok(()) => return (StatusCode::OK, json),

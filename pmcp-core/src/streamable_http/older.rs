@@ -143,7 +143,11 @@ impl StreamableHttp {
             platform: Arc::clone(platform),
         });
         let started = match self.legacy.dispatch(&request.method, &params, cx.clone()) {
-            Reply::Ready(outcome) => Started::Done(outcome),
+            Reply::Ready(outcome) => {
+                // A handler may have left a clone of its context behind, which must not wait for a reader.
+                cx.outbox().close();
+                Started::Done(outcome)
+            }
             Reply::Pending(handler) => Started::Running(Exchange::new(cx, handler, self.time_limit)),
         };
         (revision, started)

@@ -3,6 +3,7 @@
 //! Every request goes through the same code as on a real platform, headers and JSON included.
 
 mod platform;
+mod request;
 
 use std::{
     future::poll_fn,
@@ -13,18 +14,17 @@ use std::{
     },
 };
 
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use http::{Response, header};
 use http_body::Body as _;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     jsonrpc::{ErrorCode, ErrorObject},
     platform::Platform,
     protocol::{
-        CallToolResult, Completion, GetPromptResult, LogLevel, Prompt, ReadResourceResult, Resource, ResourceTemplate,
-        Revision, Tool,
+        CallToolResult, Completion, GetPromptResult, Prompt, ReadResourceResult, Resource, ResourceTemplate, Revision,
+        Tool,
     },
     server::{BuildErrors, IntoServer},
     streamable_http::{Body, StreamableHttp},
@@ -152,7 +152,9 @@ impl Client {
 
     /// Sends any request, with a progress token and the wish for every log message.
     pub async fn request(&self, method: &str, params: Value) -> Exchange {
-        let response = self.endpoint.respond(self.encode(method, params), &self.platform).await;
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let request = request::encode(self.endpoint.server(), self.revision, id, method, params);
+        let response = self.endpoint.respond(request, &self.platform).await;
         let status = response.status().as_u16();
         let mut notifications = messages(response).await;
         let result = match notifications.pop() {
@@ -182,38 +184,6 @@ impl Client {
                 None => return Ok(entries),
             }
         }
-    }
-
-    fn encode(&self, method: &str, mut params: Value) -> Request<Bytes> {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let name = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str).map(str::to_owned);
-        let mut meta = Map::new();
-        meta.insert("progressToken".to_owned(), json!(id));
-        let mut headers = vec![
-            ("host", "localhost".to_owned()),
-            ("accept", "application/json, text/event-stream".to_owned()),
-            ("content-type", "application/json".to_owned()),
-            ("mcp-protocol-version", self.revision.as_str().to_owned()),
-        ];
-        if !self.revision.is_legacy() {
-            meta.insert("io.modelcontextprotocol/protocolVersion".to_owned(), json!(self.revision.as_str()));
-            meta.insert("io.modelcontextprotocol/clientCapabilities".to_owned(), json!({}));
-            meta.insert("io.modelcontextprotocol/logLevel".to_owned(), json!(LogLevel::Debug));
-            headers.push(("mcp-method", method.to_owned()));
-            headers.extend(name.map(|name| ("mcp-name", name)));
-        }
-        if let Value::Object(params) = &mut params {
-            params.entry("_meta").or_insert(Value::Object(meta));
-        }
-        let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
-        let mut request = Request::new(Bytes::from(body));
-        *request.method_mut() = Method::POST;
-        for (name, value) in headers {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                request.headers_mut().insert(HeaderName::from_static(name), value);
-            }
-        }
-        request
     }
 }
 
