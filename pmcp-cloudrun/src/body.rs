@@ -3,10 +3,6 @@
 use std::{
     convert::Infallible,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
     task::{Context, Poll},
 };
 
@@ -14,39 +10,14 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tracing::Span;
 
-/// The requests in flight, as far as they are bounded.
-#[derive(Clone, Debug)]
-pub(crate) struct InFlight {
-    count: Arc<AtomicUsize>,
-    most: usize,
-}
-
-impl InFlight {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { count: Arc::default(), most }
-    }
-
-    /// A place, if there is one.
-    pub(crate) fn enter(&self) -> Option<Place> {
-        let place = Place(Arc::clone(&self.count));
-        (self.count.fetch_add(1, Ordering::Relaxed) < self.most).then_some(place)
-    }
-}
-
-/// A place among the requests in flight, free again when dropped.
-#[derive(Debug)]
-pub(crate) struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+use crate::{activity::Reading, limits::Place};
 
 /// The body of a response.
 pub(crate) struct ResponseBody {
     body: Kind,
+    /// Free again when the body is gone.
     _place: Option<Place>,
+    reading: Option<Reading>,
 }
 
 enum Kind {
@@ -56,12 +27,18 @@ enum Kind {
 }
 
 impl ResponseBody {
-    pub(crate) fn mcp(body: pmcp_core::streamable_http::Body, place: Place, span: Span) -> Self {
-        Self { body: Kind::Mcp(body, span), _place: Some(place) }
+    pub(crate) fn mcp(body: pmcp_core::streamable_http::Body, place: Option<Place>, span: Span) -> Self {
+        Self { body: Kind::Mcp(body, span), _place: place, reading: None }
     }
 
     pub(crate) fn text(text: &'static str) -> Self {
-        Self { body: Kind::Text(text), _place: None }
+        Self { body: Kind::Text(text), _place: None, reading: None }
+    }
+
+    /// The same body, watched by its connection.
+    pub(crate) fn watched(mut self, reading: Reading) -> Self {
+        self.reading = Some(reading);
+        self
     }
 }
 
@@ -70,14 +47,18 @@ impl Body for ResponseBody {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match &mut self.body {
+        let polled = match &mut self.body {
             Kind::Mcp(body, span) => span.in_scope(|| Pin::new(body).poll_frame(task)),
             Kind::Text("") => Poll::Ready(None),
             Kind::Text(text) => {
                 let bytes = Bytes::from_static(std::mem::take(text).as_bytes());
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
+        };
+        if let Some(reading) = &self.reading {
+            reading.polled(polled.is_pending());
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

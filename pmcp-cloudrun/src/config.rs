@@ -14,6 +14,7 @@ use pmcp_core::{BuildErrors, IntoServer, StreamableHttp};
 /// | `PMCP_ALLOWED_ORIGINS` | the server's own | origins of web pages that may call, by comma |
 /// | `PMCP_MAX_CONCURRENCY` | `1000` | requests in flight; more are answered 503 with `Retry-After` |
 /// | `PMCP_MAX_BODY_BYTES` | `4194304` | the longest request body |
+/// | `PMCP_MAX_BUFFERED_BYTES` | `268435456` | what all request bodies together take while they come in; beyond it 503 |
 /// | `PMCP_MAX_HEADER_BYTES` | `65536` | the longest request head |
 /// | `PMCP_TIME_LIMIT_MS` | `300000` | how long a handler may take; `0` for no limit |
 /// | `PMCP_HEADER_TIMEOUT_MS` | `10000` | how long a request head may take, and a connection be idle |
@@ -37,6 +38,8 @@ pub struct Config {
     pub max_concurrency: usize,
     /// The longest request body, in bytes.
     pub max_body_bytes: usize,
+    /// What all request bodies together may take while they come in, in bytes.
+    pub max_buffered_bytes: usize,
     /// The longest request head, in bytes, at least 8192.
     pub max_header_bytes: u32,
     /// How long a handler may take; `None` for no limit.
@@ -79,6 +82,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             max_concurrency: 1000,
             max_body_bytes: 4 << 20,
+            max_buffered_bytes: 256 << 20,
             max_header_bytes: 64 << 10,
             time_limit: Some(Duration::from_secs(300)),
             header_timeout: Duration::from_secs(10),
@@ -98,7 +102,12 @@ impl Config {
     /// # Errors
     /// Which variable is wrong, and what it must be.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(|variable| env::var(variable).ok())
+        // What is not Unicode is not the value that anything expects, and is reported as that.
+        Self::read(|variable| env::var_os(variable).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    pub(crate) fn is_on_cloud_run() -> bool {
+        env::var_os("K_SERVICE").is_some()
     }
 
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
@@ -125,14 +134,19 @@ impl Config {
                 most => most,
             },
             max_body_bytes: environment.parse("PMCP_MAX_BODY_BYTES", default.max_body_bytes, "a number of bytes")?,
+            max_buffered_bytes: environment.parse(
+                "PMCP_MAX_BUFFERED_BYTES",
+                default.max_buffered_bytes,
+                "a number of bytes",
+            )?,
             max_header_bytes: match header_bytes {
                 8192.. => header_bytes,
                 _ => return Err(environment.wrong("PMCP_MAX_HEADER_BYTES", "at least 8192")),
             },
             time_limit: (!time_limit.is_zero()).then_some(time_limit),
-            header_timeout: environment.duration("PMCP_HEADER_TIMEOUT_MS", default.header_timeout)?,
-            body_timeout: environment.duration("PMCP_BODY_TIMEOUT_MS", default.body_timeout)?,
-            write_timeout: environment.duration("PMCP_WRITE_TIMEOUT_MS", default.write_timeout)?,
+            header_timeout: environment.timeout("PMCP_HEADER_TIMEOUT_MS", default.header_timeout)?,
+            body_timeout: environment.timeout("PMCP_BODY_TIMEOUT_MS", default.body_timeout)?,
+            write_timeout: environment.timeout("PMCP_WRITE_TIMEOUT_MS", default.write_timeout)?,
             shutdown_grace: environment.duration("PMCP_SHUTDOWN_GRACE_MS", default.shutdown_grace)?,
             log_filter: variable("RUST_LOG").unwrap_or(default.log_filter),
             trace_project: variable("GOOGLE_CLOUD_PROJECT"),
@@ -174,6 +188,14 @@ impl<F: Fn(&str) -> Option<String>> Environment<'_, F> {
         self.parse(variable, millis, "a number of milliseconds").map(Duration::from_millis)
     }
 
+    /// A duration in which something can happen.
+    fn timeout(&self, variable: &'static str, default: Duration) -> Result<Duration, ConfigError> {
+        match self.duration(variable, default)? {
+            Duration::ZERO => Err(self.wrong(variable, "a number of milliseconds, at least 1")),
+            timeout => Ok(timeout),
+        }
+    }
+
     fn list(&self, variable: &str) -> Vec<String> {
         let value = (self.0)(variable).unwrap_or_default();
         value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
@@ -208,6 +230,7 @@ mod tests {
             ("PMCP_MAX_CONCURRENCY", "0"),
             ("PMCP_TIME_LIMIT_MS", "-1"),
             ("PMCP_MAX_HEADER_BYTES", "10"),
+            ("PMCP_WRITE_TIMEOUT_MS", "0"),
         ] {
             let error = read(&[(variable, value)]).expect_err(variable);
             assert_eq!((error.variable, error.value.as_str()), (variable, value));

@@ -1,19 +1,8 @@
 //! Listening, and every connection from its first byte to its last.
 
-use std::{
-    convert::Infallible,
-    future::poll_fn,
-    net::SocketAddr,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::Poll,
-    time::Duration,
-};
+use std::{convert::Infallible, future::poll_fn, net::SocketAddr, pin::pin, sync::Arc, task::Poll, time::Duration};
 
-use hyper::{Request, body::Incoming, service::service_fn};
+use hyper::{Request, Version, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -21,38 +10,41 @@ use hyper_util::{
 use pmcp_core::Server;
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Config, Error, Result, platform::TokioPlatform, service::Service, shutdown, stall::StallGuard};
+use crate::{
+    Config, Error, Result, activity::Activity, limits::Limit, platform::TokioPlatform, service::Service,
+    shutdown::Signals, stall::StallGuard,
+};
 
 /// How long responses may take to be written once their handlers were ended.
 const LAST_WRITES: Duration = Duration::from_millis(500);
+/// How long a connection without a request may take to send one when the process is ending.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long to wait when the system has no more file descriptors.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 
 /// Serves until the process is told to end.
 pub(crate) async fn serve(server: Server, config: Config) -> Result {
-    let ending = shutdown::requested().map_err(Error::Signal)?;
+    let mut signals = Signals::new().map_err(Error::Signal)?;
     let address = SocketAddr::new(config.host, config.port);
     let listen = |error| Error::Listen { address, error };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
     announce(&server, listener.local_addr().map_err(listen)?, &config);
 
     let (tasks, stopping, closing) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
-    let platform = Arc::new(TokioPlatform { stopping: stopping.clone(), tasks: tasks.clone() });
-    let endpoint = config.endpoint(server)?;
-    let service = Service::new(endpoint, platform, &config);
+    let in_flight = Limit::new(config.max_concurrency);
+    let (all, place) = (tasks.clone(), in_flight.clone());
+    let platform = Arc::new(TokioPlatform { stopping: stopping.clone(), tasks: all, in_flight: place });
+    let service = Service::new(config.endpoint(server)?, platform, in_flight, &config);
     let connections = Connections { http: http(&config), service, closing: closing.clone(), config };
 
-    let signal = {
-        let mut ending = pin!(ending);
-        loop {
-            tokio::select! {
-                signal = &mut ending => break signal,
-                accepted = listener.accept() => connections.start(accepted, &tasks).await,
-            }
+    let signal = loop {
+        tokio::select! {
+            signal = signals.next() => break signal,
+            accepted = listener.accept() => connections.start(accepted, &tasks).await,
         }
     };
     let grace = connections.config.shutdown_grace;
@@ -64,8 +56,12 @@ pub(crate) async fn serve(server: Server, config: Config) -> Result {
     drop(listener);
     closing.cancel();
     tasks.close();
-    if timeout(grace, tasks.wait()).await.is_err() {
-        tracing::warn!("the grace time is over; what still runs is ended");
+    let ended = tokio::select! {
+        waited = timeout(grace, tasks.wait()) => waited.map_err(|_| "the grace time is over"),
+        again = signals.next() => Err(again),
+    };
+    if let Err(reason) = ended {
+        tracing::warn!("{reason}: what still runs is ended");
         stopping.cancel();
         if timeout(LAST_WRITES, tasks.wait()).await.is_err() {
             tracing::warn!("{} connections or background tasks did not end in time", tasks.len());
@@ -140,31 +136,50 @@ async fn run(
     closing: CancellationToken,
     (header_timeout, write_timeout): (Duration, Duration),
 ) {
-    let has_spoken = Arc::new(AtomicBool::new(false));
-    let spoke = Arc::clone(&has_spoken);
+    let activity = Activity::new();
+    let requests = Arc::clone(&activity);
     let answer = service_fn(move |request: Request<Incoming>| {
-        spoke.store(true, Ordering::Relaxed);
+        // Of HTTP/1, the connection itself tells when nobody reads.
+        let reading = requests.begin(request.version() == Version::HTTP_2);
         let service = service.clone();
-        async move { Ok::<_, Infallible>(service.route(request).await) }
+        async move {
+            let response = service.route(request).await;
+            reading.polled(false);
+            Ok::<_, Infallible>(response.map(|body| body.watched(reading)))
+        }
     });
     let io = TokioIo::new(StallGuard::new(stream, write_timeout));
     let mut connection = pin!(http.serve_connection(io, answer));
-    // hyper's own limit starts once it knows which HTTP is spoken, which a silent client never says.
-    let mut silence = pin!(sleep(header_timeout));
-    let (mut is_open, mut is_closing) = (true, false);
+    // hyper's own limit starts once it knows which HTTP is spoken, which a silent client never says, and HTTP/2 has none.
+    let (mut idle_check, mut begun) = (pin!(sleep(header_timeout)), 0);
+    let mut unread_check = pin!(sleep(write_timeout));
+    let mut is_closing = false;
     let ended = loop {
         tokio::select! {
             ended = &mut connection => break ended,
-            () = &mut silence, if is_open => {
-                if !has_spoken.load(Ordering::Relaxed) {
-                    tracing::debug!("a client connected and said nothing");
+            () = &mut idle_check => {
+                let waited = if is_closing { LAST_WORDS } else { header_timeout };
+                if activity.is_idle() && (activity.begun() == begun || is_closing) {
+                    if begun == 0 || is_closing {
+                        tracing::debug!("a connection without a request is closed");
+                        return;
+                    }
+                    connection.as_mut().graceful_shutdown();
+                }
+                begun = activity.begun();
+                idle_check.as_mut().reset(Instant::now() + waited);
+            }
+            () = &mut unread_check => {
+                if activity.is_unread_for(write_timeout) {
+                    tracing::debug!("a client does not read its answer; the connection is closed");
                     return;
                 }
-                is_open = false;
+                unread_check.as_mut().reset(Instant::now() + write_timeout / 2);
             }
             () = closing.cancelled(), if !is_closing => {
                 connection.as_mut().graceful_shutdown();
                 is_closing = true;
+                idle_check.as_mut().reset(Instant::now() + LAST_WORDS);
             }
         }
     };

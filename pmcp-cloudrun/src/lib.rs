@@ -10,16 +10,19 @@
 //! ```
 //!
 //! The endpoint is `/mcp`; `/healthz` answers probes. [`Config`] lists the environment variables that are read, and
-//! what they default to. Those who have an axum app take [`router`] (feature `axum`) instead.
+//! what they default to. Those who have an axum app take `router` (feature `axum`) instead.
 
+mod activity;
 mod body;
 mod config;
 mod connection;
+mod limits;
 mod log;
 mod platform;
 mod service;
 mod shutdown;
 mod stall;
+mod upload;
 
 use std::{fmt, net::SocketAddr};
 
@@ -69,7 +72,13 @@ impl fmt::Debug for Error {
 /// # Errors
 /// When the server cannot be built, a setting is wrong, or the address cannot be listened on.
 pub async fn run(server: impl IntoServer) -> Result {
-    run_with(server, Config::from_env()?).await
+    match Config::from_env() {
+        Ok(config) => run_with(server, config).await,
+        Err(error) => {
+            log::install(&Config { on_cloud_run: Config::is_on_cloud_run(), ..Config::default() });
+            Err(failed(error.into()))
+        }
+    }
 }
 
 /// Serves `server` as `config` says.
@@ -78,8 +87,19 @@ pub async fn run(server: impl IntoServer) -> Result {
 /// As [`run`].
 pub async fn run_with(server: impl IntoServer, config: Config) -> Result {
     log::install(&config);
-    let server = server.into_server()?;
-    connection::serve(server, config).await
+    let served = match server.into_server() {
+        Ok(server) => connection::serve(server, config).await,
+        Err(errors) => Err(errors.into()),
+    };
+    served.map_err(failed)
+}
+
+/// Where logs are read by programs, what `main` prints of an error is easily missed.
+fn failed(error: Error) -> Error {
+    if Config::is_on_cloud_run() {
+        tracing::error!(%error, "the server cannot run");
+    }
+    error
 }
 
 #[cfg(doctest)]

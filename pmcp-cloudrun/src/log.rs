@@ -34,6 +34,13 @@ pub(crate) fn install(config: &Config) {
     };
     let layer = Lines { json: config.on_cloud_run }.with_filter(filter);
     let is_ours = tracing_subscriber::registry().with(layer).try_init().is_ok();
+    if is_ours && config.on_cloud_run {
+        // A panic prints lines of its own, which no program can read.
+        std::panic::set_hook(Box::new(|panic| {
+            let location = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(location, "{}", panic.payload_as_str().unwrap_or("a panic without text"));
+        }));
+    }
     if let (true, Some(error)) = (is_ours, wrong) {
         tracing::warn!("RUST_LOG={:?} is no filter ({error}); logging from info on", config.log_filter);
     }

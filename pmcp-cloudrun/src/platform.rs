@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use pmcp_core::platform::{BoxFuture, Platform};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::limits::Limit;
+
 /// The platform under every request of one process.
 #[derive(Debug)]
 pub(crate) struct TokioPlatform {
@@ -12,6 +14,8 @@ pub(crate) struct TokioPlatform {
     pub(crate) stopping: CancellationToken,
     /// What is finished before the process ends.
     pub(crate) tasks: TaskTracker,
+    /// Work that goes on without its request still counts as one.
+    pub(crate) in_flight: Limit,
 }
 
 impl Platform for TokioPlatform {
@@ -34,6 +38,10 @@ impl Platform for TokioPlatform {
     }
 
     fn background(&self, work: BoxFuture<()>) {
-        self.tasks.spawn(work);
+        let place = self.in_flight.take_anyway();
+        self.tasks.spawn(async move {
+            work.await;
+            drop(place);
+        });
     }
 }

@@ -6,17 +6,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
 use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use pmcp_core::{StreamableHttp, platform::Platform};
 use tracing::{Instrument, Span};
 
-use crate::{
-    Config,
-    body::{InFlight, ResponseBody},
-    log,
-};
+use crate::{Config, body::ResponseBody, limits::Limit, log, upload};
 
 /// Answers the requests of one process; cheap to clone.
 #[derive(Clone)]
@@ -25,17 +20,24 @@ pub(crate) struct Service(Arc<Inner>);
 struct Inner {
     endpoint: StreamableHttp,
     platform: Arc<dyn Platform>,
-    in_flight: InFlight,
+    in_flight: Limit,
+    buffered: Limit,
     body_timeout: Duration,
     trace_project: Option<String>,
 }
 
 impl Service {
-    pub(crate) fn new(endpoint: StreamableHttp, platform: Arc<dyn Platform>, config: &Config) -> Self {
+    pub(crate) fn new(
+        endpoint: StreamableHttp,
+        platform: Arc<dyn Platform>,
+        in_flight: Limit,
+        config: &Config,
+    ) -> Self {
         Self(Arc::new(Inner {
             endpoint,
             platform,
-            in_flight: InFlight::new(config.max_concurrency),
+            in_flight,
+            buffered: Limit::new(config.max_buffered_bytes),
             body_timeout: config.body_timeout,
             trace_project: config.trace_project.clone(),
         }))
@@ -49,7 +51,12 @@ impl Service {
         match request.uri().path() {
             "/mcp" => self.answer(request).await,
             "/healthz" if matches!(*request.method(), Method::GET | Method::HEAD) => text(StatusCode::OK, "ok\n"),
-            "/healthz" => text(StatusCode::METHOD_NOT_ALLOWED, "GET /healthz tells whether the server lives.\n"),
+            "/healthz" => {
+                let mut response =
+                    text(StatusCode::METHOD_NOT_ALLOWED, "GET /healthz tells whether the server lives.\n");
+                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+                response
+            }
             _ => text(StatusCode::NOT_FOUND, "There is nothing here: the MCP endpoint is /mcp.\n"),
         }
     }
@@ -60,35 +67,23 @@ impl Service {
         B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>,
     {
         let inner = &*self.0;
-        let Some(place) = inner.in_flight.enter() else {
-            tracing::warn!("too many requests in flight; one was sent away");
-            let mut response =
-                text(StatusCode::SERVICE_UNAVAILABLE, "Too many requests are in flight; try again in a second.\n");
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            return response;
-        };
         let (head, body) = request.into_parts();
-        let limit = inner.endpoint.body_limit();
-        if body.size_hint().lower() > limit as u64 {
-            return closing(
-                inner.endpoint.payload_too_large().map(|body| ResponseBody::mcp(body, place, Span::none())),
-            );
-        }
-        let collected = tokio::time::timeout(inner.body_timeout, Limited::new(body, limit).collect()).await;
-        let body = match collected {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                return closing(
-                    inner.endpoint.payload_too_large().map(|body| ResponseBody::mcp(body, place, Span::none())),
-                );
+        let body = match upload::read(body, inner.endpoint.body_limit(), inner.body_timeout, &inner.buffered).await {
+            Ok(body) => body,
+            Err(unread) => {
+                let mut response = inner.refuse(&head, unread.status, &unread.reason);
+                // What follows on the connection cannot be told from the rest of a body that was not read.
+                if head.version < Version::HTTP_2 {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                return response;
             }
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "a request body broke off");
-                return closing(text(StatusCode::BAD_REQUEST, "The request body broke off.\n"));
-            }
-            Err(_) => {
-                return closing(text(StatusCode::REQUEST_TIMEOUT, "The request body took too long.\n"));
-            }
+        };
+        // A place is taken once the request is there, so that a slow client holds none.
+        let Some(place) = inner.in_flight.take(1) else {
+            tracing::warn!("too many requests in flight; one was sent away");
+            let reason = "Too many requests are in flight; try again in a second.";
+            return inner.refuse(&head, StatusCode::SERVICE_UNAVAILABLE, reason);
         };
         let span = log::span(&head.headers, inner.trace_project.as_deref());
         let begin = Instant::now();
@@ -96,7 +91,17 @@ impl Service {
         let response = answer.instrument(span.clone()).await;
         let (status, elapsed) = (response.status().as_u16(), begin.elapsed());
         tracing::debug!(parent: &span, status, elapsed_us = elapsed.as_micros() as u64, "answered");
-        response.map(|body| ResponseBody::mcp(body, place, span))
+        response.map(|body| ResponseBody::mcp(body, Some(place), span))
+    }
+}
+
+impl Inner {
+    fn refuse(&self, head: &request::Parts, status: StatusCode, reason: &str) -> Response<ResponseBody> {
+        let mut response = self.endpoint.refuse(head, status, reason);
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response.map(|body| ResponseBody::mcp(body, None, Span::none()))
     }
 }
 
@@ -104,14 +109,6 @@ fn text(status: StatusCode, text: &'static str) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::text(text));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
-}
-
-/// What follows on the connection cannot be told from the rest of a body that was not read.
-fn closing(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
-    if response.version() == http::Version::HTTP_11 {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
     response
 }
 
@@ -147,15 +144,17 @@ mod axum_router {
 
     /// The server at `/mcp`, to be merged into an axum app that listens by itself.
     ///
-    /// Of `config` it takes what concerns one request: hosts, origins, limits and concurrency.
+    /// Of `config` it takes what concerns one request: hosts, origins, limits and concurrency. Where it listens is up
+    /// to the app, so say in `config` (or by `HOST` and `PMCP_ALLOWED_HOSTS`) whether that is loopback: with the
+    /// default, requests under any other name are refused. Work that outlives its request ends with the app's runtime.
     ///
     /// ```
     /// # use pmcp_core::prelude::*;
     /// # fn server() -> ServerBuilder { Server::builder("crm", "1.0.0") }
     /// let app: axum::Router = axum::Router::new()
     ///     .route("/", axum::routing::get(|| async { "my app" }))
-    ///     .merge(pmcp_cloudrun::router(server(), pmcp_cloudrun::Config::default())?);
-    /// # Ok::<(), pmcp_core::BuildErrors>(())
+    ///     .merge(pmcp_cloudrun::router(server(), pmcp_cloudrun::Config::from_env()?)?);
+    /// # Ok::<(), pmcp_cloudrun::Error>(())
     /// ```
     ///
     /// # Errors
@@ -164,9 +163,10 @@ mod axum_router {
         server: impl pmcp_core::IntoServer,
         config: Config,
     ) -> Result<axum::Router<S>, pmcp_core::BuildErrors> {
-        let platform = TokioPlatform { stopping: Default::default(), tasks: Default::default() };
-        let endpoint = config.endpoint(server)?;
-        let service = Service::new(endpoint, Arc::new(platform), &config);
+        let in_flight = Limit::new(config.max_concurrency);
+        let platform =
+            TokioPlatform { stopping: Default::default(), tasks: Default::default(), in_flight: in_flight.clone() };
+        let service = Service::new(config.endpoint(server)?, Arc::new(platform), in_flight, &config);
         Ok(axum::Router::new().route_service("/mcp", service))
     }
 }

@@ -2,31 +2,47 @@
 
 use std::io;
 
-/// Completes when the process should end.
-///
-/// # Errors
-/// When the system does not let the process wait for signals.
 #[cfg(unix)]
-pub(crate) fn requested() -> io::Result<impl Future<Output = &'static str>> {
-    use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "Ctrl-C",
-        }
-    })
+/// The signals that end the process.
+#[cfg(unix)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-/// Completes when the process should end.
-///
-/// # Errors
-/// Never on this system.
+#[cfg(unix)]
+impl Signals {
+    /// # Errors
+    /// When the system does not let the process wait for signals.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The next one.
+    pub(crate) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "Ctrl-C",
+        }
+    }
+}
+
+/// The signals that end the process.
 #[cfg(not(unix))]
-pub(crate) fn requested() -> io::Result<impl Future<Output = &'static str>> {
-    Ok(async {
+pub(crate) struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    /// # Errors
+    /// Never on this system.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// The next one.
+    pub(crate) async fn next(&mut self) -> &'static str {
         match tokio::signal::ctrl_c().await {
             Ok(()) => "Ctrl-C",
             Err(error) => {
@@ -34,5 +50,5 @@ pub(crate) fn requested() -> io::Result<impl Future<Output = &'static str>> {
                 std::future::pending().await
             }
         }
-    })
+    }
 }

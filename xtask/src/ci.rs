@@ -53,8 +53,12 @@ pub(crate) fn ci(root: &Path, cache: &Cache, permission: Permission) -> bool {
     let mut report = Report::default();
     quick_steps(root, &mut report);
     report.step("documentation", || {
-        let mut command = program::cargo(root, ["doc", "--workspace", "--no-deps", "--keep-going"]);
-        program::run(command.env("RUSTDOCFLAGS", "-D warnings"))
+        // With all features and with none: a link to what a feature adds is broken without it.
+        for features in ["--all-features", "--no-default-features"] {
+            let mut command = program::cargo(root, ["doc", "--workspace", "--no-deps", "--keep-going", features]);
+            program::run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
+        }
+        Ok(())
     });
     report.step("licenses, bans, sources", || deny(root, cache, permission));
     let mut totals = None;
@@ -78,6 +82,12 @@ fn quick_steps(root: &Path, report: &mut Report) {
     report.step("architecture", || architecture::run(root));
     report.step("clippy", || {
         let flags = ["clippy", "--workspace", "--all-targets", "--keep-going", "--", "-D", "warnings"];
+        program::run(&mut program::cargo(root, flags))
+    });
+    // Tests switch features on that a user may not have.
+    report.step("clippy without features", || {
+        let crates = ["-p", "pmcp-core", "-p", "pmcp-cloudrun"];
+        let flags = ["clippy"].into_iter().chain(crates).chain(["--", "-D", "warnings"]);
         program::run(&mut program::cargo(root, flags))
     });
 }

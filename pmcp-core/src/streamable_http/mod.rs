@@ -19,7 +19,7 @@ use http::{Method, Request, Response, StatusCode, header, request};
 pub use body::Body;
 
 use crate::{
-    jsonrpc::{Message, depth_exceeds, is_batch},
+    jsonrpc::{ErrorCode, Message, depth_exceeds, is_batch},
     legacy::Legacy,
     platform::Platform,
     protocol::RequestParams,
@@ -116,9 +116,18 @@ impl StreamableHttp {
         self.max_body_bytes
     }
 
-    /// The answer to a request whose body an adapter stopped reading at [`body_limit`](Self::body_limit).
-    pub fn payload_too_large(&self) -> Response<Body> {
-        Refusal::payload_too_large(self.max_body_bytes).into_response()
+    /// The answer to a request that the adapter refuses by itself, before its body is read or because it cannot be:
+    /// a JSON-RPC error with `status`, for whoever may call at all.
+    pub fn refuse(&self, head: &request::Parts, status: StatusCode, message: &str) -> Response<Body> {
+        match self.admit(head) {
+            Err(refusal) => refusal.into_response(),
+            Ok(()) => {
+                let code =
+                    if status.is_server_error() { ErrorCode::INTERNAL_ERROR } else { ErrorCode::INVALID_REQUEST };
+                let origin = head.headers.get(header::ORIGIN).cloned();
+                cors::allow(Refusal::new(status, code, message).into_response(), origin)
+            }
+        }
     }
 
     /// Answers one request.
