@@ -111,7 +111,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Declares that handlers [log to the client](Context::log).
+    /// Declares that handlers [log to the client](crate::Context::log).
     #[must_use]
     pub fn logging(mut self) -> Self {
         self.logging = true;
