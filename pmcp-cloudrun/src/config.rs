@@ -2,7 +2,7 @@
 
 use std::{env, net::IpAddr, str::FromStr, time::Duration};
 
-use pmcp_core::{BuildErrors, IntoServer, StreamableHttp};
+use pmcp_core::{BuildErrors, IntoServer, StateKey, StreamableHttp};
 
 /// How the server listens, and what one caller may cost.
 ///
@@ -20,6 +20,8 @@ use pmcp_core::{BuildErrors, IntoServer, StreamableHttp};
 /// | `PMCP_HEADER_TIMEOUT_MS` | `10000` | how long a request head may take, and a connection be idle |
 /// | `PMCP_BODY_TIMEOUT_MS` | `30000` | how long a request body may take |
 /// | `PMCP_WRITE_TIMEOUT_MS` | `30000` | how long a client may read nothing of what is sent to it |
+/// | `PMCP_STATE_KEYS` | one made up at start | keys that seal what clients carry between the rounds of a request, by comma: the first seals, all open; `openssl rand -base64 32` makes one. Needed where several instances run: keep it in a secret |
+/// | `PMCP_STATE_LIFETIME_MS` | `600000` | how long a person may take to answer a question |
 /// | `PMCP_SHUTDOWN_GRACE_MS` | `9000` | how long requests in flight may go on after SIGTERM |
 /// | `GOOGLE_CLOUD_PROJECT` | none | the project in whose traces the log lines of a request are joined |
 /// | `RUST_LOG` | `info` | what is logged, such as `debug` or `warn,pmcp_core=debug` |
@@ -50,6 +52,10 @@ pub struct Config {
     pub body_timeout: Duration,
     /// How long a client may read nothing of what is sent to it.
     pub write_timeout: Duration,
+    /// Keys that seal what clients carry between the rounds of a request: the first seals, all open.
+    pub state_keys: Vec<StateKey>,
+    /// How long a person may take to answer a question.
+    pub state_lifetime: Duration,
     /// How long requests in flight may go on after SIGTERM.
     pub shutdown_grace: Duration,
     /// What is logged.
@@ -88,6 +94,8 @@ impl Default for Config {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
+            state_keys: Vec::new(),
+            state_lifetime: Duration::from_secs(600),
             shutdown_grace: Duration::from_secs(9),
             log_filter: "info".to_owned(),
             trace_project: None,
@@ -147,6 +155,8 @@ impl Config {
             header_timeout: environment.timeout("PMCP_HEADER_TIMEOUT_MS", default.header_timeout)?,
             body_timeout: environment.timeout("PMCP_BODY_TIMEOUT_MS", default.body_timeout)?,
             write_timeout: environment.timeout("PMCP_WRITE_TIMEOUT_MS", default.write_timeout)?,
+            state_keys: environment.state_keys()?,
+            state_lifetime: environment.duration("PMCP_STATE_LIFETIME_MS", default.state_lifetime)?,
             shutdown_grace: environment.duration("PMCP_SHUTDOWN_GRACE_MS", default.shutdown_grace)?,
             log_filter: variable("RUST_LOG").unwrap_or(default.log_filter),
             trace_project: variable("GOOGLE_CLOUD_PROJECT"),
@@ -158,7 +168,8 @@ impl Config {
     pub(crate) fn endpoint(&self, server: impl IntoServer) -> Result<StreamableHttp, BuildErrors> {
         let mut endpoint = StreamableHttp::new(server)?
             .max_body_bytes(self.max_body_bytes)
-            .allowed_origins(self.allowed_origins.iter().cloned());
+            .allowed_origins(self.allowed_origins.iter().cloned())
+            .state_keys(self.state_keys.iter().cloned(), self.state_lifetime);
         if let Some(limit) = self.time_limit {
             endpoint = endpoint.time_limit(limit);
         }
@@ -199,6 +210,14 @@ impl<F: Fn(&str) -> Option<String>> Environment<'_, F> {
     fn list(&self, variable: &str) -> Vec<String> {
         let value = (self.0)(variable).unwrap_or_default();
         value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// A key that is wrong is not repeated: it may be a secret with a typing error.
+    fn state_keys(&self) -> Result<Vec<StateKey>, ConfigError> {
+        let variable = "PMCP_STATE_KEYS";
+        let expected = "keys of 32 random bytes in base64, by comma; `openssl rand -base64 32` makes one";
+        let keys = self.list(variable).into_iter().map(|key| StateKey::parse(&key));
+        keys.collect::<Result<_, _>>().map_err(|_| ConfigError { variable, value: "(hidden)".to_owned(), expected })
     }
 
     fn wrong(&self, variable: &'static str, expected: &'static str) -> ConfigError {

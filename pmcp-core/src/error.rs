@@ -44,6 +44,13 @@ pub enum Error {
     #[error("This needs a capability that the client has not declared; declare those in requiredCapabilities.")]
     MissingClientCapability(Box<ClientCapabilities>),
 
+    /// The client cannot be asked: it speaks an older revision, and no session leads back to it.
+    #[error(
+        "This needs an answer from the client, which cannot be asked: it speaks a revision of the protocol before \
+         2026-07-28 and has no session."
+    )]
+    CannotAsk,
+
     /// The server has no such method, or has nothing registered that it serves.
     #[error("This server does not serve the method {method}.")]
     MethodNotFound {
@@ -95,7 +102,7 @@ impl From<Error> for ErrorObject {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::Failed(_) | Error::Internal(_) | Error::TimedOut { .. } | Error::Stopping => {
+            Error::Failed(_) | Error::Internal(_) | Error::CannotAsk | Error::TimedOut { .. } | Error::Stopping => {
                 Self::new(ErrorCode::INTERNAL_ERROR, message)
             }
             Error::InvalidArguments(_) | Error::InvalidParams(_) => Self::new(ErrorCode::INVALID_PARAMS, message),

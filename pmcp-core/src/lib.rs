@@ -55,8 +55,8 @@ pub use serde;
 pub use serde_json;
 pub use server::{
     Answer, Arguments, BuildError, BuildErrors, CompletionRequest, Contents, Context, Image, IntoCompletion,
-    IntoContents, IntoMessages, IntoServer, IntoToolResult, Json, Outcome, Reply, Server, ServerBuilder,
-    StringArguments,
+    IntoContents, IntoMessages, IntoServer, IntoToolResult, InvalidStateKey, Json, Outcome, Principal, Reply, Server,
+    ServerBuilder, StateKey, StringArguments,
 };
 pub use streamable_http::StreamableHttp;
 

@@ -32,6 +32,9 @@ pub enum SchemaError {
     /// The schema is too deep or has too many parts.
     #[error("the schema is deeper than {MOST_DEPTH} levels or has more than {MOST_SUBSCHEMAS} parts")]
     TooLarge,
+    /// A form has fields of plain types only.
+    #[error("the field {0} of the form is no text, number, boolean, choice or list of choices; forms are flat")]
+    NotAField(String),
     /// The value of `x-mcp-header` is no token.
     #[error("x-mcp-header is {0}, which must be a non-empty header name token (RFC 9110, section 5.6.2)")]
     HeaderName(Value),
@@ -68,6 +71,80 @@ fn derive<T: JsonSchema>(settings: SchemaSettings) -> Schema {
     schema.remove("$schema");
     schema.remove("title");
     schema
+}
+
+/// The schema of a form whose fields are those of `T`: flat, with fields of plain types only (specification page
+/// `client/elicitation`, "Requested Schema").
+pub(crate) fn elicitation_schema<T: JsonSchema>() -> Result<Schema, SchemaError> {
+    let mut settings = SchemaSettings::draft2020_12().for_deserialize();
+    settings.inline_subschemas = true;
+    let mut schema = derive::<T>(settings);
+    schema.remove("additionalProperties");
+    if schema.get("type").and_then(Value::as_str) != Some("object") {
+        return Err(SchemaError::RootNotObject);
+    }
+    for (name, field) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        if !as_field(field) {
+            return Err(SchemaError::NotAField(name.clone()));
+        }
+    }
+    Ok(schema)
+}
+
+/// Brings a field into the form that clients know; whether it could.
+fn as_field(field: &mut Value) -> bool {
+    let Some(field) = field.as_object_mut() else { return false };
+    // A field that may stay empty is one that is not required; it is never `null`.
+    if let Some(Value::Array(kinds)) = field.get_mut("type") {
+        kinds.retain(|kind| kind != "null");
+        if let [kind] = kinds.as_slice() {
+            let kind = kind.clone();
+            field.insert("type".to_owned(), kind);
+        }
+    }
+    if let Some(Value::Array(variants)) = field.get_mut("anyOf") {
+        variants.retain(|variant| variant.get("type").is_none_or(|kind| kind != "null"));
+        if let [Value::Object(variant)] = variants.as_mut_slice() {
+            let variant = std::mem::take(variant);
+            field.remove("anyOf");
+            for (keyword, value) in variant {
+                field.entry(keyword).or_insert(value);
+            }
+        }
+    }
+    if let Some(Value::Array(choices)) = field.get_mut("enum") {
+        choices.retain(|choice| !choice.is_null());
+    }
+    // Enums whose variants are documented: the document is the title of the choice.
+    if let Some(Value::Array(choices)) = field.get_mut("oneOf") {
+        for choice in choices.iter_mut().filter_map(Value::as_object_mut) {
+            choice.remove("type");
+            if let Some(title) = choice.remove("description").or_else(|| choice.get("const").cloned()) {
+                choice.insert("title".to_owned(), title);
+            }
+        }
+        if !choices.iter().all(|choice| choice.get("const").is_some_and(Value::is_string)) {
+            return false;
+        }
+        field.insert("type".to_owned(), Value::from("string"));
+    }
+    match field.get("type").and_then(Value::as_str) {
+        Some("string" | "number" | "integer" | "boolean") => true,
+        Some("array") => {
+            field.remove("uniqueItems");
+            field.get_mut("items").is_some_and(|items| {
+                as_field(items)
+                    && items.as_object_mut().is_some_and(|items| {
+                        if let Some(choices) = items.remove("oneOf") {
+                            items.remove("type");
+                            items.insert("anyOf".to_owned(), choices);
+                        }
+                        items.contains_key("enum") || items.contains_key("anyOf")
+                    })
+            })
+        }
+        _ => false,
+    }
 }
 
 /// `int64` and the like say nothing that 2020-12 knows, and some models' APIs refuse a schema that has them.

@@ -1,8 +1,9 @@
 //! The fixture server of the official MCP conformance suite: the tools, resources and prompts that its scenarios name,
 //! with the texts that they expect.
 //!
-//! What needs input from the client, a session or an extension is not in it yet.
+//! What needs a session or an extension is not in it yet.
 
+mod asking;
 mod contact;
 
 use std::time::Duration;
@@ -16,7 +17,7 @@ use pmcp_core::{
 /// The server, ready for any adapter.
 pub fn server() -> impl IntoServer {
     let keep = Cache::public(Duration::from_secs(300));
-    Fixture.into_builder().cache(keep).tool(contact::tool(), contact::call)
+    Fixture.into_builder().cache(keep).merge(asking::Asking.into_builder()).tool(contact::tool(), contact::call)
 }
 
 /// Answers each scenario of the suite; keeps no state.

@@ -30,6 +30,8 @@ pub(super) fn encode_answer(out: &mut Vec<u8>, answer: Answer, revision: Revisio
             encode(out, &result, result.meta.as_ref())
         }
         AnswerBody::Complete(result) => serde_json::to_writer(out, &result),
+        // A handler of these revisions fails where it would ask.
+        AnswerBody::InputRequired(result) => serde_json::to_writer(out, &result),
     }
 }
 

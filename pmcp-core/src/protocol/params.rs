@@ -32,6 +32,10 @@ pub(crate) struct RequestParams<'a> {
     pub(crate) context: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) level: Option<&'a RawValue>,
+    #[serde(borrow, rename = "inputResponses")]
+    pub(crate) input_responses: Option<&'a RawValue>,
+    #[serde(borrow, rename = "requestState")]
+    pub(crate) request_state: Option<&'a RawValue>,
     #[serde(borrow, rename = "protocolVersion")]
     pub(crate) protocol_version: Option<&'a RawValue>,
 }

@@ -6,13 +6,17 @@ use bytes::Bytes;
 use http::{Extensions, HeaderMap};
 use serde::Serialize;
 
-use super::outbox::Outbox;
+use super::{
+    mrtr::{Memory, Rounds},
+    outbox::Outbox,
+};
 use crate::{
     error::{Error, Result},
-    jsonrpc::{RequestId, encode_notification},
+    jsonrpc::{Message, RequestId, encode_notification},
     platform::{BoxFuture, Platform},
     protocol::{
-        ClientCapabilities, Implementation, LogLevel, LogMessage, Progress, ProgressToken, RequestMeta, Revision,
+        ClientCapabilities, Implementation, LogLevel, LogMessage, Progress, ProgressToken, RequestMeta, RequestParams,
+        Revision,
     },
 };
 
@@ -23,14 +27,21 @@ pub struct Context(Arc<Inner>);
 struct Inner {
     request: RequestContext,
     outbox: Outbox,
+    rounds: Rounds,
 }
+
+/// Who a request is made for, as whatever checked it found: put beside the request by a layer in front of the server.
+///
+/// What a client carries from request to request opens for the same principal only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Principal(pub Arc<str>);
 
 /// What a transport knows of a request.
 pub(crate) struct RequestContext {
     pub(crate) revision: Revision,
     pub(crate) id: RequestId,
-    /// The unparsed `_meta`, or none.
-    pub(crate) meta: Bytes,
+    /// The whole message, to be read again where more of it is asked for.
+    pub(crate) body: Bytes,
     pub(crate) progress_token: Option<ProgressToken>,
     /// The least grave message that the client wants; none at all without.
     pub(crate) log_level: Option<LogLevel>,
@@ -39,11 +50,14 @@ pub(crate) struct RequestContext {
     pub(crate) platform: Arc<dyn Platform>,
     /// Whether anything but the result can reach the client.
     pub(crate) streams: bool,
+    /// What the rounds before have settled.
+    pub(crate) memory: Memory,
 }
 
 impl Context {
-    pub(crate) fn new(request: RequestContext) -> Self {
-        Self(Arc::new(Inner { request, outbox: Outbox::default() }))
+    pub(crate) fn new(mut request: RequestContext) -> Self {
+        let rounds = Rounds::new(std::mem::take(&mut request.memory));
+        Self(Arc::new(Inner { request, outbox: Outbox::default(), rounds }))
     }
 
     /// The revision of the protocol that the client speaks.
@@ -162,7 +176,23 @@ impl Context {
 
     fn meta(&self) -> RequestMeta<'_> {
         // Parsed once already when the request was: it can only be empty here.
-        serde_json::from_slice(&self.0.request.meta).unwrap_or_default()
+        match Message::parse(&self.0.request.body) {
+            Ok(Message::Request(request)) => RequestParams::parse(request.params).unwrap_or_default().meta,
+            _ => RequestMeta::default(),
+        }
+    }
+
+    /// Who the request is made for, where anything in front of the server said so.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.extension()
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.0.request.body
+    }
+
+    pub(crate) fn rounds(&self) -> &Rounds {
+        &self.0.rounds
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {

@@ -16,6 +16,7 @@ pub(crate) fn encode_answer(out: &mut Vec<u8>, answer: &Answer, server_info: &[u
         AnswerBody::ReadResource(result, cache) => encode(out, result, result.meta.as_ref(), Some(*cache), server_info),
         AnswerBody::GetPrompt(result) => encode(out, result, result.meta.as_ref(), None, server_info),
         AnswerBody::Complete(result) => encode(out, result, None, None, server_info),
+        AnswerBody::InputRequired(result) => members(out, result, "input_required", None, None, server_info),
     }
 }
 
@@ -27,9 +28,21 @@ fn encode(
     cache: Option<Cache>,
     server_info: &[u8],
 ) -> serde_json::Result<()> {
+    members(out, result, "complete", meta, cache, server_info)
+}
+
+fn members(
+    out: &mut Vec<u8>,
+    result: &impl Serialize,
+    result_type: &str,
+    meta: Option<&Meta>,
+    cache: Option<Cache>,
+    server_info: &[u8],
+) -> serde_json::Result<()> {
     serde_json::to_writer(&mut *out, result)?;
     out.pop();
-    out.extend_from_slice(br#","resultType":"complete""#);
+    out.extend_from_slice(br#","resultType":"#);
+    serde_json::to_writer(&mut *out, result_type)?;
     if let Some(cache) = cache {
         let scope: &[u8] = match cache.scope {
             CacheScope::Public => br#","cacheScope":"public","ttlMs":"#,

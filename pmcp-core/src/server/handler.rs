@@ -17,7 +17,7 @@ use super::{IntoCompletion, IntoContents, IntoMessages, IntoToolResult, resource
 use crate::{
     error::{Error, Result},
     platform::{BoxFuture, MaybeSend},
-    protocol::{Cache, CallToolResult, CompleteResult, GetPromptResult, ReadResourceResult},
+    protocol::{Cache, CallToolResult, CompleteResult, GetPromptResult, InputRequiredResult, ReadResourceResult},
 };
 
 /// What a request comes to.
@@ -35,6 +35,8 @@ pub(crate) enum AnswerBody {
     ReadResource(ReadResourceResult, Cache),
     GetPrompt(GetPromptResult),
     Complete(CompleteResult),
+    /// Not until the client has answered.
+    InputRequired(InputRequiredResult),
 }
 
 impl Answer {
@@ -44,7 +46,9 @@ impl Answer {
     /// What else the handler failed with.
     pub fn tool(result: impl IntoToolResult) -> Outcome {
         match result.into_tool_result() {
-            Err(Error::Failed(text) | Error::InvalidArguments(text)) => Ok(CallToolResult::error(text).into()),
+            Err(error @ (Error::Failed(_) | Error::InvalidArguments(_) | Error::CannotAsk)) => {
+                Ok(CallToolResult::error(error.to_string()).into())
+            }
             result => result.map(Self::from),
         }
     }

@@ -6,13 +6,17 @@ mod completion;
 mod context;
 mod convert;
 mod discover;
+mod elicitation;
 mod encode;
 mod handler;
+mod mrtr;
 mod outbox;
 mod pages;
 mod prompts;
 mod register;
+mod request_state;
 mod resources;
+mod sampling;
 mod tools;
 
 use std::{collections::HashMap, sync::Arc};
@@ -22,15 +26,18 @@ use bytes::Bytes;
 pub use build_error::{BuildError, BuildErrors, IntoServer};
 pub use builder::ServerBuilder;
 pub use completion::CompletionRequest;
-pub use context::Context;
+pub use context::{Context, Principal};
 pub use convert::{Contents, Image, IntoCompletion, IntoContents, IntoMessages, IntoToolResult, Json};
 pub use handler::{Answer, Arguments, Outcome, Reply, StringArguments};
+pub use request_state::{InvalidStateKey, StateKey};
 
 pub(crate) use context::RequestContext;
 pub(crate) use discover::SUPPORTED_VERSIONS;
 pub(crate) use encode::encode_answer;
 pub(crate) use handler::{AnswerBody, catch};
+pub(crate) use mrtr::Memory;
 pub(crate) use pages::Pages;
+pub(crate) use request_state::Sealer;
 
 use crate::{
     error::Error,

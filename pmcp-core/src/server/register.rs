@@ -204,6 +204,48 @@ impl ServerBuilder {
         self
     }
 
+    /// Registers all that `part` has: a server may be written in parts, each a type of its own. Its name, instructions
+    /// and the like are those of `self`.
+    #[must_use]
+    pub fn merge(mut self, part: ServerBuilder) -> Self {
+        let (registry, added) = (&mut self.registry, part.registry);
+        let mut duplicates = Vec::new();
+        for (name, tool) in added.tools {
+            if registry.tools.insert(name.clone(), tool).is_some() {
+                duplicates.push(("tool", name));
+            }
+        }
+        for (uri, handler) in added.resources.fixed {
+            if registry.resources.fixed.insert(uri.clone(), handler).is_some() {
+                duplicates.push(("resource", uri));
+            }
+        }
+        for (template, handler) in added.resources.templates {
+            if registry.resources.templates.iter().any(|(known, _)| *known == template) {
+                duplicates.push(("resource template", template.as_str().to_owned()));
+            }
+            registry.resources.templates.push((template, handler));
+        }
+        for (name, prompt) in added.prompts {
+            if registry.prompts.insert(name.clone(), prompt).is_some() {
+                duplicates.push(("prompt", name));
+            }
+        }
+        registry.completers.prompts.extend(added.completers.prompts);
+        registry.completers.templates.extend(added.completers.templates);
+        registry.any_header_params |= added.any_header_params;
+        registry.tool_definitions.extend(added.tool_definitions);
+        registry.resource_definitions.extend(added.resource_definitions);
+        registry.template_definitions.extend(added.template_definitions);
+        registry.prompt_definitions.extend(added.prompt_definitions);
+        self.completers.extend(part.completers);
+        self.errors.extend(part.errors);
+        for (kind, name) in duplicates {
+            self.refuse_duplicate(true, kind, name);
+        }
+        self
+    }
+
     fn refuse_duplicate(&mut self, duplicate: bool, kind: &'static str, name: String) {
         if duplicate {
             self.errors.push(BuildError::Duplicate { kind, name });

@@ -11,12 +11,13 @@ use std::{
 use crate::{
     error::Error,
     platform::{BoxFuture, Platform},
-    server::{Context, Outcome, catch},
+    server::{Context, Outcome, Sealer, catch},
 };
 
 pub(super) struct Exchange {
     pub(super) cx: Context,
     running: Option<Running>,
+    sealer: Arc<Sealer>,
 }
 
 struct Running {
@@ -39,9 +40,10 @@ pub(super) enum First {
 }
 
 impl Exchange {
-    pub(super) fn new(cx: Context, handler: BoxFuture<Outcome>, limit: Option<Duration>) -> Self {
+    pub(super) fn new(cx: Context, handler: BoxFuture<Outcome>, limit: Option<Duration>, sealer: &Arc<Sealer>) -> Self {
         let platform = Arc::clone(cx.platform());
-        Self { cx, running: Some(Running { handler, limit, endings: None, platform }) }
+        let running = Some(Running { handler, limit, endings: None, platform });
+        Self { cx, running, sealer: Arc::clone(sealer) }
     }
 
     /// Runs the handler until it is done or sends something.
@@ -68,7 +70,13 @@ impl Exchange {
         let Some(running) = &mut self.running else {
             return Poll::Pending;
         };
-        let outcome = std::task::ready!(running.poll(task));
+        let polled = running.poll(task);
+        // A handler that waits and has asked something waits for the client, which this request will not bring.
+        let outcome = match (polled, self.cx.rounds().asked()) {
+            (Poll::Ready(outcome), _) => outcome,
+            (Poll::Pending, Some(asked)) => asked.and_then(|asked| self.sealer.answer(asked, &self.cx)),
+            (Poll::Pending, None) => return Poll::Pending,
+        };
         self.running = None;
         Poll::Ready(outcome)
     }

@@ -23,11 +23,14 @@ use crate::{
     legacy::Legacy,
     platform::Platform,
     protocol::RequestParams,
-    server::{BuildErrors, IntoServer, Server},
+    server::{BuildErrors, IntoServer, Sealer, Server, StateKey},
 };
 use era::Era;
 use origin::{Hosts, Origins};
 use refusal::Refusal;
+
+/// How long a person may take to answer, unless the server says otherwise.
+const STATE_LIFETIME: Duration = Duration::from_secs(600);
 
 /// A server on its MCP endpoint, with the rules of who may call it and how much one request may cost.
 ///
@@ -41,6 +44,7 @@ pub struct StreamableHttp {
     max_body_bytes: usize,
     max_depth: usize,
     time_limit: Option<Duration>,
+    sealer: Arc<Sealer>,
 }
 
 impl StreamableHttp {
@@ -59,6 +63,7 @@ impl StreamableHttp {
             max_body_bytes: 4 << 20,
             max_depth: 64,
             time_limit: None,
+            sealer: Arc::new(Sealer::new(Vec::new(), STATE_LIFETIME)),
         })
     }
 
@@ -103,6 +108,16 @@ impl StreamableHttp {
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
+        self
+    }
+
+    /// Seals what clients carry between the rounds of a request with the first of `keys`, and opens it with any: to
+    /// change keys, put the new one in front and take the old one away once `lifetime` has passed.
+    ///
+    /// Without keys the process makes one up, which does for one instance: answers that reach another are refused.
+    #[must_use]
+    pub fn state_keys(mut self, keys: impl IntoIterator<Item = StateKey>, lifetime: Duration) -> Self {
+        self.sealer = Arc::new(Sealer::new(keys.into_iter().collect(), lifetime));
         self
     }
 

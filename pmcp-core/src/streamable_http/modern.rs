@@ -17,7 +17,7 @@ use crate::{
     jsonrpc::{ErrorCode, ErrorObject, Request, RequestId, encode_error, encode_reply},
     platform::Platform,
     protocol::{LogLevel, ProgressToken, RequestMeta, RequestParams, Revision},
-    server::{Context, Outcome, Reply, RequestContext, Server, encode_answer},
+    server::{Context, Memory, Outcome, Reply, RequestContext, Server, encode_answer},
 };
 
 impl StreamableHttp {
@@ -33,16 +33,31 @@ impl StreamableHttp {
         let method = request.method.as_ref();
         let checked = self.check(&head.headers, method, params);
         let (params, progress_token, log_level) = checked.map_err(|refusal| refusal.with_id(&id))?;
+        let memory = match method {
+            "tools/call" | "prompts/get" | "resources/read"
+                if params.request_state.is_some() || params.input_responses.is_some() =>
+            {
+                match self.sealer.recall(&params, body, head.extensions.get(), &**platform) {
+                    Ok(memory) => memory,
+                    Err(error) => {
+                        let (status, json) = encode_outcome(&self.server, &id, Err(error));
+                        return Ok(Body::json(status, json));
+                    }
+                }
+            }
+            _ => Memory::default(),
+        };
         let cx = Context::new(RequestContext {
             revision: Revision::LATEST,
             id: id.clone(),
-            meta: params.raw_meta.map(|meta| body.slice_ref(meta.get().as_bytes())).unwrap_or_default(),
+            body: body.clone(),
             progress_token,
             log_level: log_level.filter(|_| self.server.capabilities().logging.is_some()),
             streams: headers::accepts_events(&head.headers),
             headers: head.headers,
             extensions: head.extensions,
             platform: Arc::clone(platform),
+            memory,
         });
         let outcome = match self.server.dispatch(method, &params, cx.clone()) {
             Reply::Ready(outcome) => {
@@ -51,7 +66,7 @@ impl StreamableHttp {
                 outcome
             }
             Reply::Pending(handler) => {
-                let mut exchange = Exchange::new(cx, handler, self.time_limit);
+                let mut exchange = Exchange::new(cx, handler, self.time_limit, &self.sealer);
                 match exchange.first().await {
                     First::Finished(outcome) => outcome,
                     First::Notified => {

@@ -15,7 +15,7 @@ use crate::{
     jsonrpc::{ErrorCode, ErrorObject, Message, Request, RequestId, encode_error, split_batch},
     platform::Platform,
     protocol::{RequestParams, Revision},
-    server::{Context, Outcome, Reply, RequestContext},
+    server::{Context, Memory, Outcome, Reply, RequestContext},
 };
 
 /// The most messages that one batch may have.
@@ -134,13 +134,14 @@ impl StreamableHttp {
         let cx = Context::new(RequestContext {
             revision,
             id: request.id,
-            meta: params.raw_meta.map(|meta| body.slice_ref(meta.get().as_bytes())).unwrap_or_default(),
+            body: body.clone(),
             progress_token,
             log_level: self.legacy.log_level(),
             streams,
             headers: head.headers,
             extensions: head.extensions,
             platform: Arc::clone(platform),
+            memory: Memory::default(),
         });
         let started = match self.legacy.dispatch(&request.method, &params, cx.clone()) {
             Reply::Ready(outcome) => {
@@ -148,7 +149,7 @@ impl StreamableHttp {
                 cx.outbox().close();
                 Started::Done(outcome)
             }
-            Reply::Pending(handler) => Started::Running(Exchange::new(cx, handler, self.time_limit)),
+            Reply::Pending(handler) => Started::Running(Exchange::new(cx, handler, self.time_limit, &self.sealer)),
         };
         (revision, started)
     }

@@ -17,16 +17,16 @@ use std::{
 use http::{Response, header};
 use http_body::Body as _;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     jsonrpc::{ErrorCode, ErrorObject},
-    platform::Platform,
+    platform::{MaybeSend, MaybeSync, Platform},
     protocol::{
-        CallToolResult, Completion, GetPromptResult, Prompt, ReadResourceResult, Resource, ResourceTemplate, Revision,
-        Tool,
+        CallToolResult, ClientCapabilities, Completion, GetPromptResult, Prompt, ReadResourceResult, Resource,
+        ResourceTemplate, Revision, Tool,
     },
-    server::{BuildErrors, IntoServer},
+    server::{BuildErrors, IntoServer, Principal},
     streamable_http::{Body, StreamableHttp},
 };
 pub use platform::TestPlatform;
@@ -49,7 +49,24 @@ pub struct Client {
     platform: Arc<dyn Platform>,
     revision: Revision,
     next_id: AtomicI64,
+    capabilities: ClientCapabilities,
+    principal: Option<Principal>,
+    answer: Option<Box<dyn AnswerQuestion>>,
 }
+
+/// Answers the questions of handlers.
+trait AnswerQuestion: MaybeSend + MaybeSync {
+    fn answer(&self, key: &str, request: &Value) -> Value;
+}
+
+impl<F: Fn(&str, &Value) -> Value + MaybeSend + MaybeSync> AnswerQuestion for F {
+    fn answer(&self, key: &str, request: &Value) -> Value {
+        self(key, request)
+    }
+}
+
+/// More rounds than any sensible handler asks for.
+const MOST_ROUNDS: usize = 32;
 
 impl Client {
     /// A client of `server`.
@@ -67,6 +84,9 @@ impl Client {
             platform: Arc::new(TestPlatform::default()),
             revision: Revision::LATEST,
             next_id: AtomicI64::new(1),
+            capabilities: ClientCapabilities::default(),
+            principal: None,
+            answer: None,
         }
     }
 
@@ -81,6 +101,28 @@ impl Client {
     #[must_use]
     pub fn with_platform(mut self, platform: Arc<dyn Platform>) -> Self {
         self.platform = platform;
+        self
+    }
+
+    /// The same client, declaring `capabilities`.
+    #[must_use]
+    pub fn with_capabilities(mut self, capabilities: ClientCapabilities) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
+    /// The same client, whose requests are made for `principal`.
+    #[must_use]
+    pub fn with_principal(mut self, principal: &str) -> Self {
+        self.principal = Some(Principal(principal.into()));
+        self
+    }
+
+    /// The same client, answering what handlers ask: `answer` gets the key and the request of a question, and gives
+    /// the result as the client would send it, such as `{"action": "accept", "content": {…}}`.
+    #[must_use]
+    pub fn answering(mut self, answer: impl Fn(&str, &Value) -> Value + MaybeSend + MaybeSync + 'static) -> Self {
+        self.answer = Some(Box::new(answer));
         self
     }
 
@@ -153,7 +195,11 @@ impl Client {
     /// Sends any request, with a progress token and the wish for every log message.
     pub async fn request(&self, method: &str, params: Value) -> Exchange {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let request = request::encode(self.endpoint.server(), self.revision, id, method, params);
+        let mut request =
+            request::encode(self.endpoint.server(), self.revision, &self.capabilities, id, method, params);
+        if let Some(principal) = &self.principal {
+            request.extensions_mut().insert(principal.clone());
+        }
         let response = self.endpoint.respond(request, &self.platform).await;
         let status = response.status().as_u16();
         let mut notifications = messages(response).await;
@@ -168,8 +214,25 @@ impl Client {
         Exchange { status, notifications, result }
     }
 
-    async fn typed<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, ErrorObject> {
-        read(self.request(method, params).await.result?)
+    async fn typed<T: DeserializeOwned>(&self, method: &str, mut params: Value) -> Result<T, ErrorObject> {
+        for _ in 0..MOST_ROUNDS {
+            let mut result = self.request(method, params.clone()).await.result?;
+            if result.get("resultType").is_none_or(|kind| kind != "input_required") {
+                return read(result);
+            }
+            let Some(answer) = &self.answer else {
+                return Err(unreadable("the handler asks the client, which needs Client::answering"));
+            };
+            let questions = result.get_mut("inputRequests").map(Value::take).unwrap_or_default();
+            let questions: Map<String, Value> = read(questions)?;
+            let answers: Map<_, _> =
+                questions.into_iter().map(|(key, question)| (key.clone(), answer.answer(&key, &question))).collect();
+            if let Value::Object(params) = &mut params {
+                params.insert("inputResponses".to_owned(), Value::Object(answers));
+                params.insert("requestState".to_owned(), result.get_mut("requestState").map(Value::take).into());
+            }
+        }
+        Err(unreadable(format!("the handler still asks after {MOST_ROUNDS} rounds")))
     }
 
     async fn list<T: DeserializeOwned>(&self, method: &str, member: &str) -> Result<Vec<T>, ErrorObject> {

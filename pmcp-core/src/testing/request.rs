@@ -8,12 +8,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    protocol::{LogLevel, Revision},
+    protocol::{ClientCapabilities, LogLevel, Revision},
     server::Server,
 };
 
 /// Writes the request `id`, with a progress token and the wish for every log message.
-pub(super) fn encode(server: &Server, revision: Revision, id: i64, method: &str, mut params: Value) -> Request<Bytes> {
+pub(super) fn encode(
+    server: &Server,
+    revision: Revision,
+    capabilities: &ClientCapabilities,
+    id: i64,
+    method: &str,
+    mut params: Value,
+) -> Request<Bytes> {
     let mut request = Request::new(Bytes::new());
     *request.method_mut() = Method::POST;
     let headers = request.headers_mut();
@@ -25,7 +32,7 @@ pub(super) fn encode(server: &Server, revision: Revision, id: i64, method: &str,
     meta.insert("progressToken".to_owned(), json!(id));
     if !revision.is_legacy() {
         meta.insert("io.modelcontextprotocol/protocolVersion".to_owned(), json!(revision.as_str()));
-        meta.insert("io.modelcontextprotocol/clientCapabilities".to_owned(), json!({}));
+        meta.insert("io.modelcontextprotocol/clientCapabilities".to_owned(), json!(capabilities));
         meta.insert("io.modelcontextprotocol/logLevel".to_owned(), json!(LogLevel::Debug));
         repeat_in_headers(headers, server, method, &params);
     }

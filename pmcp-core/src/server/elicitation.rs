@@ -1,0 +1,97 @@
+//! Asking the person (specification page `client/elicitation`).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::{
+    error::{Error, Result},
+    protocol::{Action, ClientCapabilities, ElicitParams, ElicitResult, Elicitation, InputRequest},
+    schema::elicitation_schema,
+};
+
+impl Context {
+    /// Asks the person to fill a form, whose fields are those of `T`.
+    ///
+    /// `T` is flat: text, numbers, booleans, enums without data, lists of such enums; an `Option` is a field that may
+    /// stay empty. Never ask for secrets in a form: [`elicit_url`](Self::elicit_url) is for those. `key` names the
+    /// question within the request. In revision 2026-07-28 the handler ends here and is run again from the top when
+    /// the answer is there: see [`once`](Self::once).
+    ///
+    /// ```
+    /// # use pmcp_core::{prelude::*, protocol::Elicitation};
+    /// #[derive(Deserialize, JsonSchema)]
+    /// struct Delivery {
+    ///     /// Street and number.
+    ///     street: String,
+    ///     express: Option<bool>,
+    /// }
+    ///
+    /// async fn order(cx: &Context) -> Result<String> {
+    ///     Ok(match cx.elicit::<Delivery>("delivery", "Where shall it go?").await? {
+    ///         Elicitation::Accept(delivery) => format!("It goes to {}.", delivery.street),
+    ///         Elicitation::Decline | Elicitation::Cancel => "Nothing was ordered.".to_owned(),
+    ///     })
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::MissingClientCapability`] when the client shows no forms, [`Error::CannotAsk`] when it cannot be asked
+    /// at all, [`Error::Internal`] when `T` is no form.
+    pub async fn elicit<T: DeserializeOwned + JsonSchema>(&self, key: &str, message: &str) -> Result<Elicitation<T>> {
+        let schema = elicitation_schema::<T>().map_err(|error| Error::Internal(error.to_string()))?;
+        self.require_elicitation("form")?;
+        let request = || elicit_request(&ElicitParams::Form { message, requested_schema: &schema });
+        self.ask(key, request, |answer| {
+            let answer = ElicitResult::deserialize(answer).ok()?;
+            Some(match answer.action {
+                Action::Accept => {
+                    Elicitation::Accept(serde_json::from_value(Value::Object(answer.content.unwrap_or_default())).ok()?)
+                }
+                Action::Decline => Elicitation::Decline,
+                Action::Cancel => Elicitation::Cancel,
+            })
+        })
+        .await
+    }
+
+    /// Asks the person to open `url`: for secrets, payments and signing in, which never pass through the client.
+    ///
+    /// To accept is to consent to opening it, no more. Whoever opens it may be somebody else: the page must check who
+    /// it is, and the handler must look up what came of it.
+    ///
+    /// # Errors
+    /// As [`elicit`](Self::elicit), for clients that open no URLs.
+    pub async fn elicit_url(&self, key: &str, message: &str, url: &str) -> Result<Elicitation<()>> {
+        self.require_elicitation("url")?;
+        let request = || elicit_request(&ElicitParams::Url { message, url });
+        self.ask(key, request, |answer| {
+            Some(match ElicitResult::deserialize(answer).ok()?.action {
+                Action::Accept => Elicitation::Accept(()),
+                Action::Decline => Elicitation::Decline,
+                Action::Cancel => Elicitation::Cancel,
+            })
+        })
+        .await
+    }
+
+    /// Forms are there where `elicitation` is empty or has `form`; URLs only where it has `url`.
+    fn require_elicitation(&self, mode: &str) -> Result<()> {
+        if self.revision().is_legacy() {
+            return Err(Error::CannotAsk);
+        }
+        let declared = self.client_capabilities().elicitation;
+        let modes = declared.as_ref().and_then(Value::as_object);
+        if modes.is_some_and(|modes| modes.contains_key(mode) || (mode == "form" && modes.is_empty())) {
+            return Ok(());
+        }
+        let elicitation = Some(json!({ mode: {} }));
+        Err(Error::MissingClientCapability(Box::new(ClientCapabilities { elicitation, ..Default::default() })))
+    }
+}
+
+fn elicit_request(params: &ElicitParams<'_>) -> InputRequest {
+    // Text and a schema, which is JSON already.
+    InputRequest { method: "elicitation/create", params: serde_json::to_value(params).ok() }
+}
