@@ -2,7 +2,7 @@
 
 use std::{env, net::IpAddr, str::FromStr, time::Duration};
 
-use pmcp_core::{BuildErrors, IntoServer, StateKey, StreamableHttp};
+use pmcp_core::{BuildErrors, IntoServer, MemorySessionStore, StateKey, StreamableHttp};
 
 /// How the server listens, and what one caller may cost.
 ///
@@ -20,6 +20,7 @@ use pmcp_core::{BuildErrors, IntoServer, StateKey, StreamableHttp};
 /// | `PMCP_HEADER_TIMEOUT_MS` | `10000` | how long a request head may take, and a connection be idle |
 /// | `PMCP_BODY_TIMEOUT_MS` | `30000` | how long a request body may take |
 /// | `PMCP_WRITE_TIMEOUT_MS` | `30000` | how long a client may read nothing of what is sent to it |
+/// | `PMCP_SESSIONS` | `none` | `memory` keeps sessions for clients of revisions before 2026-07-28 in this process: for one instance |
 /// | `PMCP_STATE_KEYS` | one made up at start | keys that seal what clients carry between the rounds of a request, by comma: the first seals, all open; `openssl rand -base64 32` makes one. Needed where several instances run: keep it in a secret |
 /// | `PMCP_STATE_LIFETIME_MS` | `600000` | how long a person may take to answer a question |
 /// | `PMCP_SHUTDOWN_GRACE_MS` | `9000` | how long requests in flight may go on after SIGTERM |
@@ -52,6 +53,8 @@ pub struct Config {
     pub body_timeout: Duration,
     /// How long a client may read nothing of what is sent to it.
     pub write_timeout: Duration,
+    /// Whether this process keeps sessions for clients of older revisions.
+    pub sessions: bool,
     /// Keys that seal what clients carry between the rounds of a request: the first seals, all open.
     pub state_keys: Vec<StateKey>,
     /// How long a person may take to answer a question.
@@ -94,6 +97,7 @@ impl Default for Config {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
+            sessions: false,
             state_keys: Vec::new(),
             state_lifetime: Duration::from_secs(600),
             shutdown_grace: Duration::from_secs(9),
@@ -155,6 +159,11 @@ impl Config {
             header_timeout: environment.timeout("PMCP_HEADER_TIMEOUT_MS", default.header_timeout)?,
             body_timeout: environment.timeout("PMCP_BODY_TIMEOUT_MS", default.body_timeout)?,
             write_timeout: environment.timeout("PMCP_WRITE_TIMEOUT_MS", default.write_timeout)?,
+            sessions: match variable("PMCP_SESSIONS").as_deref().map(str::trim) {
+                None | Some("none") => false,
+                Some("memory") => true,
+                Some(_) => return Err(environment.wrong("PMCP_SESSIONS", "none or memory")),
+            },
             state_keys: environment.state_keys()?,
             state_lifetime: environment.duration("PMCP_STATE_LIFETIME_MS", default.state_lifetime)?,
             shutdown_grace: environment.duration("PMCP_SHUTDOWN_GRACE_MS", default.shutdown_grace)?,
@@ -170,6 +179,9 @@ impl Config {
             .max_body_bytes(self.max_body_bytes)
             .allowed_origins(self.allowed_origins.iter().cloned())
             .state_keys(self.state_keys.iter().cloned(), self.state_lifetime);
+        if self.sessions {
+            endpoint = endpoint.sessions(MemorySessionStore::default());
+        }
         if let Some(limit) = self.time_limit {
             endpoint = endpoint.time_limit(limit);
         }

@@ -69,6 +69,10 @@ pub enum Error {
         limit: Duration,
     },
 
+    /// The client cancelled the request.
+    #[error("The client cancelled this request.")]
+    Cancelled,
+
     /// The server was shutting down before the handler was done.
     #[error("The server is shutting down before it could finish this request; send it again.")]
     Stopping,
@@ -102,9 +106,12 @@ impl From<Error> for ErrorObject {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::Failed(_) | Error::Internal(_) | Error::CannotAsk | Error::TimedOut { .. } | Error::Stopping => {
-                Self::new(ErrorCode::INTERNAL_ERROR, message)
-            }
+            Error::Failed(_)
+            | Error::Internal(_)
+            | Error::CannotAsk
+            | Error::TimedOut { .. }
+            | Error::Stopping
+            | Error::Cancelled => Self::new(ErrorCode::INTERNAL_ERROR, message),
             Error::InvalidArguments(_) | Error::InvalidParams(_) => Self::new(ErrorCode::INVALID_PARAMS, message),
             Error::ResourceNotFound { uri } => {
                 Self::new(ErrorCode::INVALID_PARAMS, message).with_data(json!({ "uri": uri }))

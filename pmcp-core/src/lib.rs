@@ -49,6 +49,7 @@ pub mod testing;
 pub mod uri_template;
 
 pub use error::{Error, Result};
+pub use legacy::{MemorySessionStore, Session, SessionStore, SessionStoreError, StreamEvent};
 pub use pmcp_macros::server;
 pub use schemars;
 pub use serde;

@@ -5,6 +5,7 @@
 
 mod asking;
 mod contact;
+mod eliciting;
 
 use std::time::Duration;
 
@@ -17,7 +18,12 @@ use pmcp_core::{
 /// The server, ready for any adapter.
 pub fn server() -> impl IntoServer {
     let keep = Cache::public(Duration::from_secs(300));
-    Fixture.into_builder().cache(keep).merge(asking::Asking.into_builder()).tool(contact::tool(), contact::call)
+    Fixture
+        .into_builder()
+        .cache(keep)
+        .merge(asking::Asking.into_builder())
+        .merge(eliciting::Eliciting.into_builder())
+        .tool(contact::tool(), contact::call)
 }
 
 /// Answers each scenario of the suite; keeps no state.

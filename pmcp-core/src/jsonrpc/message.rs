@@ -16,7 +16,7 @@ pub enum Message<'a> {
     /// Wants none.
     Notification(Notification<'a>),
     /// Answers a request of the server; only older revisions have these.
-    Response(Response),
+    Response(Response<'a>),
 }
 
 /// A request: a method, its parameters and an id.
@@ -41,9 +41,13 @@ pub struct Notification<'a> {
 
 /// A client's answer to a request of the server.
 #[derive(Debug)]
-pub struct Response {
+pub struct Response<'a> {
     /// The id of the request it answers.
     pub id: RequestId,
+    /// The unparsed result; `None` where it is an error.
+    pub result: Option<&'a RawValue>,
+    /// The unparsed error; `None` where it is a result.
+    pub error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +94,7 @@ impl<'a> Message<'a> {
         }
         let Some(method) = envelope.method else {
             return match (id, envelope.result.is_some() || envelope.error.is_some()) {
-                (Some(id), true) => Ok(Self::Response(Response { id })),
+                (Some(id), true) => Ok(Self::Response(Response { id, result: envelope.result, error: envelope.error })),
                 (id, _) => invalid(id, "A message must carry a method."),
             };
         };
@@ -206,6 +210,19 @@ pub(crate) fn encode_error(id: Option<&RequestId>, error: &ErrorObject) -> Vec<u
     }
     // Numbers, strings and a `Value` with string keys: nothing in here can fail to serialize.
     serde_json::to_vec(&Response { jsonrpc: "2.0", id, error }).unwrap_or_default()
+}
+
+/// Writes a request of the server.
+pub(crate) fn encode_request(id: &str, method: &str, params: Option<&impl Serialize>) -> serde_json::Result<Vec<u8>> {
+    #[derive(Serialize)]
+    struct Request<'a, P> {
+        jsonrpc: &'static str,
+        id: &'a str,
+        method: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        params: Option<&'a P>,
+    }
+    serde_json::to_vec(&Request { jsonrpc: "2.0", id, method, params })
 }
 
 /// Writes a notification.

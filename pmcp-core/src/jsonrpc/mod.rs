@@ -7,4 +7,6 @@ mod message;
 pub use error::{ErrorCode, ErrorObject};
 pub use id::RequestId;
 pub use message::{Message, Notification, Request, Response};
-pub(crate) use message::{depth_exceeds, encode_error, encode_notification, encode_reply, is_batch, split_batch};
+pub(crate) use message::{
+    depth_exceeds, encode_error, encode_notification, encode_reply, encode_request, is_batch, split_batch,
+};

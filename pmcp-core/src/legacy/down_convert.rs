@@ -148,6 +148,25 @@ pub(super) fn prompt(mut prompt: Prompt, revision: Revision) -> Prompt {
     prompt
 }
 
+/// The parameters of a question to the client.
+pub(crate) fn question(mut params: Value, revision: Revision) -> Value {
+    if revision < Revision::V2025_11_25 {
+        if let Value::Object(params) = &mut params {
+            params.remove("mode");
+        }
+        let fields = params.pointer_mut("/requestedSchema/properties").and_then(Value::as_object_mut);
+        for field in fields.into_iter().flat_map(serde_json::Map::values_mut).filter_map(Value::as_object_mut) {
+            // Choices with titles were two lists.
+            if let Some(Value::Array(choices)) = field.remove("oneOf") {
+                let member = |name: &str| choices.iter().filter_map(|choice| choice.get(name)).cloned().collect();
+                field.insert("enum".to_owned(), Value::Array(member("const")));
+                field.insert("enumNames".to_owned(), Value::Array(member("title")));
+            }
+        }
+    }
+    params
+}
+
 fn annotations(mut hints: Annotations, revision: Revision) -> Annotations {
     if revision < Revision::V2025_06_18 {
         hints.last_modified = None;

@@ -6,6 +6,8 @@
 mod down_convert;
 mod initialize;
 mod lists;
+mod memory_store;
+mod session;
 
 use std::sync::OnceLock;
 
@@ -17,7 +19,10 @@ use crate::{
     protocol::{LogLevel, RequestParams, Revision},
     server::{Answer, AnswerBody, Context, Outcome, Reply, Server},
 };
+pub(crate) use down_convert::question;
 use lists::Lists;
+pub use memory_store::MemorySessionStore;
+pub use session::{Session, SessionStore, SessionStoreError, StreamEvent};
 
 /// A missing resource, in these revisions.
 const RESOURCE_NOT_FOUND: ErrorCode = ErrorCode(-32002);
@@ -39,9 +44,9 @@ impl Legacy {
         if method == "initialize" { initialize::negotiate(params) } else { header }
     }
 
-    /// The least grave log message that a client is sent. No session remembers what it set.
-    pub(crate) fn log_level(&self) -> Option<LogLevel> {
-        self.server.capabilities().logging.is_some().then_some(LogLevel::Info)
+    /// The least grave log message that a client is sent: what its session remembers of what it `set`, if it has one.
+    pub(crate) fn log_level(&self, set: Option<LogLevel>) -> Option<LogLevel> {
+        self.server.capabilities().logging.is_some().then(|| set.unwrap_or(LogLevel::Info))
     }
 
     /// Hands a request to what serves its method.

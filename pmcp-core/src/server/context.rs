@@ -7,6 +7,7 @@ use http::{Extensions, HeaderMap};
 use serde::Serialize;
 
 use super::{
+    client_link::{ClientLink, Link},
     mrtr::{Memory, Rounds},
     outbox::Outbox,
 };
@@ -52,6 +53,8 @@ pub(crate) struct RequestContext {
     pub(crate) streams: bool,
     /// What the rounds before have settled.
     pub(crate) memory: Memory,
+    /// The way back to a client of an older revision.
+    pub(crate) link: Link,
 }
 
 impl Context {
@@ -117,9 +120,12 @@ impl Context {
         }
     }
 
-    /// What the client can do, as it declared with this request; nothing for clients of older revisions, which
-    /// declared it with another.
+    /// What the client can do, as it declared with this request or when its session began; nothing for clients of
+    /// older revisions without a session.
     pub fn client_capabilities(&self) -> ClientCapabilities {
+        if let Some(link) = self.link() {
+            return link.capabilities().clone();
+        }
         self.meta().client_capabilities.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
     }
 
@@ -189,6 +195,15 @@ impl Context {
 
     pub(crate) fn body(&self) -> &[u8] {
         &self.0.request.body
+    }
+
+    pub(crate) fn link(&self) -> Option<&Arc<dyn ClientLink>> {
+        self.0.request.link.as_ref()
+    }
+
+    /// Whether anything but the result can reach the client.
+    pub(crate) fn streams(&self) -> bool {
+        self.0.request.streams
     }
 
     pub(crate) fn rounds(&self) -> &Rounds {

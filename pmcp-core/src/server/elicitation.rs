@@ -2,13 +2,13 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Context;
 use crate::{
     error::{Error, Result},
     protocol::{Action, ClientCapabilities, ElicitParams, ElicitResult, Elicitation, InputRequest},
-    schema::elicitation_schema,
+    schema::{Schema, elicitation_schema},
 };
 
 impl Context {
@@ -41,14 +41,35 @@ impl Context {
     /// at all, [`Error::Internal`] when `T` is no form.
     pub async fn elicit<T: DeserializeOwned + JsonSchema>(&self, key: &str, message: &str) -> Result<Elicitation<T>> {
         let schema = elicitation_schema::<T>().map_err(|error| Error::Internal(error.to_string()))?;
+        self.elicit_form(key, message, &schema, |content| serde_json::from_value(Value::Object(content)).ok()).await
+    }
+
+    /// Asks the person to fill a form whose schema is written by hand; the answer is as the client sent it, unchecked.
+    ///
+    /// # Errors
+    /// As [`elicit`](Self::elicit).
+    pub async fn elicit_schema(
+        &self,
+        key: &str,
+        message: &str,
+        schema: &Schema,
+    ) -> Result<Elicitation<Map<String, Value>>> {
+        self.elicit_form(key, message, schema, Some).await
+    }
+
+    async fn elicit_form<T>(
+        &self,
+        key: &str,
+        message: &str,
+        schema: &Schema,
+        read: impl Fn(Map<String, Value>) -> Option<T>,
+    ) -> Result<Elicitation<T>> {
         self.require_elicitation("form")?;
-        let request = || elicit_request(&ElicitParams::Form { message, requested_schema: &schema });
+        let request = || elicit_request(&ElicitParams::Form { message, requested_schema: schema });
         self.ask(key, request, |answer| {
             let answer = ElicitResult::deserialize(answer).ok()?;
             Some(match answer.action {
-                Action::Accept => {
-                    Elicitation::Accept(serde_json::from_value(Value::Object(answer.content.unwrap_or_default())).ok()?)
-                }
+                Action::Accept => Elicitation::Accept(read(answer.content.unwrap_or_default())?),
                 Action::Decline => Elicitation::Decline,
                 Action::Cancel => Elicitation::Cancel,
             })
@@ -78,7 +99,7 @@ impl Context {
 
     /// Forms are there where `elicitation` is empty or has `form`; URLs only where it has `url`.
     fn require_elicitation(&self, mode: &str) -> Result<()> {
-        if self.revision().is_legacy() {
+        if self.revision().is_legacy() && self.link().is_none() {
             return Err(Error::CannotAsk);
         }
         let declared = self.client_capabilities().elicitation;

@@ -2,6 +2,7 @@
 
 mod build_error;
 mod builder;
+mod client_link;
 mod completion;
 mod context;
 mod convert;
@@ -31,6 +32,7 @@ pub use convert::{Contents, Image, IntoCompletion, IntoContents, IntoMessages, I
 pub use handler::{Answer, Arguments, Outcome, Reply, StringArguments};
 pub use request_state::{InvalidStateKey, StateKey};
 
+pub(crate) use client_link::{ClientAnswer, ClientLink, Link};
 pub(crate) use context::RequestContext;
 pub(crate) use discover::SUPPORTED_VERSIONS;
 pub(crate) use encode::encode_answer;

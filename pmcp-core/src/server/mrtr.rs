@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use super::Context;
 use crate::{
     error::{Error, Result},
+    jsonrpc::encode_request,
     protocol::InputRequest,
 };
 
@@ -83,7 +84,7 @@ impl Context {
         parse: impl Fn(&Value) -> Option<T>,
     ) -> Result<T> {
         if self.revision().is_legacy() {
-            return Err(Error::CannotAsk);
+            return self.ask_now(request(), parse).await;
         }
         let mut request = Some(request);
         poll_fn(|_| {
@@ -103,6 +104,20 @@ impl Context {
             Poll::Pending
         })
         .await
+    }
+
+    /// Asks a client of an older revision through its session, and waits for the answer in place.
+    async fn ask_now<T>(&self, request: InputRequest, parse: impl Fn(&Value) -> Option<T>) -> Result<T> {
+        let link = self.link().filter(|_| self.streams()).ok_or(Error::CannotAsk)?;
+        let id = link.expect().await?;
+        let encoded = encode_request(&id, request.method, request.params.map(|params| link.question(params)).as_ref());
+        let encoded = encoded.map_err(|error| {
+            Error::Internal(format!("A question to the client cannot be written as JSON: {error}."))
+        })?;
+        self.outbox().send(encoded).await;
+        let answer = link.answer(id).await?;
+        let answer = answer.map_err(|error| Error::Failed(format!("The client refused a question: {error}.")))?;
+        parse(&answer).ok_or_else(|| Error::Failed("The client's answer to a question does not fit it.".to_owned()))
     }
 
     /// Does `work` once, however often the handler is run again because it asks the client.

@@ -47,7 +47,7 @@ impl Context {
     }
 
     fn declared(&self, capability: impl Fn(ClientCapabilities) -> Option<Value>) -> Result<Option<Value>> {
-        if self.revision().is_legacy() {
+        if self.revision().is_legacy() && self.link().is_none() {
             return Err(Error::CannotAsk);
         }
         Ok(capability(self.client_capabilities()))

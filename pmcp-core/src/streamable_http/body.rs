@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
 
-use super::events::Events;
+use super::{events::Events, replay::Replay};
 
 /// The body of a response.
 ///
@@ -21,6 +21,7 @@ pub struct Body(Kind);
 enum Kind {
     Full(Bytes),
     Events(Box<Events>),
+    Replay(Box<Replay>),
 }
 
 impl Body {
@@ -38,7 +39,15 @@ impl Body {
     }
 
     pub(super) fn events(events: Events) -> Response<Self> {
-        let mut response = Response::new(Self(Kind::Events(Box::new(events))));
+        Self::stream(Kind::Events(Box::new(events)))
+    }
+
+    pub(super) fn replay(replay: Replay) -> Response<Self> {
+        Self::stream(Kind::Replay(Box::new(replay)))
+    }
+
+    fn stream(kind: Kind) -> Response<Self> {
+        let mut response = Response::new(Self(kind));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -50,7 +59,7 @@ impl Body {
     pub fn as_full(&self) -> Option<&Bytes> {
         match &self.0 {
             Kind::Full(bytes) => Some(bytes),
-            Kind::Events(_) => None,
+            Kind::Events(_) | Kind::Replay(_) => None,
         }
     }
 }
@@ -64,6 +73,7 @@ impl http_body::Body for Body {
             Kind::Full(bytes) if bytes.is_empty() => None,
             Kind::Full(bytes) => Some(std::mem::take(bytes)),
             Kind::Events(events) => std::task::ready!(events.poll_next(task)),
+            Kind::Replay(replay) => std::task::ready!(replay.poll_next(task)),
         };
         Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
     }
@@ -72,13 +82,14 @@ impl http_body::Body for Body {
         match &self.0 {
             Kind::Full(bytes) => bytes.is_empty(),
             Kind::Events(events) => events.is_finished(),
+            Kind::Replay(replay) => replay.is_finished(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Events(_) => SizeHint::default(),
+            Kind::Events(_) | Kind::Replay(_) => SizeHint::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::Body;
 
-const METHODS: HeaderValue = HeaderValue::from_static("POST, OPTIONS");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE, OPTIONS");
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 const EXPOSED: HeaderValue = HeaderValue::from_static("mcp-session-id, www-authenticate");
 const HEADERS: &str = "accept, authorization, content-type, last-event-id, mcp-method, mcp-name, \

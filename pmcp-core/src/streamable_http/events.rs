@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a stream may be silent before a comment shows that it lives.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Turns what a handler came to into the response's JSON.
 pub(super) trait EncodeOutcome: MaybeSend + MaybeSync {
@@ -78,9 +78,13 @@ impl Events {
     }
 }
 
-/// JSON that the server writes is one line; what an author passes through may have more, each a `data` line.
 fn write_event(bytes: &mut Vec<u8>, json: &[u8]) {
     bytes.extend_from_slice(b"event: message\n");
+    write_data(bytes, json);
+}
+
+/// JSON that the server writes is one line; what an author passes through may have more, each a `data` line.
+pub(super) fn write_data(bytes: &mut Vec<u8>, json: &[u8]) {
     for line in json.split(|byte| matches!(byte, b'\n' | b'\r')) {
         bytes.extend_from_slice(b"data: ");
         bytes.extend_from_slice(line);

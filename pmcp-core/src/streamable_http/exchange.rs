@@ -18,6 +18,8 @@ pub(super) struct Exchange {
     pub(super) cx: Context,
     running: Option<Running>,
     sealer: Arc<Sealer>,
+    /// Completes when the client cancels the request by a message.
+    cancelled: Option<BoxFuture<()>>,
 }
 
 struct Running {
@@ -43,7 +45,12 @@ impl Exchange {
     pub(super) fn new(cx: Context, handler: BoxFuture<Outcome>, limit: Option<Duration>, sealer: &Arc<Sealer>) -> Self {
         let platform = Arc::clone(cx.platform());
         let running = Some(Running { handler, limit, endings: None, platform });
-        Self { cx, running, sealer: Arc::clone(sealer) }
+        Self { cx, running, sealer: Arc::clone(sealer), cancelled: None }
+    }
+
+    /// Ends the handler when `cancelled` completes.
+    pub(super) fn cancelled_by(&mut self, cancelled: BoxFuture<()>) {
+        self.cancelled = Some(cancelled);
     }
 
     /// Runs the handler until it is done or sends something.
@@ -75,7 +82,13 @@ impl Exchange {
         let outcome = match (polled, self.cx.rounds().asked()) {
             (Poll::Ready(outcome), _) => outcome,
             (Poll::Pending, Some(asked)) => asked.and_then(|asked| self.sealer.answer(asked, &self.cx)),
-            (Poll::Pending, None) => return Poll::Pending,
+            (Poll::Pending, None) => {
+                let cancelled = self.cancelled.as_mut().map(|cancelled| cancelled.as_mut().poll(task));
+                if cancelled.is_none_or(|cancelled| cancelled.is_pending()) {
+                    return Poll::Pending;
+                }
+                Err(Error::Cancelled)
+            }
         };
         self.running = None;
         Poll::Ready(outcome)

@@ -10,6 +10,8 @@ mod modern;
 mod older;
 mod origin;
 mod refusal;
+mod replay;
+mod session;
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,12 +22,13 @@ pub use body::Body;
 
 use crate::{
     jsonrpc::{ErrorCode, Message, depth_exceeds, is_batch},
-    legacy::Legacy,
+    legacy::{Legacy, SessionStore},
     platform::Platform,
     protocol::RequestParams,
     server::{BuildErrors, IntoServer, Sealer, Server, StateKey},
 };
 use era::Era;
+use older::Incoming;
 use origin::{Hosts, Origins};
 use refusal::Refusal;
 
@@ -45,6 +48,7 @@ pub struct StreamableHttp {
     max_depth: usize,
     time_limit: Option<Duration>,
     sealer: Arc<Sealer>,
+    sessions: Option<Arc<dyn SessionStore>>,
 }
 
 impl StreamableHttp {
@@ -64,6 +68,7 @@ impl StreamableHttp {
             max_depth: 64,
             time_limit: None,
             sealer: Arc::new(Sealer::new(Vec::new(), STATE_LIFETIME)),
+            sessions: None,
         })
     }
 
@@ -121,6 +126,14 @@ impl StreamableHttp {
         self
     }
 
+    /// Keeps sessions for clients of older revisions, in `store`: handlers can then ask these clients too, their
+    /// streams can be taken up again, and they can set a log level. Without, every request stands alone.
+    #[must_use]
+    pub fn sessions(mut self, store: impl SessionStore) -> Self {
+        self.sessions = Some(Arc::new(store));
+        self
+    }
+
     /// The server that answers.
     pub fn server(&self) -> &Server {
         &self.server
@@ -173,6 +186,9 @@ impl StreamableHttp {
         body: &Bytes,
         platform: &Arc<dyn Platform>,
     ) -> Result<Response<Body>, Refusal> {
+        if matches!(head.method, Method::GET | Method::DELETE) {
+            return self.answer_in_session(&head, platform).await;
+        }
         if head.method != Method::POST {
             return Err(Refusal::method_not_allowed(&head.method));
         }
@@ -194,17 +210,40 @@ impl StreamableHttp {
                     .map_err(|refusal| refusal.with_id(&request.id))?
                 {
                     Era::Modern => self.answer_modern(head, body, request, params, platform).await,
-                    Era::Legacy(revision) => self.answer_legacy(revision, head, body, request, params, platform).await,
+                    Era::Legacy(revision) => {
+                        let is_handshake = request.method == "initialize";
+                        let session = match is_handshake {
+                            true => None,
+                            false => self
+                                .session_of(&head, platform)
+                                .await
+                                .map_err(|refusal| refusal.with_id(&request.id))?,
+                        };
+                        let streams = headers::accepts_events(&head.headers);
+                        let (link, log_level) = (None, None);
+                        let incoming =
+                            Incoming { revision, head, body, request, params, platform, streams, link, log_level };
+                        match session {
+                            Some(session) => self.answer_with_session(session, incoming).await,
+                            None if is_handshake => self.answer_handshake(incoming).await,
+                            None => self.answer_legacy(incoming).await,
+                        }
+                    }
                 }
             }
             Message::Notification(notification) => {
-                // Nothing that a client notifies of without a session concerns the server: a broken connection
+                // Without a session, nothing that a client notifies of concerns the server: a broken connection
                 // cancels, and a handshake leaves no state.
                 let params = RequestParams::parse(notification.params);
                 era::decide_notification(&head.headers, &params)?;
+                if notification.method == "notifications/cancelled"
+                    && let Some(session) = self.session_of(&head, platform).await?
+                {
+                    self.take_cancellation(session, notification.params).await?;
+                }
                 Ok(Body::empty(StatusCode::ACCEPTED))
             }
-            Message::Response(response) => Err(Refusal::unexpected_response(&response.id)),
+            Message::Response(answer) => self.take_answer(&head, answer, platform).await,
         }
     }
 }

@@ -58,6 +58,7 @@ impl StreamableHttp {
             extensions: head.extensions,
             platform: Arc::clone(platform),
             memory,
+            link: None,
         });
         let outcome = match self.server.dispatch(method, &params, cx.clone()) {
             Reply::Ready(outcome) => {

@@ -1,4 +1,4 @@
-//! Requests of the revisions that open with `initialize`, each on its own: no session is kept.
+//! Requests of the revisions that open with `initialize`, each on its own, as it is without a session.
 
 use std::{future::poll_fn, sync::Arc, task::Poll};
 
@@ -9,31 +9,37 @@ use super::{
     Body, Refusal, StreamableHttp, era,
     events::Events,
     exchange::{Exchange, First},
-    headers,
 };
 use crate::{
     jsonrpc::{ErrorCode, ErrorObject, Message, Request, RequestId, encode_error, split_batch},
     platform::Platform,
-    protocol::{RequestParams, Revision},
-    server::{Context, Memory, Outcome, Reply, RequestContext},
+    protocol::{LogLevel, RequestParams, Revision},
+    server::{Context, Link, Memory, Outcome, Reply, RequestContext},
 };
 
 /// The most messages that one batch may have.
 const MOST_MESSAGES: usize = 100;
 
+/// A request of an older revision.
+pub(super) struct Incoming<'a> {
+    /// As the header says, or the session.
+    pub(super) revision: Revision,
+    pub(super) head: request::Parts,
+    pub(super) body: &'a Bytes,
+    pub(super) request: Request<'a>,
+    pub(super) params: Result<RequestParams<'a>, ErrorObject>,
+    pub(super) platform: &'a Arc<dyn Platform>,
+    /// Whether anything but the result can reach the client.
+    pub(super) streams: bool,
+    pub(super) link: Link,
+    /// As the session remembers it.
+    pub(super) log_level: Option<LogLevel>,
+}
+
 impl StreamableHttp {
-    pub(super) async fn answer_legacy(
-        &self,
-        revision: Revision,
-        head: request::Parts,
-        body: &Bytes,
-        request: Request<'_>,
-        params: Result<RequestParams<'_>, ErrorObject>,
-        platform: &Arc<dyn Platform>,
-    ) -> Result<Response<Body>, Refusal> {
-        let streams = headers::accepts_events(&head.headers);
-        let id = request.id.clone();
-        let (revision, outcome) = match self.start(revision, head, body, request, params, platform, streams) {
+    pub(super) async fn answer_legacy(&self, incoming: Incoming<'_>) -> Result<Response<Body>, Refusal> {
+        let id = incoming.request.id.clone();
+        let (revision, outcome) = match self.start(incoming) {
             (revision, Started::Done(outcome)) => (revision, outcome),
             (revision, Started::Running(mut exchange)) => match exchange.first().await {
                 First::Finished(outcome) => (revision, outcome),
@@ -45,6 +51,24 @@ impl StreamableHttp {
             },
         };
         Ok(Body::json(StatusCode::OK, self.legacy.encode(revision, &id, outcome)))
+    }
+
+    /// Answers the handshake, and begins a session where the server keeps them.
+    pub(super) async fn answer_handshake(&self, incoming: Incoming<'_>) -> Result<Response<Body>, Refusal> {
+        let (id, platform) = (incoming.request.id.clone(), incoming.platform);
+        let principal = incoming.head.extensions.get().cloned();
+        let params = incoming.request.params.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        match self.start(incoming) {
+            (revision, Started::Done(outcome)) => {
+                let is_good = outcome.is_ok();
+                let response = Body::json(StatusCode::OK, self.legacy.encode(revision, &id, outcome));
+                if !is_good {
+                    return Ok(response);
+                }
+                self.begin_session(response, revision, &params, principal, platform).await
+            }
+            (_, Started::Running(_)) => Err(Refusal::invalid_request("The handshake cannot wait.").with_id(&id)),
+        }
     }
 
     /// Answers a batch: its requests run side by side, and the responses come in their order, in one array.
@@ -70,7 +94,18 @@ impl StreamableHttp {
                 Ok(Message::Request(request)) => {
                     let (head, id) = (head.clone(), request.id.clone());
                     let params = RequestParams::parse(request.params);
-                    match self.start(revision, head, body, request, params, platform, false).1 {
+                    let incoming = Incoming {
+                        revision,
+                        head,
+                        body,
+                        request,
+                        params,
+                        platform,
+                        streams: false,
+                        link: None,
+                        log_level: None,
+                    };
+                    match self.start(incoming).1 {
                         Started::Done(outcome) => Slot::Answered(self.legacy.encode(revision, &id, outcome)),
                         Started::Running(exchange) => Slot::Running(id, exchange),
                     }
@@ -107,17 +142,8 @@ impl StreamableHttp {
         Ok(Body::json(StatusCode::OK, json))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what one request is made of")]
-    fn start(
-        &self,
-        revision: Revision,
-        head: request::Parts,
-        body: &Bytes,
-        request: Request<'_>,
-        params: Result<RequestParams<'_>, ErrorObject>,
-        platform: &Arc<dyn Platform>,
-        streams: bool,
-    ) -> (Revision, Started) {
+    pub(super) fn start(&self, incoming: Incoming<'_>) -> (Revision, Started) {
+        let Incoming { revision, head, body, request, params, platform, streams, link, log_level } = incoming;
         let parsed = params.and_then(|params| {
             let token = params.meta.progress_token.map(|raw| serde_json::from_str(raw.get())).transpose();
             let token = token.map_err(|_| {
@@ -136,12 +162,13 @@ impl StreamableHttp {
             id: request.id,
             body: body.clone(),
             progress_token,
-            log_level: self.legacy.log_level(),
+            log_level: self.legacy.log_level(log_level),
             streams,
             headers: head.headers,
             extensions: head.extensions,
             platform: Arc::clone(platform),
             memory: Memory::default(),
+            link,
         });
         let started = match self.legacy.dispatch(&request.method, &params, cx.clone()) {
             Reply::Ready(outcome) => {
@@ -155,7 +182,7 @@ impl StreamableHttp {
     }
 }
 
-enum Started {
+pub(super) enum Started {
     Done(Outcome),
     Running(Exchange),
 }

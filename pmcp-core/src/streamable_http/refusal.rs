@@ -87,6 +87,15 @@ impl Refusal {
         Self::invalid_request(format!("The server has sent no request with the id {id}, so there is none to answer."))
     }
 
+    pub(super) fn unknown_session() -> Self {
+        let message = "There is no session with this Mcp-Session-Id (any more): open one with initialize.";
+        Self::new(StatusCode::NOT_FOUND, ErrorCode::INVALID_REQUEST, message)
+    }
+
+    pub(super) fn unknown_event() -> Self {
+        Self::invalid_request("The Last-Event-ID is none that this server gave out.")
+    }
+
     pub(super) fn into_response(self) -> Response<Body> {
         let mut response = Body::json(self.status, encode_error(self.id.as_ref(), &self.error));
         if self.status == StatusCode::METHOD_NOT_ALLOWED {

@@ -1,0 +1,245 @@
+//! Sessions in the memory of one process: for one instance, and for trying things out.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    future::{poll_fn, ready},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use super::session::{Session, SessionStore, SessionStoreError, StreamEvent};
+use crate::platform::BoxFuture;
+
+/// How many sessions are kept; beyond that the one that was used longest ago ends.
+const MOST_SESSIONS: usize = 10_000;
+/// How many streams of one session are kept; beyond that the oldest that has ended is forgotten.
+const MOST_STREAMS: usize = 64;
+/// How many messages of one stream are kept; beyond that the oldest is forgotten.
+const MOST_MESSAGES: usize = 1_000;
+/// How long a session lives that nobody uses.
+const LIFETIME: Duration = Duration::from_secs(3_600);
+
+/// Sessions in the memory of this process.
+#[derive(Clone, Debug, Default)]
+pub struct MemorySessionStore(Arc<Mutex<HashMap<String, Entry>>>);
+
+#[derive(Debug)]
+struct Entry {
+    session: Session,
+    used: Duration,
+    streams: HashMap<String, Stream>,
+    opened: u64,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    order: u64,
+    messages: VecDeque<StreamEvent>,
+    sent: u64,
+    has_ended: bool,
+    readers: Vec<Waker>,
+}
+
+impl MemorySessionStore {
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, id: &str, work: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        self.entries().get_mut(id).map(work)
+    }
+}
+
+impl Entry {
+    fn wake_all(&mut self) {
+        for stream in self.streams.values_mut() {
+            stream.readers.drain(..).for_each(Waker::wake);
+        }
+    }
+}
+
+impl SessionStore for MemorySessionStore {
+    fn create(&self, id: &str, session: Session, now: Duration) -> BoxFuture<Result<(), SessionStoreError>> {
+        let mut entries = self.entries();
+        if entries.len() >= MOST_SESSIONS {
+            entries.retain(|_, entry| now.saturating_sub(entry.used) < LIFETIME);
+        }
+        if entries.len() >= MOST_SESSIONS {
+            let oldest = entries.iter().min_by_key(|(_, entry)| entry.used).map(|(id, _)| id.clone());
+            if let Some(mut entry) = oldest.and_then(|id| entries.remove(&id)) {
+                entry.wake_all();
+            }
+        }
+        entries.insert(id.to_owned(), Entry { session, used: now, streams: HashMap::new(), opened: 0 });
+        Box::pin(ready(Ok(())))
+    }
+
+    fn load(&self, id: &str, now: Duration) -> BoxFuture<Result<Option<Session>, SessionStoreError>> {
+        let mut entries = self.entries();
+        let session = match entries.get_mut(id) {
+            Some(entry) if now.saturating_sub(entry.used) < LIFETIME => {
+                entry.used = now;
+                Some(entry.session.clone())
+            }
+            Some(_) => {
+                entries.remove(id);
+                None
+            }
+            None => None,
+        };
+        Box::pin(ready(Ok(session)))
+    }
+
+    fn save(&self, id: &str, session: Session) -> BoxFuture<Result<(), SessionStoreError>> {
+        self.with(id, |entry| entry.session = session);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn remove(&self, id: &str) -> BoxFuture<Result<bool, SessionStoreError>> {
+        let removed = self.entries().remove(id).map(|mut entry| entry.wake_all());
+        Box::pin(ready(Ok(removed.is_some())))
+    }
+
+    fn open(&self, id: &str, stream: &str) -> BoxFuture<Result<(), SessionStoreError>> {
+        self.with(id, |entry| {
+            if entry.streams.len() >= MOST_STREAMS {
+                let ended = entry.streams.iter().filter(|(_, stream)| stream.has_ended);
+                let oldest = ended.min_by_key(|(_, stream)| stream.order).map(|(name, _)| name.clone());
+                oldest.map(|name| entry.streams.remove(&name));
+            }
+            entry.opened += 1;
+            let fresh = Stream { order: entry.opened, ..Stream::default() };
+            entry.streams.entry(stream.to_owned()).or_insert(fresh);
+        });
+        Box::pin(ready(Ok(())))
+    }
+
+    fn append(
+        &self,
+        id: &str,
+        stream: &str,
+        message: Bytes,
+        is_last: bool,
+    ) -> BoxFuture<Result<bool, SessionStoreError>> {
+        let appended = self.with(id, |entry| {
+            let Some(stream) = entry.streams.get_mut(stream).filter(|stream| !stream.has_ended) else { return false };
+            stream.sent += 1;
+            stream.has_ended = is_last;
+            stream.messages.push_back(StreamEvent { number: stream.sent, message, is_last });
+            if stream.messages.len() > MOST_MESSAGES {
+                stream.messages.pop_front();
+            }
+            stream.readers.drain(..).for_each(Waker::wake);
+            true
+        });
+        Box::pin(ready(Ok(appended.unwrap_or(false))))
+    }
+
+    fn read(
+        &self,
+        id: &str,
+        stream: &str,
+        after: u64,
+    ) -> BoxFuture<Result<Option<Vec<StreamEvent>>, SessionStoreError>> {
+        let (store, id, name) = (self.clone(), id.to_owned(), stream.to_owned());
+        Box::pin(poll_fn(move |task| {
+            let read = store.with(&id, |entry| {
+                let Some(stream) = entry.streams.get_mut(&name) else { return Poll::Ready(None) };
+                let new: Vec<_> = stream.messages.iter().filter(|event| event.number > after).cloned().collect();
+                match (new.is_empty(), stream.has_ended) {
+                    (false, _) => Poll::Ready(Some(new)),
+                    (true, true) => Poll::Ready(None),
+                    (true, false) => {
+                        if !stream.readers.iter().any(|waker| waker.will_wake(task.waker())) {
+                            stream.readers.push(task.waker().clone());
+                        }
+                        Poll::Pending
+                    }
+                }
+            });
+            read.unwrap_or(Poll::Ready(None)).map(Ok)
+        }))
+    }
+
+    fn close(&self, id: &str, stream: &str) -> BoxFuture<Result<(), SessionStoreError>> {
+        self.with(id, |entry| {
+            if let Some(mut stream) = entry.streams.remove(stream) {
+                stream.readers.drain(..).for_each(Waker::wake);
+            }
+        });
+        Box::pin(ready(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Revision;
+
+    fn message(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+
+    #[test]
+    fn a_stream_is_read_from_any_number_on_and_ends() {
+        pollster::block_on(async {
+            let store = MemorySessionStore::default();
+            store.create("s", Session::new(Revision::V2025_11_25), Duration::ZERO).await.expect("in memory");
+            assert_eq!(store.append("s", "a", message("1"), false).await, Ok(false), "not opened");
+            store.open("s", "a").await.expect("in memory");
+            for (text, is_last) in [("1", false), ("2", false), ("3", true)] {
+                assert_eq!(store.append("s", "a", message(text), is_last).await, Ok(true));
+            }
+            assert_eq!(store.append("s", "a", message("4"), false).await, Ok(false), "ended");
+            let numbers = |events: Option<Vec<StreamEvent>>| {
+                events.map(|events| events.iter().map(|event| event.number).collect::<Vec<_>>())
+            };
+            assert_eq!(numbers(store.read("s", "a", 0).await.expect("in memory")), Some(vec![1, 2, 3]));
+            assert_eq!(numbers(store.read("s", "a", 2).await.expect("in memory")), Some(vec![3]));
+            assert_eq!(store.read("s", "a", 3).await, Ok(None));
+            assert_eq!(store.read("s", "b", 0).await, Ok(None));
+            assert_eq!(store.remove("s").await, Ok(true));
+            assert_eq!(store.remove("s").await, Ok(false));
+        });
+    }
+
+    #[test]
+    fn what_nobody_uses_is_forgotten() {
+        pollster::block_on(async {
+            let store = MemorySessionStore::default();
+            store.create("s", Session::new(Revision::V2025_06_18), Duration::ZERO).await.expect("in memory");
+            assert!(store.load("s", LIFETIME / 2).await.expect("in memory").is_some());
+            assert!(store.load("s", LIFETIME).await.expect("in memory").is_some(), "used half a lifetime ago");
+            assert!(store.load("s", LIFETIME * 3).await.expect("in memory").is_none());
+            assert!(store.load("s", LIFETIME * 3).await.expect("in memory").is_none());
+        });
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        pollster::block_on(async {
+            let store = MemorySessionStore::default();
+            let session = Session::new(Revision::V2025_06_18);
+            for n in 0..MOST_SESSIONS as u64 + 5 {
+                let now = Duration::from_millis(n);
+                store.create(&n.to_string(), session.clone(), now).await.expect("in memory");
+            }
+            assert_eq!(store.entries().len(), MOST_SESSIONS);
+            let id = MOST_SESSIONS.to_string();
+            for n in 0..MOST_STREAMS * 2 {
+                store.open(&id, &n.to_string()).await.expect("in memory");
+                store.append(&id, &n.to_string(), message("x"), true).await.expect("in memory");
+            }
+            assert_eq!(store.with(&id, |entry| entry.streams.len()), Some(MOST_STREAMS));
+            store.open(&id, "long").await.expect("in memory");
+            for _ in 0..MOST_MESSAGES * 2 {
+                store.append(&id, "long", message("x"), false).await.expect("in memory");
+            }
+            let kept = store.with(&id, |entry| entry.streams.get("long").map(|stream| stream.messages.len()));
+            assert_eq!(kept.flatten(), Some(MOST_MESSAGES));
+        });
+    }
+}

@@ -1,0 +1,34 @@
+//! The way back to a client of an older revision, where there is one: a session leads requests to it and its answers
+//! to the handler that waits.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{
+    error::Result,
+    jsonrpc::ErrorObject,
+    platform::{BoxFuture, MaybeSend, MaybeSync},
+    protocol::ClientCapabilities,
+};
+
+/// What a client answered: a result, or an error of its own.
+pub(crate) type ClientAnswer = Result<Value, ErrorObject>;
+
+/// A client that can be asked while its request is answered.
+pub(crate) trait ClientLink: MaybeSend + MaybeSync {
+    /// What it declared when the session began.
+    fn capabilities(&self) -> &ClientCapabilities;
+
+    /// The parameters of a question in the words of the client's revision.
+    fn question(&self, params: Value) -> Value;
+
+    /// Makes ready for an answer; gives the id that the request is to carry.
+    fn expect(&self) -> BoxFuture<Result<String>>;
+
+    /// The answer to the request `id`, when it comes.
+    fn answer(&self, id: String) -> BoxFuture<Result<ClientAnswer>>;
+}
+
+/// A link, where there is one.
+pub(crate) type Link = Option<Arc<dyn ClientLink>>;

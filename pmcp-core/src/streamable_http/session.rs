@@ -1,0 +1,329 @@
+//! Sessions of older revisions, for servers that keep them: the handshake mints an id, streams can be taken up again,
+//! and handlers can ask the client (specification page `basic/transports` of 2025-11-25).
+
+use std::sync::Arc;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, request};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    Body, Refusal, StreamableHttp,
+    exchange::{Exchange, First},
+    headers,
+    older::{Incoming, Started},
+    replay::{RETRY, Replay},
+};
+use crate::{
+    error::{Error, Result},
+    jsonrpc::{ErrorCode, ErrorObject, Request, RequestId, Response as Answer},
+    legacy::{Legacy, Session, SessionStore, SessionStoreError, question},
+    platform::{BoxFuture, Platform},
+    protocol::{ClientCapabilities, Implementation, LogLevel, RequestParams, Revision},
+    server::{ClientAnswer, ClientLink, Principal},
+};
+
+pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// A session in use by one request.
+#[derive(Clone)]
+pub(super) struct InSession {
+    store: Arc<dyn SessionStore>,
+    platform: Arc<dyn Platform>,
+    id: String,
+    session: Session,
+}
+
+impl StreamableHttp {
+    /// The session that the request names, where the server keeps sessions.
+    pub(super) async fn session_of(
+        &self,
+        head: &request::Parts,
+        platform: &Arc<dyn Platform>,
+    ) -> Result<Option<InSession>, Refusal> {
+        let Some(store) = &self.sessions else { return Ok(None) };
+        let Some(id) = headers::value(&head.headers, &SESSION_ID)? else { return Ok(None) };
+        let loaded = store.load(id, platform.now()).await.map_err(unavailable)?;
+        let principal = head.extensions.get::<Principal>().map(|principal| principal.0.to_string());
+        match loaded {
+            // Whoever finds out an id cannot use it as somebody else.
+            Some(session) if session.principal == principal => Ok(Some(InSession {
+                store: Arc::clone(store),
+                platform: Arc::clone(platform),
+                id: id.to_owned(),
+                session,
+            })),
+            _ => Err(Refusal::unknown_session()),
+        }
+    }
+
+    /// Begins a session for a handshake that was answered, and tells its id.
+    pub(super) async fn begin_session(
+        &self,
+        mut response: Response<Body>,
+        revision: Revision,
+        params: &Value,
+        principal: Option<Principal>,
+        platform: &Arc<dyn Platform>,
+    ) -> Result<Response<Body>, Refusal> {
+        let Some(store) = &self.sessions else { return Ok(response) };
+        let member = |name: &str| params.get(name).cloned().unwrap_or_default();
+        let mut session = Session::new(revision);
+        session.capabilities = ClientCapabilities::deserialize(member("capabilities")).unwrap_or_default();
+        session.client_info = Implementation::deserialize(member("clientInfo")).ok();
+        session.principal = principal.map(|principal| principal.0.to_string());
+        let id = random_id::<24>(&**platform);
+        store.create(&id, session, platform.now()).await.map_err(unavailable)?;
+        if let Ok(id) = HeaderValue::try_from(id) {
+            response.headers_mut().insert(SESSION_ID, id);
+        }
+        Ok(response)
+    }
+
+    /// `GET` takes up a stream again, `DELETE` ends the session.
+    pub(super) async fn answer_in_session(
+        &self,
+        head: &request::Parts,
+        platform: &Arc<dyn Platform>,
+    ) -> Result<Response<Body>, Refusal> {
+        let Some(session) = self.session_of(head, platform).await? else {
+            return Err(Refusal::method_not_allowed(&head.method));
+        };
+        if head.method == Method::DELETE {
+            session.store.remove(&session.id).await.map_err(unavailable)?;
+            return Ok(Body::empty(StatusCode::NO_CONTENT));
+        }
+        let Some(last) = headers::value(&head.headers, &LAST_EVENT_ID)? else {
+            // There is nothing to say but in answer to a request.
+            return Err(Refusal::method_not_allowed(&head.method));
+        };
+        let parsed = last.rsplit_once('.').and_then(|(stream, number)| Some((stream, number.parse::<u64>().ok()?)));
+        let (stream, after) = parsed.ok_or_else(Refusal::unknown_event)?;
+        Ok(Body::replay(session.replay(stream, after)))
+    }
+
+    /// Answers a request in its session.
+    pub(super) async fn answer_with_session(
+        &self,
+        session: InSession,
+        incoming: Incoming<'_>,
+    ) -> Result<Response<Body>, Refusal> {
+        let (id, streams) = (incoming.request.id.clone(), incoming.streams);
+        if let Some(response) = self.change_session(&session, &incoming.request, &incoming.params).await? {
+            return Ok(response);
+        }
+        let revision = session.session.revision;
+        let link: Arc<dyn ClientLink> = Arc::new(session.clone());
+        let incoming = Incoming { revision, link: Some(link), log_level: session.session.log_level, ..incoming };
+        let mut exchange = match self.start(incoming) {
+            (_, Started::Done(outcome)) => {
+                return Ok(Body::json(StatusCode::OK, self.legacy.encode(revision, &id, outcome)));
+            }
+            (_, Started::Running(exchange)) => exchange,
+        };
+        exchange.cancelled_by(session.cancellation(&id).await.map_err(unavailable)?);
+        match exchange.first().await {
+            First::Finished(outcome) => Ok(Body::json(StatusCode::OK, self.legacy.encode(revision, &id, outcome))),
+            First::Notified if streams => {
+                // From here on the handler runs on its own, and whoever reads its stream may come and go.
+                let stream = random_id::<12>(&*session.platform);
+                session.store.open(&session.id, &stream).await.map_err(unavailable)?;
+                let mut replay = session.replay(&stream, 0);
+                if revision >= Revision::V2025_11_25 {
+                    replay = replay.priming();
+                }
+                let platform = Arc::clone(&session.platform);
+                platform.background(Box::pin(pump(exchange, session, stream, Arc::clone(&self.legacy), id)));
+                Ok(Body::replay(replay))
+            }
+            First::Notified => Err(Refusal::invalid_request("This client takes no events.").with_id(&id)),
+        }
+    }
+
+    /// What changes the session itself is answered here.
+    async fn change_session(
+        &self,
+        session: &InSession,
+        request: &Request<'_>,
+        params: &Result<RequestParams<'_>, ErrorObject>,
+    ) -> Result<Option<Response<Body>>, Refusal> {
+        if request.method != "logging/setLevel" || self.server.capabilities().logging.is_none() {
+            return Ok(None);
+        }
+        let level =
+            params.as_ref().ok().and_then(|params| RequestParams::required::<LogLevel>(params.level, "level").ok());
+        // Where the level is none, the usual way says so.
+        let Some(level) = level else { return Ok(None) };
+        let changed = Session { log_level: Some(level), ..session.session.clone() };
+        session.store.save(&session.id, changed).await.map_err(unavailable)?;
+        Ok(None)
+    }
+
+    /// Takes a client's answer to a question of a handler.
+    pub(super) async fn take_answer(
+        &self,
+        head: &request::Parts,
+        answer: Answer<'_>,
+        platform: &Arc<dyn Platform>,
+    ) -> Result<Response<Body>, Refusal> {
+        let Some(session) = self.session_of(head, platform).await? else {
+            return Err(Refusal::unexpected_response(&answer.id));
+        };
+        let message = match (answer.result, answer.error) {
+            (Some(result), _) => format!(r#"{{"result":{}}}"#, result.get()),
+            (None, Some(error)) => format!(r#"{{"error":{}}}"#, error.get()),
+            (None, None) => return Err(Refusal::unexpected_response(&answer.id)),
+        };
+        let stream = answer_stream(&answer.id.to_string());
+        match session.store.append(&session.id, &stream, Bytes::from(message), true).await.map_err(unavailable)? {
+            true => Ok(Body::empty(StatusCode::ACCEPTED)),
+            false => Err(Refusal::unexpected_response(&answer.id)),
+        }
+    }
+
+    /// Takes a client's wish to cancel a request; what is not under way (any more) is not worth an error.
+    pub(super) async fn take_cancellation(
+        &self,
+        session: InSession,
+        params: Option<&serde_json::value::RawValue>,
+    ) -> Result<(), Refusal> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Cancelled {
+            request_id: RequestId,
+        }
+        let Some(cancelled) = params.and_then(|raw| serde_json::from_str::<Cancelled>(raw.get()).ok()) else {
+            return Ok(());
+        };
+        let stream = cancel_stream(&cancelled.request_id);
+        session.store.append(&session.id, &stream, Bytes::new(), true).await.map_err(unavailable)?;
+        Ok(())
+    }
+}
+
+impl InSession {
+    pub(super) fn revision(&self) -> Revision {
+        self.session.revision
+    }
+
+    fn replay(&self, stream: &str, after: u64) -> Replay {
+        let (store, platform) = (Arc::clone(&self.store), Arc::clone(&self.platform));
+        Replay::new(store, platform, self.id.clone(), stream.to_owned(), after)
+    }
+
+    /// Completes when the client cancels the request `id`.
+    async fn cancellation(&self, id: &RequestId) -> Result<BoxFuture<()>, SessionStoreError> {
+        let stream = cancel_stream(id);
+        self.store.close(&self.id, &stream).await?;
+        self.store.open(&self.id, &stream).await?;
+        let reading = self.store.read(&self.id, &stream, 0);
+        Ok(Box::pin(async move {
+            if !matches!(reading.await, Ok(Some(_))) {
+                // The stream went with the request or the session: there is nobody left to cancel.
+                std::future::pending::<()>().await;
+            }
+        }))
+    }
+}
+
+impl ClientLink for InSession {
+    fn capabilities(&self) -> &ClientCapabilities {
+        &self.session.capabilities
+    }
+
+    fn question(&self, params: Value) -> Value {
+        question(params, self.session.revision)
+    }
+
+    fn expect(&self) -> BoxFuture<Result<String>> {
+        let id = random_id::<12>(&*self.platform);
+        let opened = self.store.open(&self.id, &answer_stream(&id));
+        Box::pin(async move { opened.await.map(|()| id).map_err(|error| Error::Internal(error.to_string())) })
+    }
+
+    fn answer(&self, id: String) -> BoxFuture<Result<ClientAnswer>> {
+        let (store, session, stream) = (Arc::clone(&self.store), self.id.clone(), answer_stream(&id));
+        Box::pin(async move {
+            let failed = |error: SessionStoreError| Error::Internal(error.to_string());
+            let events = store.read(&session, &stream, 0).await.map_err(failed)?;
+            store.close(&session, &stream).await.map_err(failed)?;
+            let message = events.into_iter().flatten().next().map(|event| event.message);
+            let message = message.ok_or_else(|| Error::Failed("The client ended its session.".to_owned()))?;
+            let mut answer: Value = serde_json::from_slice(&message).unwrap_or_default();
+            Ok(match answer.get_mut("result").map(Value::take) {
+                Some(result) => Ok(result),
+                None => {
+                    let error = answer.get_mut("error").map(Value::take).unwrap_or_default();
+                    let unreadable = |_| ErrorObject::new(ErrorCode::INTERNAL_ERROR, "an error that cannot be read");
+                    Err(serde_json::from_value(error).unwrap_or_else(unreadable))
+                }
+            })
+        })
+    }
+}
+
+/// Runs a handler to its end, and keeps what it says in its stream.
+async fn pump(mut exchange: Exchange, session: InSession, stream: String, legacy: Arc<Legacy>, id: RequestId) {
+    let revision = session.revision();
+    let append = |message: Vec<u8>, is_last: bool| session.store.append(&session.id, &stream, message.into(), is_last);
+    let ended = loop {
+        let first = exchange.first().await;
+        let mut failed = None;
+        for message in exchange.cx.outbox().take() {
+            failed = append(message, false).await.err().or(failed);
+        }
+        match (first, failed) {
+            (_, Some(error)) => break Err(error),
+            // What was cancelled is not answered.
+            (First::Finished(Err(Error::Cancelled)), None) => break session.store.close(&session.id, &stream).await,
+            (First::Finished(outcome), None) => {
+                break append(legacy.encode(revision, &id, outcome), true).await.map(drop);
+            }
+            (First::Notified, None) => {}
+        }
+    };
+    let forgotten = session.store.close(&session.id, &cancel_stream(&id)).await;
+    if let Err(error) = ended.and(forgotten) {
+        tracing::error!(%error, "the rest of a stream is lost");
+    }
+}
+
+impl crate::server::Context {
+    /// Lets the client of a session go, to come back for the rest after `retry`: for work that takes long enough for
+    /// an open connection to be a burden. Revision 2025-11-25; does nothing for other clients.
+    pub async fn disconnect(&self, retry: std::time::Duration) {
+        if self.revision() == Revision::V2025_11_25 && self.link().is_some() && self.streams() {
+            let mut message = RETRY.to_vec();
+            message.extend_from_slice(retry.as_millis().to_string().as_bytes());
+            self.outbox().send(message).await;
+        }
+    }
+}
+
+fn answer_stream(id: &str) -> String {
+    format!("answer {id}")
+}
+
+fn cancel_stream(id: &RequestId) -> String {
+    // The same digits as a string and as a number are two ids.
+    format!("cancel {id:?}")
+}
+
+/// Unguessable, and fit for a header.
+fn random_id<const BYTES: usize>(platform: &dyn Platform) -> String {
+    let mut bytes = [0; BYTES];
+    platform.random(&mut bytes);
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn unavailable(error: SessionStoreError) -> Refusal {
+    tracing::error!(%error, "a session could not be used");
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::INTERNAL_ERROR,
+        "The server cannot reach its sessions; try again.",
+    )
+}
