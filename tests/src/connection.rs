@@ -20,6 +20,7 @@ pub struct Connection {
     reader: BufReader<TcpStream>,
     /// Came in one chunk with the event before.
     events: VecDeque<Value>,
+    identified: VecDeque<(String, Value)>,
 }
 
 /// Sends `request` on a connection of its own and reads the reply.
@@ -52,7 +53,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(STALL))?;
         stream.set_read_timeout(Some(STALL))?;
-        Ok(Self { reader: BufReader::new(stream), events: VecDeque::new() })
+        Ok(Self { reader: BufReader::new(stream), events: VecDeque::new(), identified: VecDeque::new() })
     }
 
     /// The socket itself.
@@ -162,6 +163,25 @@ impl Connection {
             let Some(chunk) = self.read_chunk()? else { return Ok(None) };
             let text = String::from_utf8(chunk).map_err(|error| invalid(error.to_string()))?;
             self.events.extend(text.split("\n\n").filter_map(event_data));
+        }
+    }
+
+    /// Reads the next event of a stream with its id; an event without data is `null`.
+    ///
+    /// # Errors
+    ///
+    /// If the connection ends before the stream does.
+    pub fn read_event_with_id(&mut self) -> io::Result<Option<(String, Value)>> {
+        loop {
+            if let Some(event) = self.identified.pop_front() {
+                return Ok(Some(event));
+            }
+            let Some(chunk) = self.read_chunk()? else { return Ok(None) };
+            let text = String::from_utf8(chunk).map_err(|error| invalid(error.to_string()))?;
+            for event in text.split("\n\n").filter(|event| event.contains("data:")) {
+                let id = event.lines().find_map(|line| line.strip_prefix("id: ")).unwrap_or_default().to_owned();
+                self.identified.push_back((id, event_data(event).unwrap_or_default()));
+            }
         }
     }
 
