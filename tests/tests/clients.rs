@@ -59,5 +59,5 @@ fn run(interpreter: &Path, script: &str) {
     // A client that failed says nothing about the next.
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::start("calculator-cloudrun", &[]);
-    run_client(interpreter, script, &server.url());
+    run_client(interpreter, script, &server.url(), 13);
 }

@@ -239,7 +239,7 @@ fn typescript_sdk_v1_answers_questions() {
         return;
     };
     let server = Server::start("conformance-cloudrun", &ENV);
-    run_client(&node, "sessions-v1.mjs", &server.url());
+    run_client(&node, "sessions-v1.mjs", &server.url(), 5);
 }
 
 #[test]
@@ -249,5 +249,5 @@ fn typescript_sdk_v2_answers_in_rounds() {
         return;
     };
     let server = Server::start("conformance-cloudrun", &[]);
-    run_client(&node, "asking-v2.mjs", &server.url());
+    run_client(&node, "asking-v2.mjs", &server.url(), 6);
 }
