@@ -49,14 +49,14 @@ pub mod testing;
 pub mod uri_template;
 
 pub use error::{Error, Result};
-pub use pmcp_macros::server;
+pub use pmcp_macros::{prompt, resource, server, tool};
 pub use schemars;
 pub use serde;
 pub use serde_json;
 pub use server::{
-    Answer, Arguments, BuildError, BuildErrors, CompletionRequest, Contents, Context, Image, IntoCompletion,
-    IntoContents, IntoMessages, IntoServer, IntoToolResult, Json, Outcome, Reply, Server, ServerBuilder,
-    StringArguments,
+    Amount, Answer, Arguments, BuildError, BuildErrors, CompletionRequest, Contents, Context, Image, IntoCompletion,
+    IntoContents, IntoMessages, IntoServer, IntoToolResult, IntoTotal, IntoWords, Json, Outcome, Reply, Server,
+    ServerBuilder, StringArguments,
 };
 pub use streamable_http::StreamableHttp;
 
@@ -67,11 +67,11 @@ pub mod prelude {
 
     pub use crate::{
         BuildErrors, CompletionRequest, Context, Error, Image, IntoServer, Json, Result, Server, ServerBuilder,
-        StringArguments,
+        StringArguments, prompt,
         protocol::{
             Cache, CallToolResult, Completion, ContentBlock, GetPromptResult, Icon, LogLevel, Prompt, PromptArgument,
             PromptMessage, Resource, ResourceContents, ResourceTemplate, Role, Tool, ToolAnnotations,
         },
-        server,
+        resource, server, tool,
     };
 }

@@ -10,6 +10,7 @@ mod encode;
 mod handler;
 mod outbox;
 mod pages;
+mod progress;
 mod prompts;
 mod register;
 mod resources;
@@ -25,6 +26,7 @@ pub use completion::CompletionRequest;
 pub use context::Context;
 pub use convert::{Contents, Image, IntoCompletion, IntoContents, IntoMessages, IntoToolResult, Json};
 pub use handler::{Answer, Arguments, Outcome, Reply, StringArguments};
+pub use progress::{Amount, IntoTotal, IntoWords};
 
 pub(crate) use context::RequestContext;
 pub(crate) use discover::SUPPORTED_VERSIONS;
