@@ -25,6 +25,7 @@ use pmcp_core::{BuildErrors, IntoServer, MemorySessionStore, StateKey, Streamabl
 /// | `PMCP_STATE_LIFETIME_MS` | `600000` | how long a person may take to answer a question |
 /// | `PMCP_SHUTDOWN_GRACE_MS` | `9000` | how long requests in flight may go on after SIGTERM |
 /// | `GOOGLE_CLOUD_PROJECT` | none | the project in whose traces the log lines of a request are joined |
+/// | `PMCP_LOG` | `json` on Cloud Run, else `text` | how log lines are written |
 /// | `RUST_LOG` | `info` | what is logged, such as `debug` or `warn,pmcp_core=debug` |
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -61,6 +62,8 @@ pub struct Config {
     pub state_lifetime: Duration,
     /// How long requests in flight may go on after SIGTERM.
     pub shutdown_grace: Duration,
+    /// Whether a log line is a JSON object, in Cloud Logging's form.
+    pub log_json: bool,
     /// What is logged.
     pub log_filter: String,
     /// The project in whose traces the log lines of a request are joined.
@@ -101,6 +104,7 @@ impl Default for Config {
             state_keys: Vec::new(),
             state_lifetime: Duration::from_secs(600),
             shutdown_grace: Duration::from_secs(9),
+            log_json: false,
             log_filter: "info".to_owned(),
             trace_project: None,
             on_cloud_run: false,
@@ -167,6 +171,12 @@ impl Config {
             state_keys: environment.state_keys()?,
             state_lifetime: environment.duration("PMCP_STATE_LIFETIME_MS", default.state_lifetime)?,
             shutdown_grace: environment.duration("PMCP_SHUTDOWN_GRACE_MS", default.shutdown_grace)?,
+            log_json: match variable("PMCP_LOG").as_deref().map(str::trim) {
+                None => on_cloud_run,
+                Some("json") => true,
+                Some("text") => false,
+                Some(_) => return Err(environment.wrong("PMCP_LOG", "json or text")),
+            },
             log_filter: variable("RUST_LOG").unwrap_or(default.log_filter),
             trace_project: variable("GOOGLE_CLOUD_PROJECT"),
             on_cloud_run,

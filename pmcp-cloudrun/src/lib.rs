@@ -9,7 +9,8 @@
 //! }
 //! ```
 //!
-//! The endpoint is `/mcp`; `/healthz` answers probes. [`Config`] lists the environment variables that are read, and
+//! The endpoint is `/mcp`; `/health` answers probes (`/healthz` too, which Cloud Run keeps from outside
+//! callers). [`Config`] lists the environment variables that are read, and
 //! what they default to. Those who have an axum app take `router` (feature `axum`) instead.
 
 mod activity;
@@ -75,13 +76,23 @@ pub async fn run(server: impl IntoServer) -> Result {
     match Config::from_env() {
         Ok(config) => run_with(server, config).await,
         Err(error) => {
-            log::install(&Config { on_cloud_run: Config::is_on_cloud_run(), ..Config::default() });
+            log::install(&Config { log_json: Config::is_on_cloud_run(), ..Config::default() });
             Err(failed(error.into()))
         }
     }
 }
 
 /// Serves `server` as `config` says.
+///
+/// ```no_run
+/// # use pmcp_core::prelude::*;
+/// # fn server() -> ServerBuilder { Server::builder("crm", "1.0.0") }
+/// # async fn run() -> pmcp_cloudrun::Result {
+/// let mut config = pmcp_cloudrun::Config::from_env()?;
+/// config.port = 9000;
+/// pmcp_cloudrun::run_with(server(), config).await
+/// # }
+/// ```
 ///
 /// # Errors
 /// As [`run`].

@@ -32,9 +32,9 @@ pub(crate) fn install(config: &Config) {
         Ok(filter) => (filter, None),
         Err(error) => (Targets::new().with_default(Level::INFO), Some(error)),
     };
-    let layer = Lines { json: config.on_cloud_run }.with_filter(filter);
+    let layer = Lines { json: config.log_json }.with_filter(filter);
     let is_ours = tracing_subscriber::registry().with(layer).try_init().is_ok();
-    if is_ours && config.on_cloud_run {
+    if is_ours && config.log_json {
         // A panic prints lines of its own, which no program can read.
         std::panic::set_hook(Box::new(|panic| {
             let location = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -50,10 +50,12 @@ impl Service {
     {
         match request.uri().path() {
             "/mcp" => self.answer(request).await,
-            "/healthz" if matches!(*request.method(), Method::GET | Method::HEAD) => text(StatusCode::OK, "ok\n"),
-            "/healthz" => {
+            "/health" | "/healthz" if matches!(*request.method(), Method::GET | Method::HEAD) => {
+                text(StatusCode::OK, "ok\n")
+            }
+            "/health" | "/healthz" => {
                 let mut response =
-                    text(StatusCode::METHOD_NOT_ALLOWED, "GET /healthz tells whether the server lives.\n");
+                    text(StatusCode::METHOD_NOT_ALLOWED, "GET /health tells whether the server lives.\n");
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
                 response
             }
@@ -87,10 +89,15 @@ impl Service {
         };
         let span = log::span(&head.headers, inner.trace_project.as_deref());
         let begin = Instant::now();
+        let said = |header| head.headers.get(header).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (method, name) = match tracing::enabled!(tracing::Level::DEBUG) {
+            true => (said("mcp-method"), said("mcp-name")),
+            false => (None, None),
+        };
         let answer = inner.endpoint.respond(Request::from_parts(head, body), &inner.platform);
         let response = answer.instrument(span.clone()).await;
         let (status, elapsed) = (response.status().as_u16(), begin.elapsed());
-        tracing::debug!(parent: &span, status, elapsed_us = elapsed.as_micros() as u64, "answered");
+        tracing::debug!(parent: &span, method, name, status, elapsed_us = elapsed.as_micros() as u64, "answered");
         response.map(|body| ResponseBody::mcp(body, Some(place), span))
     }
 }

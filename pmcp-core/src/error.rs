@@ -89,16 +89,20 @@ impl Error {
     }
 
     /// A handler's own error: kept as it is where it is an [`Error`], in a box or not, its text otherwise.
-    pub(crate) fn from_handler<E: fmt::Display + 'static>(error: E) -> Self {
-        let text = error.to_string();
-        let error = &error as &dyn Any;
+    pub(crate) fn from_handler<E: fmt::Display + 'static>(handlers: E) -> Self {
+        let text = handlers.to_string();
+        let error = &handlers as &dyn Any;
         let boxed = error.downcast_ref::<Box<dyn std::error::Error>>().map(|error| &**error);
         let shared = error.downcast_ref::<Box<dyn std::error::Error + Send + Sync>>();
         let own = error
             .downcast_ref::<Self>()
             .or_else(|| boxed?.downcast_ref::<Self>())
             .or_else(|| shared?.downcast_ref::<Self>());
-        own.cloned().unwrap_or(Self::Failed(text))
+        own.cloned().unwrap_or_else(|| {
+            // The client reads the text; what is behind it, in types that have more to say, is for the log.
+            tracing::info!(error = format!("{handlers:#}"), "a handler failed");
+            Self::Failed(text)
+        })
     }
 }
 

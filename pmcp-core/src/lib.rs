@@ -50,14 +50,14 @@ pub mod uri_template;
 
 pub use error::{Error, Result};
 pub use legacy::{MemorySessionStore, Session, SessionStore, SessionStoreError, StreamEvent};
-pub use pmcp_macros::server;
+pub use pmcp_macros::{prompt, resource, server, tool};
 pub use schemars;
 pub use serde;
 pub use serde_json;
 pub use server::{
-    Answer, Arguments, BuildError, BuildErrors, CompletionRequest, Contents, Context, Image, IntoCompletion,
-    IntoContents, IntoMessages, IntoServer, IntoToolResult, InvalidStateKey, Json, Outcome, Principal, Reply, Server,
-    ServerBuilder, StateKey, StringArguments,
+    Amount, Answer, Arguments, BuildError, BuildErrors, CompletionRequest, Contents, Context, Image, IntoCompletion,
+    IntoContents, IntoMessages, IntoServer, IntoToolResult, IntoTotal, IntoWords, InvalidStateKey, Json, Outcome,
+    Principal, Reply, Server, ServerBuilder, StateKey, StringArguments,
 };
 pub use streamable_http::StreamableHttp;
 
@@ -68,11 +68,11 @@ pub mod prelude {
 
     pub use crate::{
         BuildErrors, CompletionRequest, Context, Error, Image, IntoServer, Json, Result, Server, ServerBuilder,
-        StringArguments,
+        StringArguments, prompt,
         protocol::{
             Cache, CallToolResult, Completion, ContentBlock, GetPromptResult, Icon, LogLevel, Prompt, PromptArgument,
             PromptMessage, Resource, ResourceContents, ResourceTemplate, Role, Tool, ToolAnnotations,
         },
-        server,
+        resource, server, tool,
     };
 }

@@ -51,7 +51,34 @@ pub enum SchemaError {
 
 /// The schema of what `T` is read from.
 pub fn input_schema<T: JsonSchema>() -> Schema {
-    derive::<T>(SchemaSettings::draft2020_12().for_deserialize())
+    let mut schema = derive::<T>(SchemaSettings::draft2020_12().for_deserialize());
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    properties.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut).for_each(drop_null);
+    schema
+}
+
+/// An argument that may be absent need not be `null` besides, although it may: some clients and models stumble over it.
+fn drop_null(property: &mut Schema) {
+    if let Some(Value::Array(kinds)) = property.get_mut("type") {
+        kinds.retain(|kind| kind != "null");
+        if let [kind] = kinds.as_slice() {
+            let kind = kind.clone();
+            property.insert("type".to_owned(), kind);
+        }
+    }
+    if let Some(Value::Array(variants)) = property.get_mut("anyOf") {
+        variants.retain(|variant| variant.get("type").is_none_or(|kind| kind != "null"));
+        if let [Value::Object(variant)] = variants.as_mut_slice() {
+            let variant = std::mem::take(variant);
+            property.remove("anyOf");
+            for (keyword, value) in variant {
+                property.entry(keyword).or_insert(value);
+            }
+        }
+    }
+    if let Some(Value::Array(choices)) = property.get_mut("enum") {
+        choices.retain(|choice| !choice.is_null());
+    }
 }
 
 /// The schema of what `T` is written as.
@@ -95,26 +122,7 @@ pub(crate) fn elicitation_schema<T: JsonSchema>() -> Result<Schema, SchemaError>
 fn as_field(field: &mut Value) -> bool {
     let Some(field) = field.as_object_mut() else { return false };
     // A field that may stay empty is one that is not required; it is never `null`.
-    if let Some(Value::Array(kinds)) = field.get_mut("type") {
-        kinds.retain(|kind| kind != "null");
-        if let [kind] = kinds.as_slice() {
-            let kind = kind.clone();
-            field.insert("type".to_owned(), kind);
-        }
-    }
-    if let Some(Value::Array(variants)) = field.get_mut("anyOf") {
-        variants.retain(|variant| variant.get("type").is_none_or(|kind| kind != "null"));
-        if let [Value::Object(variant)] = variants.as_mut_slice() {
-            let variant = std::mem::take(variant);
-            field.remove("anyOf");
-            for (keyword, value) in variant {
-                field.entry(keyword).or_insert(value);
-            }
-        }
-    }
-    if let Some(Value::Array(choices)) = field.get_mut("enum") {
-        choices.retain(|choice| !choice.is_null());
-    }
+    drop_null(field);
     // Enums whose variants are documented: the document is the title of the choice.
     if let Some(Value::Array(choices)) = field.get_mut("oneOf") {
         for choice in choices.iter_mut().filter_map(Value::as_object_mut) {

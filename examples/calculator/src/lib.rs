@@ -81,7 +81,7 @@ impl Calculator {
     ) -> String {
         for step in 1..=from {
             cx.sleep(Duration::from_millis(delay_ms.into())).await;
-            cx.progress(step, f64::from(from), format!("{} to go", from - step).as_str()).await;
+            cx.progress(step, from, format!("{} to go", from - step)).await;
         }
         format!("Counted down from {from}.")
     }

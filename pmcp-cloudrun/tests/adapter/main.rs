@@ -2,10 +2,14 @@
 
 mod bodies;
 mod concurrency;
+mod ending;
 mod http1;
 mod http2;
+mod places;
 mod process;
+mod refusals;
 mod router;
+mod unread;
 
 use pmcp_tests::{Connection, Reply, Request, Server};
 use serde_json::json;

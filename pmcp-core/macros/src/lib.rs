@@ -29,7 +29,62 @@ use proc_macro::TokenStream;
 /// `header` asks clients to repeat a tool's argument in `Mcp-Param-…`; `complete` names a method of the block that
 /// takes `&self` and what was typed, a `&str` or a `&CompletionRequest`, and returns proposals for a prompt's or
 /// template's argument. An `Option` is an optional argument. `&Context` may stand anywhere.
+///
+/// A method that is not `async` runs on the thread that serves requests: move work that blocks to a thread of its own,
+/// such as `tokio::task::spawn_blocking`. A client of revision 2026-07-28 that goes away drops an `async` handler at its
+/// next `.await`, so keep changes that belong together free of them, or hand them to a task. Put
+/// `#[serde(deny_unknown_fields)]` on types of your own that are arguments: without it, misspelt members are passed over.
+///
+/// A server may have tools besides those of its block: `MyServer.into_builder().tool(…)`.
 #[proc_macro_attribute]
 pub fn server(arguments: TokenStream, block: TokenStream) -> TokenStream {
     server::expand(arguments.into(), block.into()).into()
+}
+
+/// Makes a tool of a method of a block under [`server`](macro@server).
+///
+/// | setting | what it says |
+/// |---|---|
+/// | `name = "…"` | for programs; the method's name by default |
+/// | `title = "…"`, `icon = "https://…"` | for people |
+/// | `read_only` | it changes nothing |
+/// | `destructive = false` | what it changes is not lost |
+/// | `idempotent` | calling it twice is the same as once |
+/// | `open_world = false` | it reaches only what it knows |
+///
+/// The doc comment is the description. Arguments are described by a doc comment or `#[arg(description = "…")]`.
+#[proc_macro_attribute]
+pub fn tool(_arguments: TokenStream, method: TokenStream) -> TokenStream {
+    stray("tool", method)
+}
+
+/// Makes a resource, or resources at all URIs that match a template, of a method of a block under
+/// [`server`](macro@server).
+///
+/// | setting | what it says |
+/// |---|---|
+/// | `"docs://pages/{id}"` | where it is; the variables are the arguments |
+/// | `name = "…"` | for programs; the method's name by default |
+/// | `title = "…"`, `icon = "https://…"` | for people |
+/// | `mime_type = "text/csv"` | of what is read |
+/// | `ttl_ms = 60_000` | how long a client may keep it |
+/// | `public` | that everybody may see what is kept |
+#[proc_macro_attribute]
+pub fn resource(_arguments: TokenStream, method: TokenStream) -> TokenStream {
+    stray("resource", method)
+}
+
+/// Makes a prompt of a method of a block under [`server`](macro@server). Settings: `name`, `title`, `icon`.
+#[proc_macro_attribute]
+pub fn prompt(_arguments: TokenStream, method: TokenStream) -> TokenStream {
+    stray("prompt", method)
+}
+
+/// `server` takes its marks away before they are expanded, so a mark that is expanded stands somewhere else.
+fn stray(mark: &str, method: TokenStream) -> TokenStream {
+    let message =
+        format!("#[{mark}] stands on a method of an impl block under #[server(name = \"…\", version = \"…\")]");
+    let error = syn::Error::new(proc_macro2::Span::call_site(), message).into_compile_error();
+    let method = proc_macro2::TokenStream::from(method);
+    quote::quote!(#error #method).into()
 }

@@ -90,6 +90,14 @@ impl ContentBlock {
         Self::ResourceLink(Box::new(resource))
     }
 
+    /// The text, where it is text.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
     /// The same block with `annotations`.
     #[must_use]
     pub fn with_annotations(mut self, hints: Annotations) -> Self {

@@ -1,4 +1,4 @@
-//! The types of the protocol, one file per page of the specification, in the shape of revision 2026-07-28.
+//! The types of the protocol in the shape of revision 2026-07-28, named after the pages of the specification.
 
 mod capabilities;
 mod completion;

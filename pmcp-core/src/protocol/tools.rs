@@ -39,11 +39,31 @@ impl Tool {
         Self { name: name.into(), ..Self::default() }
     }
 
+    /// The same tool with a title for people.
+    #[must_use]
+    pub fn with_title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// The same tool with hints on what it does to the world.
+    #[must_use]
+    pub fn with_annotations(mut self, annotations: ToolAnnotations) -> Self {
+        self.annotations = Some(annotations);
+        self
+    }
+
     /// The same tool with a description for the model.
     #[must_use]
     pub fn with_description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
         self
+    }
+}
+
+impl From<&str> for Tool {
+    fn from(name: &str) -> Self {
+        Self::new(name)
     }
 }
 
@@ -94,6 +114,22 @@ impl CallToolResult {
     /// One block of text.
     pub fn text(text: impl Into<String>) -> Self {
         Self { content: vec![ContentBlock::text(text)], ..Self::default() }
+    }
+
+    /// All its text, a line for each block.
+    pub fn to_text(&self) -> String {
+        self.content.iter().filter_map(ContentBlock::as_text).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The structured content as `T`: what tests of a tool look at.
+    ///
+    /// # Errors
+    /// When there is none, or it is no `T`.
+    pub fn structured_as<T: serde::de::DeserializeOwned>(&self) -> serde_json::Result<T> {
+        match &self.structured_content {
+            Some(content) => serde_json::from_str(content.get()),
+            None => Err(serde::de::Error::custom("the result has no structured content")),
+        }
     }
 
     /// A failure, in words that help the model to do better.

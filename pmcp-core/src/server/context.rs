@@ -10,6 +10,7 @@ use super::{
     client_link::{ClientLink, Link},
     mrtr::{Memory, Rounds},
     outbox::Outbox,
+    progress::{Amount, IntoTotal, IntoWords},
 };
 use crate::{
     error::{Error, Result},
@@ -77,25 +78,26 @@ impl Context {
     ///
     /// Does nothing where the client did not ask for it. A value that is not beyond the one before is not sent, as
     /// the specification wants it. Waits while the client reads more slowly than the handler reports.
-    pub async fn progress(
-        &self,
-        done: impl Into<f64>,
-        total: impl Into<Option<f64>>,
-        message: impl Into<Option<&str>>,
-    ) {
-        let done = done.into();
-        let Some(progress_token) = self.0.request.progress_token.as_ref() else {
-            return;
-        };
+    ///
+    /// ```
+    /// # async fn import(cx: &pmcp_core::Context, rows: Vec<String>) {
+    /// for (done, row) in rows.iter().enumerate() {
+    ///     cx.progress(done, rows.len(), format!("importing {row}")).await;
+    /// }
+    /// # }
+    /// ```
+    pub async fn progress<'w>(&self, done: impl Amount, total: impl IntoTotal, words: impl IntoWords<'w>) {
+        let done = done.into_f64();
+        let Some(progress_token) = self.0.request.progress_token.as_ref() else { return };
         if !self.0.request.streams || !self.0.outbox.advances(done) {
             return;
         }
-        let total: Option<f64> = total.into();
+        let words = words.into_words();
         let progress = Progress {
             progress_token,
             progress: done,
-            total: total.filter(|total| total.is_finite()),
-            message: message.into().filter(|_| self.revision() >= Revision::V2025_03_26),
+            total: total.into_total().filter(|total| total.is_finite()),
+            message: words.as_deref().filter(|_| self.revision() >= Revision::V2025_03_26),
         };
         self.send("notifications/progress", &progress).await;
     }

@@ -15,6 +15,9 @@ use crate::{
 };
 
 /// Structured content: for a tool with an output schema, for a resource as `application/json`.
+///
+/// Clients of every revision are sent the same as text. Clients older than 2026-07-28 are sent structured content only
+/// where `T` is an object: wrap a list in a struct for them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Json<T>(pub T);
 

@@ -143,27 +143,75 @@ impl Arguments<'_> {
         })
     }
 
-    /// What is wrong, with the name of the argument that it is about.
+    /// What is wrong, in words for a model, and where.
     fn describe(&self, error: &serde_json::Error) -> String {
         let text = error.to_string();
-        let reason = text.split(" at line ").next().unwrap_or(&text);
-        match self.argument_before(error.line(), error.column()) {
-            Some(name) => format!("Invalid arguments: {name}: {reason}."),
+        let reason = in_plain_words(text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason));
+        match self.path_before(error.line(), error.column()) {
+            Some(path) => format!("Invalid arguments: {path}: {reason}."),
             None => format!("Invalid arguments: {reason}."),
         }
     }
 
-    /// The argument whose value the error is in, by serde_json's count of lines from 1 and bytes read of the line.
-    fn argument_before(&self, line: usize, column: usize) -> Option<String> {
+    /// The way to the value that the error is in, such as `tickets[1].priority`, by serde_json's count of lines from 1
+    /// and bytes read of the line.
+    fn path_before(&self, line: usize, column: usize) -> Option<String> {
         let json = self.as_str();
         let before: usize = json.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
         let end = json.as_ptr() as usize + before + column;
-        let arguments: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
-        arguments.into_iter().find_map(|(name, value)| {
+        let holds_end = |value: &&RawValue| {
             let start = value.get().as_ptr() as usize;
-            (start <= end && end <= start + value.get().len()).then_some(name)
-        })
+            start <= end && end <= start + value.get().len()
+        };
+        let (mut path, mut within) = (String::new(), json);
+        // As deep as the body, which the transport bounds.
+        loop {
+            let next = if let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(within) {
+                members.into_iter().find(|(_, value)| holds_end(value)).map(|(name, value)| {
+                    path += if path.is_empty() { "" } else { "." };
+                    path += &name;
+                    value
+                })
+            } else if let Ok(values) = serde_json::from_str::<Vec<&RawValue>>(within) {
+                values.into_iter().enumerate().find(|(_, value)| holds_end(value)).map(|(index, value)| {
+                    path += &format!("[{index}]");
+                    value
+                })
+            } else {
+                None
+            };
+            match next {
+                Some(value) => within = value.get(),
+                None => return (!path.is_empty()).then_some(path),
+            }
+        }
     }
+}
+
+/// serde's reason without the names that Rust has for types.
+fn in_plain_words(reason: &str) -> String {
+    let Some((found, expected)) = reason.split_once(", expected ") else { return reason.to_owned() };
+    let plain = match expected {
+        "i8" => "an integer from -128 to 127",
+        "i16" => "an integer from -32768 to 32767",
+        "i32" => "an integer from -2147483648 to 2147483647",
+        "i64" | "isize" | "i128" => "an integer",
+        "u8" => "an integer from 0 to 255",
+        "u16" => "an integer from 0 to 65535",
+        "u32" => "an integer from 0 to 4294967295",
+        "u64" | "usize" | "u128" => "an integer from 0 on",
+        "f32" | "f64" => "a number",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    let found = match found {
+        "invalid type: sequence" => "invalid type: array",
+        "invalid type: map" => "invalid type: object",
+        found => found,
+    };
+    format!("{found}, expected {plain}")
 }
 
 /// The same JSON with every number that has no fraction written as an integer: `2.0` and `2e0` as `2`.
@@ -247,7 +295,14 @@ impl StringArguments {
         let parsed = self.value(name).map(T::from_str).transpose();
         parsed.map_err(|_| {
             let kind = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
-            self.invalid(format!("The argument {name} is no {kind}."))
+            let kind = match kind {
+                "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "integer",
+                "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "integer from 0 on",
+                "f32" | "f64" => "number",
+                "bool" => "true or false",
+                other => other,
+            };
+            self.invalid(format!("The argument {name} is no {kind}, or out of range."))
         })
     }
 
@@ -314,8 +369,8 @@ mod tests {
     fn says_what_is_wrong() {
         for (json, word) in [
             (r#"{"b": 1}"#, "missing field `a`"),
-            (r#"{"a": "x", "b": 1}"#, "arguments: a: invalid type: string \"x\", expected i64"),
-            ("{\"a\": 1,\n \"b\": [2]}", "arguments: b: invalid type: sequence, expected f64"),
+            (r#"{"a": "x", "b": 1}"#, "arguments: a: invalid type: string \"x\", expected an integer"),
+            ("{\"a\": 1,\n \"b\": [2]}", "arguments: b: invalid type: array, expected a number"),
             (r#"{"a": 1, "b": 1, "c": 1}"#, "unknown field `c`"),
             (r#"{"a": 1.5, "b": 1}"#, "invalid type: floating point `1.5`"),
             (r#"{"a": 9223372036854775808, "b": 1}"#, "invalid value"),
@@ -329,7 +384,7 @@ mod tests {
     fn a_variable_that_does_not_fit_is_a_missing_resource() {
         let values = vec![("id".to_owned(), "x".to_owned())];
         let prompt = StringArguments { values, uri: None };
-        assert!(matches!(prompt.required::<u64>("id"), Err(Error::InvalidParams(text)) if text.contains("no u64")));
+        assert!(matches!(prompt.required::<u64>("id"), Err(Error::InvalidParams(text)) if text.contains("no integer")));
         let resource = StringArguments { uri: Some("a:x".into()), ..prompt };
         assert!(matches!(resource.required::<u64>("id"), Err(Error::ResourceNotFound { .. })));
     }

@@ -13,6 +13,7 @@ mod handler;
 mod mrtr;
 mod outbox;
 mod pages;
+mod progress;
 mod prompts;
 mod register;
 mod request_state;
@@ -30,6 +31,7 @@ pub use completion::CompletionRequest;
 pub use context::{Context, Principal};
 pub use convert::{Contents, Image, IntoCompletion, IntoContents, IntoMessages, IntoToolResult, Json};
 pub use handler::{Answer, Arguments, Outcome, Reply, StringArguments};
+pub use progress::{Amount, IntoTotal, IntoWords};
 pub use request_state::{InvalidStateKey, StateKey};
 
 pub(crate) use client_link::{ClientAnswer, ClientLink, Link};

@@ -18,14 +18,18 @@ use crate::{
 
 impl ServerBuilder {
     /// Registers a tool. Its schemas come from `A` and `R` unless `tool` has its own.
+    ///
+    /// Put `#[serde(deny_unknown_fields)]` on `A`, as `#[tool]` does: without it, misspelt arguments are passed over. What
+    /// `schemars` attributes demand besides (`range`, `length`, `regex`) is told to clients, and checked by the handler.
     #[must_use]
-    pub fn tool<A, F, Fut, R>(self, mut tool: Tool, handler: F) -> Self
+    pub fn tool<A, F, Fut, R>(self, tool: impl Into<Tool>, handler: F) -> Self
     where
         A: DeserializeOwned + JsonSchema,
         F: Fn(A, Context) -> Fut + MaybeSend + MaybeSync + 'static,
         Fut: Future<Output = R> + MaybeSend + 'static,
         R: IntoToolResult,
     {
+        let mut tool = tool.into();
         if tool.input_schema.is_empty() {
             tool.input_schema = input_schema::<A>();
         }

@@ -1,6 +1,34 @@
 //! A client in the same process, for the author's own tests: no socket, no runtime of its own.
 //!
 //! Every request goes through the same code as on a real platform, headers and JSON included.
+//!
+//! ```
+//! use pmcp_core::{prelude::*, testing::Client};
+//!
+//! struct Shop;
+//!
+//! #[server(name = "shop", version = "1.0.0")]
+//! impl Shop {
+//!     #[tool]
+//!     async fn pack(&self, items: Vec<String>, cx: &Context) -> String {
+//!         for (done, item) in items.iter().enumerate() {
+//!             cx.progress(done + 1, items.len(), format!("packed {item}")).await;
+//!         }
+//!         format!("{} items", items.len())
+//!     }
+//! }
+//!
+//! # pollster::block_on(async {
+//! let client = Client::new(Shop)?;
+//! let result = client.call_tool("pack", serde_json::json!({ "items": ["tea", "cups"] })).await?;
+//! assert_eq!(result.to_text(), "2 items");
+//!
+//! // The whole exchange, with what was said before the result.
+//! let params = serde_json::json!({ "name": "pack", "arguments": { "items": ["tea", "cups"] } });
+//! assert_eq!(client.request("tools/call", params).await.progress(), [1.0, 2.0]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
 
 mod platform;
 mod request;
@@ -41,6 +69,24 @@ pub struct Exchange {
     pub notifications: Vec<Value>,
     /// The result, or the error.
     pub result: Result<Value, ErrorObject>,
+}
+
+impl Exchange {
+    /// How far the handler said it was, in order.
+    pub fn progress(&self) -> Vec<f64> {
+        let progress = self.params_of("notifications/progress");
+        progress.filter_map(|params| params.get("progress").and_then(Value::as_f64)).collect()
+    }
+
+    /// What the handler logged, in order: the `data` of each message.
+    pub fn logs(&self) -> Vec<&Value> {
+        self.params_of("notifications/message").filter_map(|params| params.get("data")).collect()
+    }
+
+    fn params_of(&self, method: &'static str) -> impl Iterator<Item = &Value> {
+        let of_method = move |message: &&Value| message.get("method").is_some_and(|name| name == method);
+        self.notifications.iter().filter(of_method).filter_map(|message| message.get("params"))
+    }
 }
 
 /// A client of the newest revision, unless told otherwise.
@@ -190,6 +236,27 @@ impl Client {
         let params = json!({ "ref": reference, "argument": { "name": name, "value": value } });
         let result: Value = self.typed("completion/complete", params).await?;
         read(result.get("completion").cloned().unwrap_or_default())
+    }
+
+    /// Completes the argument `argument` of the prompt `name` from what was typed.
+    ///
+    /// # Errors
+    /// What the server answered instead.
+    pub async fn complete_prompt(&self, name: &str, argument: &str, typed: &str) -> Result<Completion, ErrorObject> {
+        self.complete(json!({ "type": "ref/prompt", "name": name }), argument, typed).await
+    }
+
+    /// Completes the variable `argument` of a resource template from what was typed.
+    ///
+    /// # Errors
+    /// What the server answered instead.
+    pub async fn complete_resource(
+        &self,
+        template: &str,
+        argument: &str,
+        typed: &str,
+    ) -> Result<Completion, ErrorObject> {
+        self.complete(json!({ "type": "ref/resource", "uri": template }), argument, typed).await
     }
 
     /// Sends any request, with a progress token and the wish for every log message.

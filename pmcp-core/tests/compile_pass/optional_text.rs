@@ -26,7 +26,7 @@ fn main() {
     pollster::block_on(async {
         let client = Client::new(Crm).expect("a server");
         let tools = client.list_tools().await.expect("tools");
-        assert_eq!(tools[0].input_schema["properties"]["name"], json!({ "type": ["string", "null"] }));
+        assert_eq!(tools[0].input_schema["properties"]["name"], json!({ "type": "string" }));
         assert_eq!(tools[0].input_schema.get("required"), None);
         for (arguments, text) in [(json!({}), "nobody"), (json!({ "name": "Ada" }), "Ada")] {
             let result = client.call_tool("tool", arguments.clone()).await.expect("a result");
