@@ -55,9 +55,10 @@ pub use schemars;
 pub use serde;
 pub use serde_json;
 pub use server::{
-    Amount, Answer, Arguments, BuildError, BuildErrors, CompletionRequest, Contents, Context, Image, IntoCompletion,
-    IntoContents, IntoMessages, IntoServer, IntoToolResult, IntoTotal, IntoWords, InvalidStateKey, Json, Outcome,
-    Principal, Reply, Server, ServerBuilder, StateKey, StringArguments,
+    Amount, Answer, Arguments, BuildError, BuildErrors, BusError, Change, ChangeBus, Changes, CompletionRequest,
+    Contents, Context, Image, IntoCompletion, IntoContents, IntoMessages, IntoServer, IntoToolResult, IntoTotal,
+    IntoWords, InvalidStateKey, Json, LocalBus, Notifier, Outcome, Principal, Reply, Server, ServerBuilder, StateKey,
+    StringArguments,
 };
 pub use streamable_http::StreamableHttp;
 
@@ -67,8 +68,8 @@ pub mod prelude {
     pub use serde::{self, Deserialize, Serialize};
 
     pub use crate::{
-        BuildErrors, CompletionRequest, Context, Error, Image, IntoServer, Json, Result, Server, ServerBuilder,
-        StringArguments, prompt,
+        BuildErrors, CompletionRequest, Context, Error, Image, IntoServer, Json, Notifier, Result, Server,
+        ServerBuilder, StringArguments, prompt,
         protocol::{
             Cache, CallToolResult, Completion, ContentBlock, GetPromptResult, Icon, LogLevel, Prompt, PromptArgument,
             PromptMessage, Resource, ResourceContents, ResourceTemplate, Role, Tool, ToolAnnotations,

@@ -55,6 +55,12 @@ pub trait Platform: MaybeSend + MaybeSync + 'static {
         Box::pin(std::future::pending())
     }
 
+    /// Completes when the platform takes no new requests and waits for those it has: streams without an end of their
+    /// own end then, so that nobody waits for them. By default when it is [`stopping`](Self::stopping).
+    fn draining(&self) -> BoxFuture<()> {
+        self.stopping()
+    }
+
     /// Runs `work` to its end although the request that started it is over.
     ///
     /// Platforms that freeze between requests finish it before they let go of the request.

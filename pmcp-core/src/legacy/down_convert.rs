@@ -1,7 +1,7 @@
 //! What an older revision does not know is left out, and content that it cannot show becomes text.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     protocol::{
@@ -73,6 +73,10 @@ fn take_block(block: &mut ContentBlock, revision: Revision) {
 pub(super) fn capabilities(declared: &ServerCapabilities, revision: Revision) -> ServerCapabilities {
     let mut declared = declared.clone();
     declared.extensions = None;
+    // What only a listen stream delivers, or would in a session.
+    for feature in [&mut declared.tools, &mut declared.prompts, &mut declared.resources].into_iter().flatten() {
+        *feature = json!({});
+    }
     if revision < Revision::V2025_03_26 {
         declared.completions = None;
     }

@@ -16,6 +16,7 @@ mod resources;
 mod revision;
 mod roots;
 mod sampling;
+mod subscriptions;
 mod tools;
 
 pub use capabilities::{ClientCapabilities, ServerCapabilities};
@@ -32,6 +33,7 @@ pub use resources::{ReadResourceResult, Resource, ResourceTemplate};
 pub use revision::Revision;
 pub use roots::Root;
 pub use sampling::{CreateMessage, CreateMessageResult, SamplingContent, SamplingMessage, ToolContent};
+pub use subscriptions::SubscriptionFilter;
 pub use tools::{CallToolResult, Tool, ToolAnnotations};
 
 pub(crate) use completion::{CompleteResult, CompletionArgument, CompletionContext, CompletionReference};
@@ -42,3 +44,4 @@ pub(crate) use mrtr::{InputRequest, InputRequiredResult};
 pub(crate) use params::RequestParams;
 pub(crate) use progress::Progress;
 pub(crate) use roots::ListRootsResult;
+pub(crate) use subscriptions::{Acknowledged, Changed, SUBSCRIPTION_ID, SubscriptionMeta};

@@ -36,6 +36,8 @@ pub(crate) struct RequestParams<'a> {
     pub(crate) input_responses: Option<&'a RawValue>,
     #[serde(borrow, rename = "requestState")]
     pub(crate) request_state: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) notifications: Option<&'a RawValue>,
     #[serde(borrow, rename = "protocolVersion")]
     pub(crate) protocol_version: Option<&'a RawValue>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{BuildError, BuildErrors, Registry, Server, discover, pages::Lists};
+use super::{BuildError, BuildErrors, Registry, Server, discover, pages::Lists, subscriptions};
 use crate::protocol::{Cache, Icon, Implementation, SERVER_INFO, ServerCapabilities};
 
 /// Collects tools, resources and prompts, and makes a [`Server`] of them.
@@ -53,6 +53,7 @@ impl ServerBuilder {
                 completers: Default::default(),
                 lists: Lists::default(),
                 discover: Default::default(),
+                notifier: None,
                 server_info: Vec::new(),
             },
             cache: Cache::default(),
@@ -134,6 +135,9 @@ impl ServerBuilder {
             tools: declared(!registry.tool_definitions.is_empty()),
             ..ServerCapabilities::default()
         };
+        if registry.notifier.is_some() {
+            subscriptions::declare(&mut registry.capabilities);
+        }
         if let Err(error) = prepare(registry, self.cache) {
             self.errors.push(BuildError::Encoding(error.to_string()));
         }

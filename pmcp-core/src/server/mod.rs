@@ -2,6 +2,7 @@
 
 mod build_error;
 mod builder;
+mod change_bus;
 mod client_link;
 mod completion;
 mod context;
@@ -11,6 +12,7 @@ mod elicitation;
 mod encode;
 mod handler;
 mod mrtr;
+mod notifier;
 mod outbox;
 mod pages;
 mod progress;
@@ -19,6 +21,7 @@ mod register;
 mod request_state;
 mod resources;
 mod sampling;
+mod subscriptions;
 mod tools;
 
 use std::{collections::HashMap, sync::Arc};
@@ -27,10 +30,12 @@ use bytes::Bytes;
 
 pub use build_error::{BuildError, BuildErrors, IntoServer};
 pub use builder::ServerBuilder;
+pub use change_bus::{BusError, Change, ChangeBus, Changes, LocalBus};
 pub use completion::CompletionRequest;
 pub use context::{Context, Principal};
 pub use convert::{Contents, Image, IntoCompletion, IntoContents, IntoMessages, IntoToolResult, Json};
 pub use handler::{Answer, Arguments, Outcome, Reply, StringArguments};
+pub use notifier::Notifier;
 pub use progress::{Amount, IntoTotal, IntoWords};
 pub use request_state::{InvalidStateKey, StateKey};
 
@@ -42,6 +47,7 @@ pub(crate) use handler::{AnswerBody, catch};
 pub(crate) use mrtr::Memory;
 pub(crate) use pages::Pages;
 pub(crate) use request_state::Sealer;
+pub(crate) use subscriptions::LISTEN;
 
 use crate::{
     error::Error,
@@ -71,6 +77,7 @@ pub(crate) struct Registry {
     completers: completion::Completers,
     lists: pages::Lists,
     discover: Bytes,
+    notifier: Option<Notifier>,
     /// The member of `_meta` that names the server, encoded.
     pub(crate) server_info: Vec<u8>,
 }
@@ -110,6 +117,7 @@ impl Server {
             "completion/complete" if registry.capabilities.completions.is_some() => {
                 completion::complete(registry, params, cx)
             }
+            LISTEN => subscriptions::listen(self, params, cx),
             "server/discover" => Reply::Ready(Ok(Answer::prepared(registry.discover.clone()))),
             _ => Reply::Ready(match registry.lists.of(method) {
                 Some(pages) => pages.at(params).map(Answer::prepared),
@@ -123,6 +131,7 @@ impl Server {
         let capabilities = &self.0.capabilities;
         match method {
             "server/discover" => true,
+            LISTEN => self.0.notifier.is_some(),
             "tools/call" | "tools/list" => capabilities.tools.is_some(),
             "resources/read" | "resources/list" | "resources/templates/list" => capabilities.resources.is_some(),
             "prompts/get" | "prompts/list" => capabilities.prompts.is_some(),

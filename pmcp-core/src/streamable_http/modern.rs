@@ -17,7 +17,7 @@ use crate::{
     jsonrpc::{ErrorCode, ErrorObject, Request, RequestId, encode_error, encode_reply},
     platform::Platform,
     protocol::{LogLevel, ProgressToken, RequestMeta, RequestParams, Revision},
-    server::{Context, Memory, Outcome, Reply, RequestContext, Server, encode_answer},
+    server::{Context, LISTEN, Memory, Outcome, Reply, RequestContext, Server, encode_answer},
 };
 
 impl StreamableHttp {
@@ -47,14 +47,16 @@ impl StreamableHttp {
             }
             _ => Memory::default(),
         };
+        // A listen stream may be open for long, and needs nothing of its request but the id.
+        let listens = method == LISTEN;
         let cx = Context::new(RequestContext {
             revision: Revision::LATEST,
             id: id.clone(),
-            body: body.clone(),
+            body: if listens { Bytes::new() } else { body.clone() },
             progress_token,
             log_level: log_level.filter(|_| self.server.capabilities().logging.is_some()),
             streams: headers::accepts_events(&head.headers),
-            headers: head.headers,
+            headers: if listens { HeaderMap::new() } else { head.headers },
             extensions: head.extensions,
             platform: Arc::clone(platform),
             memory,
@@ -67,7 +69,7 @@ impl StreamableHttp {
                 outcome
             }
             Reply::Pending(handler) => {
-                let mut exchange = Exchange::new(cx, handler, self.time_limit, &self.sealer);
+                let mut exchange = Exchange::new(cx, handler, self.time_limit.filter(|_| !listens), &self.sealer);
                 match exchange.first().await {
                     First::Finished(outcome) => outcome,
                     First::Notified => {
@@ -108,6 +110,9 @@ impl StreamableHttp {
         headers::check_name(headers, method, &params)?;
         if !self.server.serves(method) {
             return Err(Refusal::method_not_found(method));
+        }
+        if method == LISTEN && !headers::accepts_events(headers) {
+            return Err(Refusal::not_acceptable());
         }
         if method == "tools/call"
             && let Ok(Some(name)) = RequestParams::optional_str(params.name, "name")

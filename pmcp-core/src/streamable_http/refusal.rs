@@ -70,6 +70,13 @@ impl Refusal {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::INVALID_REQUEST, message)
     }
 
+    /// A stream is asked for that the client does not take.
+    pub(super) fn not_acceptable() -> Self {
+        let message = "The answer to this method is a stream of events: send the header Accept: application/json, \
+                       text/event-stream.";
+        Self::new(StatusCode::NOT_ACCEPTABLE, ErrorCode::INVALID_REQUEST, message)
+    }
+
     pub(super) fn unsupported_media_type(message: &str) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::INVALID_REQUEST, message)
     }

@@ -30,6 +30,7 @@
 //! # }).unwrap();
 //! ```
 
+mod listen;
 mod platform;
 mod request;
 
@@ -57,6 +58,7 @@ use crate::{
     server::{BuildErrors, IntoServer, Principal},
     streamable_http::{Body, StreamableHttp},
 };
+pub use listen::Listening;
 pub use platform::TestPlatform;
 
 /// What a request came to, and what the server said before.
@@ -261,13 +263,7 @@ impl Client {
 
     /// Sends any request, with a progress token and the wish for every log message.
     pub async fn request(&self, method: &str, params: Value) -> Exchange {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let mut request =
-            request::encode(self.endpoint.server(), self.revision, &self.capabilities, id, method, params);
-        if let Some(principal) = &self.principal {
-            request.extensions_mut().insert(principal.clone());
-        }
-        let response = self.endpoint.respond(request, &self.platform).await;
+        let response = self.respond(method, params).await;
         let status = response.status().as_u16();
         let mut notifications = messages(response).await;
         let result = match notifications.pop() {
@@ -279,6 +275,16 @@ impl Client {
             None => Err(unreadable("an empty body")),
         };
         Exchange { status, notifications, result }
+    }
+
+    async fn respond(&self, method: &str, params: Value) -> Response<Body> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let mut request =
+            request::encode(self.endpoint.server(), self.revision, &self.capabilities, id, method, params);
+        if let Some(principal) = &self.principal {
+            request.extensions_mut().insert(principal.clone());
+        }
+        self.endpoint.respond(request, &self.platform).await
     }
 
     async fn typed<T: DeserializeOwned>(&self, method: &str, mut params: Value) -> Result<T, ErrorObject> {
@@ -325,12 +331,16 @@ async fn messages(response: Response<Body>) -> Vec<Value> {
     while let Some(Ok(frame)) = poll_fn(|task| Pin::new(&mut body).poll_frame(task)).await {
         bytes.extend(frame.into_data().unwrap_or_default());
     }
-    if content_type.is_some_and(|kind| kind == "text/event-stream") {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+    messages_of(&bytes, content_type.is_some_and(|kind| kind == "text/event-stream"))
+}
+
+fn messages_of(bytes: &[u8], are_events: bool) -> Vec<Value> {
+    if are_events {
+        let text = String::from_utf8_lossy(bytes).into_owned();
         let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
         data.filter_map(|json| serde_json::from_str(json).ok()).collect()
     } else {
-        serde_json::from_slice(&bytes).into_iter().collect()
+        serde_json::from_slice(bytes).into_iter().collect()
     }
 }
 

@@ -1,0 +1,159 @@
+//! `subscriptions/listen` (specification page `basic/patterns/subscriptions`): a stream of changes, open until either
+//! side has enough.
+
+use std::{future::poll_fn, task::Poll};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Answer, BusError, Change, Changes, Context, Outcome, Registry, Reply, Server};
+use crate::{
+    error::{Error, Result},
+    jsonrpc::{RequestId, encode_notification},
+    protocol::{
+        Acknowledged, Changed, RequestParams, SUBSCRIPTION_ID, ServerCapabilities, SubscriptionFilter, SubscriptionMeta,
+    },
+};
+
+/// The method; transports keep less of its request, and give it no time limit.
+pub(crate) const LISTEN: &str = "subscriptions/listen";
+
+/// What one stream may ask for, so that a stream that costs little stays that cheap.
+const MOST_URIS: usize = 256;
+const MOST_URI_BYTES: usize = 8 << 10;
+
+/// What a server with a notifier declares besides.
+pub(super) fn declare(capabilities: &mut ServerCapabilities) {
+    for list in [&mut capabilities.tools, &mut capabilities.prompts].into_iter().flatten() {
+        *list = json!({ "listChanged": true });
+    }
+    if let Some(resources) = &mut capabilities.resources {
+        *resources = json!({ "subscribe": true, "listChanged": true });
+    }
+}
+
+/// Answers with a stream; what is wrong with the request, and a bus that cannot be reached, before it begins.
+pub(super) fn listen(server: &Server, params: &RequestParams<'_>, cx: Context) -> Reply {
+    let notifier = server.registry().notifier.clone().filter(|_| !cx.revision().is_legacy());
+    let Some(notifier) = notifier else {
+        return Reply::Ready(Err(Error::MethodNotFound { method: LISTEN.to_owned() }));
+    };
+    let filter = match parse_filter(params) {
+        Ok(filter) => honoured(filter, &server.registry().capabilities),
+        Err(error) => return Reply::Ready(Err(error)),
+    };
+    let server = server.clone();
+    Reply::pending(async move {
+        // As the client wrote it, before the bus sorts it.
+        let acknowledged = Acknowledged { meta: meta(&cx), notifications: &filter };
+        let acknowledged = encode("notifications/subscriptions/acknowledged", &acknowledged)?;
+        let changes = notifier.subscribe(filter).await?;
+        cx.outbox().send(acknowledged).await;
+        tell(changes, &cx).await?;
+        ended(server.registry(), cx.request_id())
+    })
+}
+
+fn parse_filter(params: &RequestParams<'_>) -> Result<SubscriptionFilter> {
+    let raw = params.notifications.filter(|raw| raw.get().starts_with('{'));
+    let raw = raw.ok_or_else(|| {
+        Error::InvalidParams("params.notifications must be an object that says what to listen for.".to_owned())
+    })?;
+    let filter: SubscriptionFilter = serde_json::from_str(raw.get())
+        .map_err(|error| Error::InvalidParams(format!("params.notifications cannot be read: {error}.")))?;
+    let uris = &filter.resource_subscriptions;
+    if uris.len() > MOST_URIS || uris.iter().map(String::len).sum::<usize>() > MOST_URI_BYTES {
+        return Err(Error::InvalidParams(format!(
+            "params.notifications.resourceSubscriptions may have {MOST_URIS} URIs of {MOST_URI_BYTES} bytes in all; \
+             listen more than once for more."
+        )));
+    }
+    Ok(filter)
+}
+
+/// What the server agrees to: changes of what it has.
+fn honoured(mut filter: SubscriptionFilter, capabilities: &ServerCapabilities) -> SubscriptionFilter {
+    filter.tools_list_changed &= capabilities.tools.is_some();
+    filter.prompts_list_changed &= capabilities.prompts.is_some();
+    filter.resources_list_changed &= capabilities.resources.is_some();
+    if capabilities.resources.is_none() {
+        filter.resource_subscriptions = Vec::new();
+    }
+    filter
+}
+
+/// Tells of changes until there are no more or the platform wants to end.
+async fn tell(mut changes: Changes, cx: &Context) -> Result<()> {
+    let mut draining = cx.platform().draining();
+    loop {
+        let next = poll_fn(|task| match draining.as_mut().poll(task) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => changes.poll_next(task),
+        });
+        let Some(change) = next.await else {
+            return Ok(());
+        };
+        if *change == Change::Everything {
+            for change in all_of(changes.filter()) {
+                tell_one(&change, cx).await?;
+            }
+        } else {
+            tell_one(&change, cx).await?;
+        }
+    }
+}
+
+/// All that a listener can be told.
+fn all_of(filter: &SubscriptionFilter) -> impl Iterator<Item = Change> {
+    let lists = [
+        filter.tools_list_changed.then_some(Change::ToolsListChanged),
+        filter.prompts_list_changed.then_some(Change::PromptsListChanged),
+        filter.resources_list_changed.then_some(Change::ResourcesListChanged),
+    ];
+    let uris = filter.resource_subscriptions.iter().cloned();
+    lists.into_iter().flatten().chain(uris.map(|uri| Change::ResourceUpdated { uri }))
+}
+
+async fn tell_one(change: &Change, cx: &Context) -> Result<()> {
+    let (method, uri) = match change {
+        Change::ToolsListChanged => ("notifications/tools/list_changed", None),
+        Change::PromptsListChanged => ("notifications/prompts/list_changed", None),
+        Change::ResourcesListChanged => ("notifications/resources/list_changed", None),
+        Change::ResourceUpdated { uri } => ("notifications/resources/updated", Some(uri.as_str())),
+        Change::Everything | Change::Unknown => return Ok(()),
+    };
+    cx.outbox().send(encode(method, &Changed { meta: meta(cx), uri })?).await;
+    Ok(())
+}
+
+fn meta(cx: &Context) -> SubscriptionMeta<'_> {
+    SubscriptionMeta { subscription_id: cx.request_id() }
+}
+
+fn encode(method: &str, params: &impl Serialize) -> Result<Vec<u8>> {
+    encode_notification(method, params).map_err(unwritable)
+}
+
+/// The result that ends a stream in an orderly way.
+fn ended(registry: &Registry, id: &RequestId) -> Outcome {
+    let id = serde_json::to_string(id).map_err(unwritable)?;
+    let server_info = String::from_utf8_lossy(&registry.server_info);
+    let result = format!(r#"{{"resultType":"complete","_meta":{{"{SUBSCRIPTION_ID}":{id},{server_info}}}}}"#);
+    Ok(Answer::prepared(Bytes::from(result)))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unwritable(error: serde_json::Error) -> Error {
+    Error::Internal(format!("The message cannot be written as JSON: {error}."))
+}
+
+impl From<BusError> for Error {
+    fn from(error: BusError) -> Self {
+        tracing::error!(%error, "changes cannot be told or listened to");
+        Self::Internal(
+            "Changes cannot be told or listened to at the moment; try again later. The server's log says why."
+                .to_owned(),
+        )
+    }
+}
