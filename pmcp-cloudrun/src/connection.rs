@@ -36,8 +36,12 @@ pub(crate) async fn serve(server: Server, config: Config) -> Result {
 
     let (tasks, stopping, closing) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
     let in_flight = Limit::new(config.max_concurrency);
-    let (all, place) = (tasks.clone(), in_flight.clone());
-    let platform = Arc::new(TokioPlatform { stopping: stopping.clone(), tasks: all, in_flight: place });
+    let platform = Arc::new(TokioPlatform {
+        draining: closing.clone(),
+        stopping: stopping.clone(),
+        tasks: tasks.clone(),
+        in_flight: in_flight.clone(),
+    });
     let service = Service::new(config.endpoint(server)?, platform, in_flight, &config);
     let connections = Connections { http: http(&config), service, closing: closing.clone(), config };
 

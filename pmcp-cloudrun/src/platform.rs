@@ -10,6 +10,8 @@ use crate::limits::Limit;
 /// The platform under every request of one process.
 #[derive(Debug)]
 pub(crate) struct TokioPlatform {
+    /// Cancelled when the process was told to end.
+    pub(crate) draining: CancellationToken,
     /// Cancelled when the grace time is over.
     pub(crate) stopping: CancellationToken,
     /// What is finished before the process ends.
@@ -35,6 +37,10 @@ impl Platform for TokioPlatform {
 
     fn stopping(&self) -> BoxFuture<()> {
         Box::pin(self.stopping.clone().cancelled_owned())
+    }
+
+    fn draining(&self) -> BoxFuture<()> {
+        Box::pin(self.draining.clone().cancelled_owned())
     }
 
     fn background(&self, work: BoxFuture<()>) {

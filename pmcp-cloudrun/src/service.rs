@@ -171,8 +171,12 @@ mod axum_router {
         config: Config,
     ) -> Result<axum::Router<S>, pmcp_core::BuildErrors> {
         let in_flight = Limit::new(config.max_concurrency);
-        let platform =
-            TokioPlatform { stopping: Default::default(), tasks: Default::default(), in_flight: in_flight.clone() };
+        let platform = TokioPlatform {
+            draining: Default::default(),
+            stopping: Default::default(),
+            tasks: Default::default(),
+            in_flight: in_flight.clone(),
+        };
         let service = Service::new(config.endpoint(server)?, Arc::new(platform), in_flight, &config);
         Ok(axum::Router::new().route_service("/mcp", service))
     }
