@@ -3,18 +3,21 @@
 //! - [`Server`] builds and starts a workspace binary and knows where it listens.
 //! - [`Request`] is one HTTP request with a good MCP message in it, to be spoiled at will.
 //! - [`Connection`] sends bytes and reads replies; [`exchange`] does one of each.
+//! - [`Redis`] is a Redis server that goes away and comes back.
 //! - [`run_client`] runs a client script with a time limit; [`skip`] is for machines that cannot.
 
 mod binary;
 mod connection;
 mod process;
+mod redis;
 mod reply;
 mod request;
 mod server;
 
 pub use binary::binary;
 pub use connection::{Connection, exchange};
-pub use process::{Finished, run_client, run_to_end, skip, tool};
+pub use process::{Finished, run_client, run_script, run_to_end, skip, tool};
+pub use redis::Redis;
 pub use reply::{Head, Reply};
 pub use request::{MODERN, Request};
 pub use server::Server;

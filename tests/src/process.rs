@@ -123,11 +123,17 @@ fn append(path: &Path, line: &str) {
 ///
 /// The scripts take about 10 s on an idle machine; the rest is for a busy one.
 pub fn run_client(interpreter: &Path, script: &str, url: &str, least: usize) {
+    run_script(interpreter, script, &[url], least);
+}
+
+/// Runs `tests/clients/<script>` with `interpreter` and `arguments`, and asserts that it succeeds within 60 s and
+/// makes at least `least` steps.
+pub fn run_script(interpreter: &Path, script: &str, arguments: &[&str], least: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
     let finished = run_to_end(
         Command::new(interpreter)
             .arg(folder.join(script))
-            .arg(url)
+            .args(arguments)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .current_dir(&folder),
         Duration::from_secs(60),

@@ -1,9 +1,11 @@
-//! Brings what the tests need and a machine may lack into the cache: Node, MCP clients in JavaScript and Python.
+//! Brings what the tests need and a machine may lack into the cache: Node, MCP clients in JavaScript and Python,
+//! Redis.
 
 mod cargo_deny;
 mod clients;
 mod node;
 mod python;
+mod redis;
 mod system;
 
 use std::path::{Path, PathBuf};
@@ -39,13 +41,13 @@ impl Tools {
 }
 
 /// The variables that tell the tests where things are; a test skips where its variable is unset.
-pub(crate) const VARIABLES: [&str; 4] = ["PMCP_NODE", "PMCP_CLIENTS", "PMCP_PYTHON", "PMCP_PYTHON_V1"];
+pub(crate) const VARIABLES: [&str; 5] = ["PMCP_NODE", "PMCP_CLIENTS", "PMCP_PYTHON", "PMCP_PYTHON_V1", "PMCP_REDIS"];
 
 /// Brings everything that the tests use and that is not there yet.
 pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Result<Tools, Failure> {
     let _only_one = cache.lock()?;
     let samples = root.join("tests/clients");
-    let [node, clients, python, python_v1] = VARIABLES;
+    let [node, clients, python, python_v1, redis] = VARIABLES;
     let mut tools = Tools::default();
     match node::node(cache, permission) {
         Ok(binary) => {
@@ -61,6 +63,7 @@ pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Resul
         let requirements = samples.join(requirements);
         tools.note(variable, python::environment(cache, folder, &requirements, permission));
     }
+    tools.note(redis, redis::redis(permission));
     Ok(tools)
 }
 
