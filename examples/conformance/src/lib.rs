@@ -18,16 +18,21 @@ use pmcp_core::{
 /// The server, ready for any adapter.
 pub fn server() -> impl IntoServer {
     let keep = Cache::public(Duration::from_secs(300));
-    Fixture
+    let notifier = Notifier::local();
+    let fixture = Fixture { notifier: notifier.clone() };
+    fixture
         .into_builder()
         .cache(keep)
+        .notifier(&notifier)
         .merge(asking::Asking.into_builder())
         .merge(eliciting::Eliciting.into_builder())
         .tool(contact::tool(), contact::call)
 }
 
 /// Answers each scenario of the suite; keeps no state.
-struct Fixture;
+struct Fixture {
+    notifier: Notifier,
+}
 
 /// One red pixel.
 const PIXEL: &[u8] = include_bytes!("../media/pixel.png");
@@ -147,6 +152,20 @@ impl Fixture {
     async fn test_logging_tool(&self, cx: &Context) -> &'static str {
         cx.log(LogLevel::Info, "Only for requests with a log level").await;
         "Logging evaluated"
+    }
+
+    /// Tells those who listen that the tools changed.
+    #[tool]
+    async fn test_trigger_tool_change(&self) -> Result<&'static str> {
+        self.notifier.tools_changed().await?;
+        Ok("Told")
+    }
+
+    /// Tells those who listen that the prompts changed.
+    #[tool]
+    async fn test_trigger_prompt_change(&self) -> Result<&'static str> {
+        self.notifier.prompts_changed().await?;
+        Ok("Told")
     }
 
     /// Text that never changes.
