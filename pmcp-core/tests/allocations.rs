@@ -13,6 +13,7 @@ use std::{
 use allocation_counter::{AllocationInfo, measure};
 use bytes::Bytes;
 use http::{Method, Request};
+use http_body::Body as _;
 use pmcp_core::{
     StreamableHttp,
     platform::Platform,
@@ -180,4 +181,33 @@ fn a_list() {
         assert!(copied <= longer, "{what}: {longer} more bytes to send, {copied} more allocated");
         assert!(few.count_total <= 9, "{what}: {} allocations", few.count_total);
     }
+}
+
+/// An open listen stream is a filter, an id, a timer and little else: nothing of the request that opened it.
+#[test]
+fn an_idle_listen_stream_holds_little() {
+    const STREAMS: i64 = 100;
+    let notifier = Notifier::local();
+    let endpoint = StreamableHttp::new(Adder.into_builder().notifier(&notifier)).expect("a server");
+    let platform: Arc<dyn Platform> = Arc::new(TestPlatform::default());
+    let padding = "x".repeat(100_000);
+    let params = json!({ "notifications": { "toolsListChanged": true }, "padding": padding });
+    let mut streams = Vec::with_capacity(100);
+    let info = measure(|| {
+        for _ in 0..STREAMS {
+            let request = request(Revision::LATEST, "subscriptions/listen", params.clone());
+            let mut task = Task::from_waker(Waker::noop());
+            let Poll::Ready(response) = pin!(endpoint.respond(request, &platform)).poll(&mut task) else {
+                panic!("no response yet");
+            };
+            let mut body = Box::pin(response.into_body());
+            // The acknowledgement is read, and what follows is waited for.
+            assert!(body.as_mut().poll_frame(&mut task).is_ready());
+            assert!(body.as_mut().poll_frame(&mut task).is_pending());
+            streams.push(body);
+        }
+    });
+    let each = info.bytes_current / STREAMS;
+    eprintln!("{each} bytes a stream");
+    assert!(each < 4096, "{each} bytes a stream");
 }
