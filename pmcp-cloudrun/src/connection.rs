@@ -10,6 +10,7 @@ use hyper_util::{
 use pmcp_core::Server;
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::Notify,
     time::{Instant, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -54,8 +55,8 @@ pub(crate) async fn serve(server: Server, config: Config) -> Result {
     let grace = connections.config.shutdown_grace;
     tracing::info!("{signal}: finishing what is in flight, for at most {} s", grace.as_secs_f64());
     // Who connected before the signal has been promised an answer by the system.
-    while let Poll::Ready(accepted) = poll_fn(|task| Poll::Ready(listener.poll_accept(task))).await {
-        connections.start(accepted, &tasks).await;
+    while let Poll::Ready(Ok(accepted)) = poll_fn(|task| Poll::Ready(listener.poll_accept(task))).await {
+        connections.start(Ok(accepted), &tasks).await;
     }
     drop(listener);
     closing.cancel();
@@ -142,8 +143,11 @@ async fn run(
 ) {
     let activity = Activity::new();
     let requests = Arc::clone(&activity);
+    let begins = Arc::new(Notify::new());
+    let begin = Arc::clone(&begins);
     let answer = service_fn(move |request: Request<Incoming>| {
         // Of HTTP/1, the connection itself tells when nobody reads.
+        begin.notify_one();
         let reading = requests.begin(request.version() == Version::HTTP_2);
         let service = service.clone();
         async move {
@@ -156,8 +160,9 @@ async fn run(
     let mut connection = pin!(http.serve_connection(io, answer));
     // hyper's own limit starts once it knows which HTTP is spoken, which a silent client never says, and HTTP/2 has none.
     let (mut idle_check, mut begun) = (pin!(sleep(header_timeout)), 0);
+    let mut leaves_since = None;
     let mut unread_check = pin!(sleep(write_timeout));
-    let mut is_closing = false;
+    let (mut is_closing, mut is_told) = (false, false);
     let ended = loop {
         tokio::select! {
             ended = &mut connection => break ended,
@@ -169,6 +174,13 @@ async fn run(
                         return;
                     }
                     connection.as_mut().graceful_shutdown();
+                    // It ends by itself, unless its client does not take the rest of what was written.
+                    if leaves_since.get_or_insert_with(Instant::now).elapsed() > write_timeout {
+                        tracing::debug!("a client does not read its last answers; the connection is closed");
+                        return;
+                    }
+                } else {
+                    leaves_since = None;
                 }
                 begun = activity.begun();
                 idle_check.as_mut().reset(Instant::now() + waited);
@@ -180,9 +192,17 @@ async fn run(
                 }
                 unread_check.as_mut().reset(Instant::now() + write_timeout / 2);
             }
-            () = closing.cancelled(), if !is_closing => {
+            () = begins.notified(), if is_closing && !is_told => {
                 connection.as_mut().graceful_shutdown();
+                is_told = true;
+            }
+            () = closing.cancelled(), if !is_closing => {
                 is_closing = true;
+                // Before the first request hyper may not know which HTTP is spoken, and would give up one that waits.
+                if activity.begun() > 0 {
+                    connection.as_mut().graceful_shutdown();
+                    is_told = true;
+                }
                 idle_check.as_mut().reset(Instant::now() + LAST_WORDS);
             }
         }

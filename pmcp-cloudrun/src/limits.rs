@@ -38,6 +38,13 @@ pub(crate) struct Place {
     amount: usize,
 }
 
+impl Place {
+    /// Takes over what `other` has of the same limit.
+    pub(crate) fn join(&mut self, mut other: Self) {
+        self.amount += std::mem::take(&mut other.amount);
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.taken.fetch_sub(self.amount, Ordering::Relaxed);

@@ -1,7 +1,10 @@
 //! One request: routed by its path, bounded in size and time, and handed to the core.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -24,6 +27,9 @@ struct Inner {
     buffered: Limit,
     body_timeout: Duration,
     trace_project: Option<String>,
+    /// Since the start.
+    sent_away: AtomicU64,
+    reported: Mutex<Option<Instant>>,
 }
 
 impl Service {
@@ -40,6 +46,8 @@ impl Service {
             buffered: Limit::new(config.max_buffered_bytes),
             body_timeout: config.body_timeout,
             trace_project: config.trace_project.clone(),
+            sent_away: AtomicU64::new(0),
+            reported: Mutex::new(None),
         }))
     }
 
@@ -70,20 +78,18 @@ impl Service {
     {
         let inner = &*self.0;
         let (head, body) = request.into_parts();
+        if let Some(response) = inner.endpoint.turn_away(&head) {
+            return closing(&head, response.map(|body| ResponseBody::mcp(body, None, Span::none())));
+        }
         let body = match upload::read(body, inner.endpoint.body_limit(), inner.body_timeout, &inner.buffered).await {
             Ok(body) => body,
             Err(unread) => {
-                let mut response = inner.refuse(&head, unread.status, &unread.reason);
-                // What follows on the connection cannot be told from the rest of a body that was not read.
-                if head.version < Version::HTTP_2 {
-                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-                }
-                return response;
+                return closing(&head, inner.refuse(&head, unread.status, &unread.reason));
             }
         };
         // A place is taken once the request is there, so that a slow client holds none.
         let Some(place) = inner.in_flight.take(1) else {
-            tracing::warn!("too many requests in flight; one was sent away");
+            inner.report_overload();
             let reason = "Too many requests are in flight; try again in a second.";
             return inner.refuse(&head, StatusCode::SERVICE_UNAVAILABLE, reason);
         };
@@ -102,7 +108,25 @@ impl Service {
     }
 }
 
+/// What follows on the connection cannot be told from the rest of a body that was not read.
+fn closing(head: &request::Parts, mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    if head.version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
 impl Inner {
+    /// Says once a second, at the most, that requests were sent away, and how many.
+    fn report_overload(&self) {
+        let sent_away = self.sent_away.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+            *reported = Some(Instant::now());
+            tracing::warn!(sent_away, "too many requests in flight; some were sent away since the start");
+        }
+    }
+
     fn refuse(&self, head: &request::Parts, status: StatusCode, reason: &str) -> Response<ResponseBody> {
         let mut response = self.endpoint.refuse(head, status, reason);
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {

@@ -38,7 +38,7 @@ where
     let reading = async {
         let mut body = std::pin::pin!(body);
         let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
-        let mut places: Vec<Place> = Vec::new();
+        let mut taken: Option<Place> = None;
         while let Some(frame) = body.as_mut().frame().await {
             let frame = frame.map_err(|error| {
                 tracing::debug!(%error, "a request body broke off");
@@ -52,9 +52,13 @@ where
             if first.is_empty() && body.is_end_stream() {
                 return Ok(data);
             }
-            places.push(buffered.take(data.len()).ok_or_else(|| {
+            let place = buffered.take(data.len()).ok_or_else(|| {
                 Unread::new(StatusCode::SERVICE_UNAVAILABLE, "Too many requests are coming in; try again in a second.")
-            })?);
+            })?;
+            match &mut taken {
+                Some(taken) => taken.join(place),
+                None => taken = Some(place),
+            }
             if first.is_empty() {
                 first = data;
             } else {

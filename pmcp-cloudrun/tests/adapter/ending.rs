@@ -1,11 +1,12 @@
 //! How the process ends while clients are in the middle of something.
 
+use std::io::Read;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pmcp_tests::{Connection, Server, binary, run_to_end};
-use serde_json::Value;
+use pmcp_tests::{Connection, Request, Server, binary, run_to_end};
+use serde_json::{Value, json};
 
 use super::{CALCULATOR, add, assert_five, countdown, open_and_send};
 
@@ -59,6 +60,18 @@ fn a_request_that_is_on_its_way_is_answered() {
 }
 
 #[test]
+fn who_connected_before_the_signal_is_answered() {
+    let mut server = Server::start(CALCULATOR, &[]);
+    // More than the server accepts before it learns of the signal.
+    let connections: Vec<_> = (0..100).map(|_| open_and_send(&server, &add())).collect();
+    server.terminate();
+    for mut connection in connections {
+        assert_five(&connection.read_reply().expect("an answer"));
+    }
+    assert_eq!(server.wait(LIMIT).code(), Some(0), "{}", server.log());
+}
+
+#[test]
 fn a_second_ctrl_c_ends_it_at_once() {
     let mut server = Server::start(CALCULATOR, &[]);
     let mut streamed = open_and_send(&server, &countdown(600, 100).with_progress());
@@ -83,4 +96,28 @@ fn time_outs_of_zero_are_refused_by_name() {
         assert_eq!(finished.status.and_then(|status| status.code()), Some(1), "{finished}");
         assert!(finished.stderr.contains(variable) && finished.stderr.contains("at least 1"), "{finished}");
     }
+}
+
+#[test]
+fn a_slow_reader_gets_the_whole_of_its_answer() {
+    const LENGTH: usize = 4_000_000;
+    let mut server = Server::start(CALCULATOR, &[]);
+    // Twice in its answer: in the message, and in the data of the error.
+    let uri = format!("calculator://constants/{}", "x".repeat(LENGTH));
+    let request = Request::legacy(Some("2025-11-25"), "resources/read", json!({ "uri": uri }));
+    let mut connection = open_and_send(&server, &request);
+    let head = connection.read_head().expect("a reply begins");
+    let length: u64 = head.header("content-length").and_then(|length| length.parse().ok()).expect("a length");
+    server.terminate();
+    let (mut socket, mut read, mut part) = (connection.socket(), 0, vec![0; 200_000]);
+    loop {
+        match socket.read(&mut part).expect("the answer comes to its end") {
+            0 => break,
+            bytes => read += bytes as u64,
+        }
+        thread::sleep(Duration::from_millis(30));
+    }
+    // What came with the head is in the connection's own buffer.
+    assert!(read + 16_384 >= length, "{read} of {length}");
+    assert_eq!(server.wait(LIMIT).code(), Some(0), "{}", server.log());
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::client::{Builder, ResponseFuture, SendRequest};
 use pmcp_tests::{MODERN, Request, Server, exchange};
+use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -103,5 +104,21 @@ async fn a_handler_that_is_quiet_is_no_reader_that_stalls() {
         assert!(text.contains("Counted down"), "{text}");
         // The answer that was read to its end may hold the place for another moment.
         sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_window_of_one_byte_closes_the_connection() {
+    let server = Server::start(CALCULATOR, &[LIMITS[0], LIMITS[1], ("PMCP_HEADER_TIMEOUT_MS", "500")]);
+    for length in [1, 1_000_000] {
+        let client = Client::connect(&server, 1).await;
+        // The length of the answer is that of the argument, which is no number.
+        let answer = client.send(&Request::call("add", json!({"a": "x".repeat(length), "b": 1}))).await;
+        // Kept, since dropping it would take the stream back.
+        let answer = answer.await.expect("a head");
+        assert_eq!(answer.status(), 200);
+        client.assert_is_closed().await;
+        assert_answers(&server).await;
+        drop(answer);
     }
 }

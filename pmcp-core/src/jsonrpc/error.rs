@@ -18,8 +18,10 @@ pub struct ErrorObject {
 
 impl ErrorObject {
     /// An error without data.
+    ///
+    /// A message that is very long, because it repeats what a client sent, is cut.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None }
+        Self { code, message: cut(message.into()), data: None }
     }
 
     /// The same error with `data`.
@@ -28,6 +30,16 @@ impl ErrorObject {
         self.data = Some(Box::new(data));
         self
     }
+}
+
+/// The beginning of `message`, as far as anybody reads.
+pub(crate) fn cut(mut message: String) -> String {
+    const MOST_BYTES: usize = 2_000;
+    if message.len() > MOST_BYTES {
+        message.truncate(message.floor_char_boundary(MOST_BYTES));
+        message.push_str(" … (cut)");
+    }
+    message
 }
 
 /// A JSON-RPC error code.

@@ -114,18 +114,19 @@ impl<'a> Message<'a> {
 
 impl<'a> Envelope<'a> {
     fn parse(json: &'a [u8]) -> Result<Self, Unparsed> {
+        let not_json = |error: &dyn std::fmt::Display| {
+            (None, ErrorObject::new(ErrorCode::PARSE_ERROR, format!("The body is not JSON in UTF-8: {error}.")))
+        };
+        let json = std::str::from_utf8(json).map_err(|error| not_json(&error))?;
         // serde_json reads an array as a struct's fields in order, so an object is asked for first.
-        if json.trim_ascii_start().first() == Some(&b'{')
-            && let Ok(envelope) = serde_json::from_slice(json)
+        if json.trim_ascii_start().starts_with('{')
+            && let Ok(envelope) = serde_json::from_str(json)
         {
             return Ok(envelope);
         }
         // The slow path, for the right error: is it JSON at all?
-        match serde_json::from_slice::<&RawValue>(json) {
-            Err(error) => Err((
-                None,
-                ErrorObject::new(ErrorCode::PARSE_ERROR, format!("The body is not JSON in UTF-8: {error}.")),
-            )),
+        match serde_json::from_str::<&RawValue>(json) {
+            Err(error) => Err(not_json(&error)),
             Ok(_) => invalid(None, "The body must be one JSON-RPC message: an object whose members appear once."),
         }
     }
@@ -260,6 +261,8 @@ mod tests {
         assert_eq!(code("{"), -32700);
         assert_eq!(code(""), -32700);
         assert_eq!(code("{} {}"), -32700);
+        let hidden = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"other\":\"\xff\"}";
+        assert_eq!(Message::parse(hidden).expect_err("no UTF-8").1.code.0, -32700);
         for json in [
             "[]",
             "1",

@@ -4,6 +4,7 @@ mod error;
 mod id;
 mod message;
 
+pub(crate) use error::cut;
 pub use error::{ErrorCode, ErrorObject};
 pub use id::RequestId;
 pub use message::{Message, Notification, Request, Response};

@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use super::{IntoCompletion, IntoContents, IntoMessages, IntoToolResult, resources};
 use crate::{
     error::{Error, Result},
+    jsonrpc::cut,
     platform::{BoxFuture, MaybeSend},
     protocol::{Cache, CallToolResult, CompleteResult, GetPromptResult, InputRequiredResult, ReadResourceResult},
 };
@@ -148,8 +149,8 @@ impl Arguments<'_> {
         let text = error.to_string();
         let reason = in_plain_words(text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason));
         match self.path_before(error.line(), error.column()) {
-            Some(path) => format!("Invalid arguments: {path}: {reason}."),
-            None => format!("Invalid arguments: {reason}."),
+            Some(path) => cut(format!("Invalid arguments: {path}: {reason}.")),
+            None => cut(format!("Invalid arguments: {reason}.")),
         }
     }
 
@@ -248,15 +249,23 @@ fn end_of_string(json: &str) -> usize {
     end.map_or(json.len(), |end| end + 1)
 }
 
-/// The integer that a number with a point or an exponent stands for, where it stands for one exactly.
-fn integer(token: &str) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if !token.contains(['.', 'e', 'E']) {
+/// The integer that a number with a point or an exponent stands for, where it stands for one of 64 bits exactly.
+fn integer(token: &str) -> Option<i128> {
+    if !token.contains(['.', 'e', 'E']) && token != "-0" {
         return None;
     }
-    let float: f64 = token.parse().ok()?;
-    #[expect(clippy::cast_possible_truncation, reason = "within 2^53 and without a fraction")]
-    (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
+    let (mantissa, exponent) = token.split_once(['e', 'E']).unwrap_or((token, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_end_matches('0');
+    if matches!(significant, "" | "-") {
+        return Some(0);
+    }
+    let zeros = i64::try_from(digits.len() - significant.len()).ok()?;
+    let scale = exponent.parse::<i64>().ok()?.checked_add(zeros)?.checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    let factor = 10_i128.checked_pow(u32::try_from(scale).ok()?)?;
+    let integer = significant.parse::<i128>().ok()?.checked_mul(factor)?;
+    (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&integer).then_some(integer)
 }
 
 /// The arguments of a prompt, or the variables of a resource template: strings by name.
@@ -360,6 +369,9 @@ mod tests {
             (r#"{"a":2.0,"b":[-3e0,1.5,7],"c":"2.0 \\\" 3.0"}"#, r#"{"a":2,"b":[-3,1.5,7],"c":"2.0 \\\" 3.0"}"#),
             (r#"{"2.0":1e300,"d":"\\\\","e":4.0}"#, r#"{"2.0":1e300,"d":"\\\\","e":4}"#),
             ("{}", "{}"),
+            ("[9007199254740993.0,1e19,-0,-0.0,10e-1]", "[9007199254740993,10000000000000000000,0,0,1]"),
+            ("[1.00000000000000000001,9007199254740991.4]", "[1.00000000000000000001,9007199254740991.4]"),
+            ("[1e-400,1e400,1e99999999999999999999]", "[1e-400,1e400,1e99999999999999999999]"),
         ] {
             assert_eq!(integers_as_such(json), expected);
         }

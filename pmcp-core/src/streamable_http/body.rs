@@ -12,6 +12,9 @@ use http_body::{Frame, SizeHint};
 
 use super::{events::Events, replay::Replay};
 
+/// How much of a whole body is given away at once: what was given away waits in memory that nobody counts.
+const MOST_AT_ONCE: usize = 16 << 10;
+
 /// The body of a response.
 ///
 /// Dropping it before its end is how an adapter says that the client is gone: a handler that is still running is then
@@ -71,7 +74,7 @@ impl http_body::Body for Body {
     fn poll_frame(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let next = match &mut self.0 {
             Kind::Full(bytes) if bytes.is_empty() => None,
-            Kind::Full(bytes) => Some(std::mem::take(bytes)),
+            Kind::Full(bytes) => Some(bytes.split_to(bytes.len().min(MOST_AT_ONCE))),
             Kind::Events(events) => std::task::ready!(events.poll_next(task)),
             Kind::Replay(replay) => std::task::ready!(replay.poll_next(task)),
         };

@@ -6,7 +6,7 @@ use super::Body;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE, OPTIONS");
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
-const EXPOSED: HeaderValue = HeaderValue::from_static("mcp-session-id, www-authenticate");
+const EXPOSED: HeaderValue = HeaderValue::from_static("mcp-session-id, retry-after, www-authenticate");
 const HEADERS: &str = "accept, authorization, content-type, last-event-id, mcp-method, mcp-name, \
                        mcp-protocol-version, mcp-session-id, traceparent, tracestate, baggage";
 

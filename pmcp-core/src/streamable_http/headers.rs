@@ -99,7 +99,12 @@ pub(super) fn check_params(
     if params.is_empty() {
         return Ok(());
     }
-    let arguments: Value = arguments.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    // What cannot be read here might still be read by the handler, and must not pass for absent.
+    let arguments: Option<Value> =
+        arguments.map(|raw| serde_json::from_str(raw.get())).transpose().map_err(|error| {
+            Refusal::header_mismatch(format!("The arguments cannot be compared with the headers: {error}."))
+        })?;
+    let arguments = arguments.unwrap_or_default();
     for param in params {
         let argument = param.path.iter().try_fold(&arguments, |value, name| value.get(name)).unwrap_or(&Value::Null);
         let sent = value(headers, &param.header)?.map(|value| decode(&param.header, value)).transpose()?;
@@ -109,7 +114,10 @@ pub(super) fn check_params(
             (Some(sent), Value::String(string)) => sent == string,
             (Some(sent), Value::Bool(boolean)) => sent == if *boolean { "true" } else { "false" },
             (Some(sent), Value::Number(number)) => {
-                sent == number.to_string() || sent.parse::<f64>().is_ok_and(|sent| number.as_f64() == Some(sent))
+                // Beyond 2^53 several integers are the same double.
+                const EXACT: f64 = 9_007_199_254_740_992.0;
+                let equal = |sent: f64| sent.abs() < EXACT && number.as_f64() == Some(sent);
+                sent == number.to_string() || sent.parse().is_ok_and(equal)
             }
             _ => false,
         };
@@ -168,6 +176,11 @@ mod tests {
         assert!(!check("43", r#"{"n": 42}"#) && !check("TRUE", r#"{"n": true}"#));
         assert!(!check("x", r#"{"n": null}"#) && !check("x", "{}"));
         assert!(check("9007199254740993", r#"{"n": 9007199254740993}"#));
+        assert!(!check("9007199254740992", r#"{"n": 9007199254740993}"#));
+        for unreadable in [r#"{"n": 1, "x": 1e400}"#, r#"{"n": 1, "x": "\ud800"}"#] {
+            let raw: Box<RawValue> = serde_json::from_str(unreadable).expect("JSON");
+            assert!(check_params(&HeaderMap::new(), &params, Some(&raw)).is_err(), "{unreadable}");
+        }
         assert!(check_params(&HeaderMap::new(), &params, None).is_ok());
     }
 

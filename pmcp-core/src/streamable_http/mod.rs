@@ -144,6 +144,11 @@ impl StreamableHttp {
         self.max_body_bytes
     }
 
+    /// The answer to a request that may not be here at all, so that its body need not be read; `None` where it may.
+    pub fn turn_away(&self, head: &request::Parts) -> Option<Response<Body>> {
+        self.admit(head).err().map(Refusal::into_response)
+    }
+
     /// The answer to a request that the adapter refuses by itself, before its body is read or because it cannot be:
     /// a JSON-RPC error with `status`, for whoever may call at all.
     pub fn refuse(&self, head: &request::Parts, status: StatusCode, message: &str) -> Response<Body> {

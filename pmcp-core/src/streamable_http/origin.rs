@@ -61,7 +61,7 @@ impl Origins {
     pub(super) fn check(&self, headers: &HeaderMap, host: Option<&str>, hosts: &Hosts) -> Result<(), Refusal> {
         for origin in headers.get_all(header::ORIGIN) {
             let origin = origin.to_str().unwrap_or_default();
-            let authority = origin.split_once("://").map(|(_, authority)| authority);
+            let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
             let own = authority.is_some() && authority == host;
             let beside = *hosts == Hosts::Loopback && authority.is_some_and(is_loopback);
             if !(own || beside || self.0.iter().any(|known| known.eq_ignore_ascii_case(origin))) {
@@ -80,7 +80,11 @@ pub(super) fn host_of(head: &request::Parts) -> Result<Option<&str>, Refusal> {
     let mut hosts = head.headers.get_all(header::HOST).iter();
     match (head.uri.authority(), hosts.next(), hosts.next()) {
         (_, Some(_), Some(_)) => Err(Refusal::invalid_request("A request has one Host header, not more.")),
-        (Some(authority), None, _) => Ok(Some(authority.as_str())),
+        // The target names it too (RFC 9112, section 3.2.2; HTTP/2 always): two names are one too many.
+        (Some(authority), Some(host), None) if host.to_str().is_ok_and(|host| host != authority.as_str()) => {
+            Err(Refusal::invalid_request("The target of the request and its Host header name different hosts."))
+        }
+        (Some(authority), _, _) => Ok(Some(authority.as_str())),
         (_, Some(host), None) => Ok(Some(host.to_str().unwrap_or_default())),
         (None, None, _) => Ok(None),
     }
