@@ -55,10 +55,10 @@ pub use schemars;
 pub use serde;
 pub use serde_json;
 pub use server::{
-    Amount, Answer, Arguments, BuildError, BuildErrors, BusError, Change, ChangeBus, Changes, CompletionRequest,
-    Contents, Context, Image, IntoCompletion, IntoContents, IntoMessages, IntoServer, IntoToolResult, IntoTotal,
-    IntoWords, InvalidStateKey, Json, LocalBus, Notifier, Outcome, Principal, Reply, Server, ServerBuilder, StateKey,
-    StringArguments,
+    Amount, Answer, Arguments, BuildError, BuildErrors, BusError, Cancelled, Change, ChangeBus, Changes,
+    CompletionRequest, Contents, Context, Image, IntoCompletion, IntoContents, IntoMessages, IntoServer,
+    IntoToolResult, IntoTotal, IntoWords, InvalidStateKey, Json, LocalBus, Notifier, Outcome, Principal, Reply, Server,
+    ServerBuilder, StateKey, StringArguments,
 };
 pub use streamable_http::StreamableHttp;
 
