@@ -33,6 +33,7 @@
 //! | [`protocol`] | the types of the protocol |
 //! | [`schema`] | JSON Schema: derived, checked |
 //! | [`streamable_http`] | a request in, a response out |
+//! | [`stdio`] | a message a line, over any pair of byte streams |
 //! | [`jsonrpc`] | messages, ids, error codes |
 //! | [`platform`] | what the core asks of an adapter |
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
@@ -44,6 +45,7 @@ pub mod platform;
 pub mod protocol;
 pub mod schema;
 mod server;
+pub mod stdio;
 pub mod streamable_http;
 pub mod testing;
 pub mod uri_template;

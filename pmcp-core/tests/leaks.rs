@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    io,
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
@@ -12,6 +13,7 @@ use std::{
 
 use allocation_counter::measure;
 use bytes::Bytes;
+use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use http::{Method, Request};
 use http_body::Body as _;
 use pmcp_core::{
@@ -20,6 +22,7 @@ use pmcp_core::{
     prelude::*,
     protocol::Revision,
     serde_json::{Value, json},
+    stdio::Stdio,
     streamable_http::Body,
     testing::TestPlatform,
 };
@@ -144,5 +147,114 @@ fn streams_that_are_dropped() {
         assert_eq!(Arc::strong_count(&platform), platforms, "{revision}");
         assert_eq!(Arc::strong_count(&nobody), wakers, "{revision}");
         assert_eq!((info.count_current, info.bytes_current), (0, 0), "{revision}: memory stayed behind");
+    }
+}
+
+/// A client that begins a hundred requests and cancels them, as long as it is told to.
+#[derive(Default)]
+struct Client {
+    rounds: usize,
+    /// How much of this round's lines the server has read.
+    read: usize,
+    reader: Option<Waker>,
+    /// How many bytes the server has written.
+    written: usize,
+}
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Client>>);
+
+struct Reader {
+    client: Shared,
+    /// What the client says in each round.
+    lines: Vec<u8>,
+}
+
+impl AsyncRead for Reader {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Task<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        unreachable!("only lines are read")
+    }
+}
+
+impl AsyncBufRead for Reader {
+    fn poll_fill_buf(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        let mut client = this.client.0.lock().expect("a lock");
+        if client.read == this.lines.len() && client.rounds > 0 {
+            (client.rounds, client.read) = (client.rounds - 1, 0);
+        }
+        let read = client.read;
+        if read == this.lines.len() {
+            client.reader = Some(task.waker().clone());
+            return Poll::Pending;
+        }
+        drop(client);
+        Poll::Ready(Ok(&this.lines[read..]))
+    }
+
+    fn consume(self: Pin<&mut Self>, read: usize) {
+        self.client.0.lock().expect("a lock").read += read;
+    }
+}
+
+impl AsyncWrite for Shared {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Task<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.lock().expect("a lock").written += bytes.len();
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn requests_that_are_cancelled_over_stdio() {
+    let modern = json!({
+        "progressToken": 1,
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let initialize = json!({ "protocolVersion": "2025-11-25", "capabilities": {} });
+    let open = json!({ "jsonrpc": "2.0", "id": "open", "method": "initialize", "params": initialize });
+    for (open, meta) in [(None, modern), (Some(open), json!({ "progressToken": 1 }))] {
+        let busy = Busy::default();
+        let server = Stdio::new(busy.clone()).expect("a server");
+        let platform: Arc<dyn Platform> = Arc::new(TestPlatform::default());
+        let cancelled =
+            |id| json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } });
+        let calls = (0..100).map(|id| call(id, meta.clone()));
+        // Cancelled in another order than they came in.
+        let cancels = (0..100).map(|id| cancelled(id * 37 % 100));
+        let lines: Vec<_> = open.into_iter().chain(calls).chain(cancels).map(|line| line.to_string() + "\n").collect();
+
+        let client = Shared::default();
+        let reader = Reader { client: client.clone(), lines: lines.concat().into_bytes() };
+        client.0.lock().expect("a lock").read = reader.lines.len();
+        let mut serving = pin!(server.serve(reader, client.clone(), Arc::clone(&platform)));
+        let nobody = Arc::new(Nobody);
+        let waker = Waker::from(Arc::clone(&nobody));
+        let mut play = |rounds: usize| {
+            client.0.lock().expect("a lock").rounds = rounds;
+            // More often than there are lines, of which it reads a few at a time.
+            for _ in 0..rounds * lines.len() {
+                assert!(serving.as_mut().poll(&mut Task::from_waker(&waker)).is_pending());
+            }
+            assert_eq!(client.0.lock().expect("a lock").rounds, 0, "not all was read");
+            assert_eq!((busy.live(), busy.others_are_over()), (0, rounds * 100));
+        };
+        // The first rounds make room that is kept.
+        play(2);
+        let (platforms, wakers) = (Arc::strong_count(&platform), Arc::strong_count(&nobody));
+        let written = client.0.lock().expect("a lock").written;
+        let info = measure(|| (0..MANY / 100).for_each(|_| play(1)));
+        assert!(client.0.lock().expect("a lock").written > written + MANY * 50, "the handlers said nothing");
+        assert_eq!(Arc::strong_count(&platform), platforms);
+        assert_eq!(Arc::strong_count(&nobody), wakers);
+        assert_eq!((info.count_current, info.bytes_current), (0, 0), "memory stayed behind");
     }
 }

@@ -137,6 +137,9 @@ impl Context {
 
     /// Who the client says it is: for display and logs, never for decisions.
     pub fn client_info(&self) -> Option<Implementation> {
+        if let Some(link) = self.link() {
+            return link.info().cloned();
+        }
         self.meta().client_info.and_then(|raw| serde_json::from_str(raw.get()).ok())
     }
 

@@ -14,8 +14,8 @@ use crate::{
     server::{Context, EndsRequest, Outcome, Sealer, catch},
 };
 
-pub(super) struct Exchange {
-    pub(super) cx: Context,
+pub(crate) struct Exchange {
+    pub(crate) cx: Context,
     running: Option<Running>,
     sealer: Arc<Sealer>,
     /// Completes when the client cancels the request by a message.
@@ -44,7 +44,7 @@ pub(super) enum First {
 }
 
 impl Exchange {
-    pub(super) fn new(cx: Context, handler: BoxFuture<Outcome>, limit: Option<Duration>, sealer: &Arc<Sealer>) -> Self {
+    pub(crate) fn new(cx: Context, handler: BoxFuture<Outcome>, limit: Option<Duration>, sealer: &Arc<Sealer>) -> Self {
         let (platform, over) = (Arc::clone(cx.platform()), EndsRequest::new(cx.clone()));
         let running = Some(Running { handler, limit, endings: None, platform, _over: over });
         Self { cx, running, sealer: Arc::clone(sealer), cancelled: None }
@@ -73,7 +73,7 @@ impl Exchange {
     }
 
     /// Runs the handler one step. Not to be called again once it is done.
-    pub(super) fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Outcome> {
+    pub(crate) fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Outcome> {
         // A notification from another task must wake this one.
         self.cx.outbox().wake_reader(task.waker());
         let Some(running) = &mut self.running else {
@@ -94,6 +94,11 @@ impl Exchange {
         };
         self.running = None;
         Poll::Ready(outcome)
+    }
+
+    /// Drops the handler, of whatever revision.
+    pub(crate) fn cancel(&mut self) {
+        self.running = None;
     }
 }
 

@@ -120,17 +120,17 @@ impl StreamableHttp {
     }
 }
 
-fn parse_progress_token(meta: &RequestMeta<'_>) -> Result<Option<ProgressToken>, Refusal> {
+pub(crate) fn parse_progress_token(meta: &RequestMeta<'_>) -> Result<Option<ProgressToken>, Refusal> {
     parse_meta(meta.progress_token, "progressToken", "a string or an integer")
 }
 
-fn parse_log_level(meta: &RequestMeta<'_>) -> Result<Option<LogLevel>, Refusal> {
+pub(crate) fn parse_log_level(meta: &RequestMeta<'_>) -> Result<Option<LogLevel>, Refusal> {
     const LEVELS: &str = "debug, info, notice, warning, error, critical, alert or emergency";
     parse_meta(meta.log_level, "io.modelcontextprotocol/logLevel", LEVELS)
 }
 
 /// The version, where both keys that every request must carry are there and of their type.
-fn required_meta<'a>(meta: &RequestMeta<'a>) -> Result<Cow<'a, str>, Refusal> {
+pub(crate) fn required_meta<'a>(meta: &RequestMeta<'a>) -> Result<Cow<'a, str>, Refusal> {
     const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
     const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
     let required = |key: &str, kind: &str| Refusal::invalid_params(format!("params._meta must carry {key}, {kind}."));
@@ -155,7 +155,7 @@ fn parse_meta<T: serde::de::DeserializeOwned>(
 }
 
 /// The response and its status: errors that the transport names have one of their own.
-fn encode_outcome(server: &Server, id: &RequestId, outcome: Outcome) -> (StatusCode, Vec<u8>) {
+pub(crate) fn encode_outcome(server: &Server, id: &RequestId, outcome: Outcome) -> (StatusCode, Vec<u8>) {
     let error = match outcome {
         Ok(answer) => {
             let mut json = Vec::with_capacity(answer.capacity());
