@@ -13,7 +13,6 @@ use std::{
 use pmcp_core::{
     Notifier,
     platform::{BoxFuture, Platform},
-    prelude::*,
     serde_json::{Value, json},
     stdio::Stdio,
     testing::TestPlatform,
