@@ -33,6 +33,7 @@
 //! | [`protocol`] | the types of the protocol |
 //! | [`schema`] | JSON Schema: derived, checked |
 //! | [`streamable_http`] | a request in, a response out |
+//! | [`stdio`] | a message a line, over any pair of byte streams |
 //! | [`jsonrpc`] | messages, ids, error codes |
 //! | [`platform`] | what the core asks of an adapter |
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
@@ -44,6 +45,7 @@ pub mod platform;
 pub mod protocol;
 pub mod schema;
 mod server;
+pub mod stdio;
 pub mod streamable_http;
 pub mod testing;
 pub mod uri_template;
@@ -55,10 +57,10 @@ pub use schemars;
 pub use serde;
 pub use serde_json;
 pub use server::{
-    Amount, Answer, Arguments, BuildError, BuildErrors, BusError, Change, ChangeBus, Changes, CompletionRequest,
-    Contents, Context, Image, IntoCompletion, IntoContents, IntoMessages, IntoServer, IntoToolResult, IntoTotal,
-    IntoWords, InvalidStateKey, Json, LocalBus, Notifier, Outcome, Principal, Reply, Server, ServerBuilder, StateKey,
-    StringArguments,
+    Amount, Answer, Arguments, BuildError, BuildErrors, BusError, Cancelled, Change, ChangeBus, Changes,
+    CompletionRequest, Contents, Context, Image, IntoCompletion, IntoContents, IntoMessages, IntoServer,
+    IntoToolResult, IntoTotal, IntoWords, InvalidStateKey, Json, LocalBus, Notifier, Outcome, Principal, Reply, Server,
+    ServerBuilder, StateKey, StringArguments,
 };
 pub use streamable_http::StreamableHttp;
 

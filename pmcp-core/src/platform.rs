@@ -61,6 +61,11 @@ pub trait Platform: MaybeSend + MaybeSync + 'static {
         self.stopping()
     }
 
+    /// When the platform takes the request's time away, since 1970-01-01T00:00:00Z, where it says so beforehand.
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
+
     /// Runs `work` to its end although the request that started it is over.
     ///
     /// Platforms that freeze between requests finish it before they let go of the request.

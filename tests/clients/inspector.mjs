@@ -1,19 +1,24 @@
-// The MCP Inspector's command line, once a step, as a 2025-11-25 and as a 2026-07-28 client.
+// The MCP Inspector's command line, once a step, as a 2025-11-25 and as a 2026-07-28 client: of a server at a URL, or of
+// one that it starts itself.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { urlArgument } from './calculator-steps.mjs';
 
 const TOOL_ERROR = 5; // the Inspector's exit code for isError and for a tool that is not listed
 const inspector = fileURLToPath(new URL('./node_modules/.bin/mcp-inspector', import.meta.url));
-const url = urlArgument();
+const [server, ...rest] = process.argv.slice(2);
+if (server === undefined || rest.length > 0) {
+  console.error(`usage: node ${process.argv[1]} URL|COMMAND`);
+  process.exit(2);
+}
+const transport = server.startsWith('http') ? 'http' : 'stdio';
 
 /** Runs one command; the Inspector's own files go to a home folder that is thrown away. */
 function inspect(home, era, args) {
-  const command = [inspector, '--cli', url.href, '--transport', 'http', '--protocol-era', era, '--format', 'json', ...args];
+  const command = [inspector, '--cli', server, '--transport', transport, '--protocol-era', era, '--format', 'json', ...args];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, command, {
       env: { ...process.env, HOME: home },

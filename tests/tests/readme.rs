@@ -161,7 +161,7 @@ fn the_calculator_starts_and_says_how_to_connect() {
 
 #[test]
 fn the_settings_for_vs_code() {
-    let settings: Value = serde_json::from_str(&block("json", "{")).expect("JSON");
+    let settings: Value = serde_json::from_str(&block("json", "{\n  \"servers\"")).expect("JSON");
     let server = &settings["servers"]["calculator"];
     assert_eq!(server["type"], "http");
 

@@ -1,5 +1,5 @@
-//! The way back to a client of an older revision, where there is one: a session leads requests to it and its answers
-//! to the handler that waits.
+//! The way back to a client of an older revision, where there is one: a session or a connection leads requests to it
+//! and its answers to the handler that waits.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     jsonrpc::ErrorObject,
     platform::{BoxFuture, MaybeSend, MaybeSync},
-    protocol::ClientCapabilities,
+    protocol::{ClientCapabilities, Implementation},
 };
 
 /// What a client answered: a result, or an error of its own.
@@ -19,6 +19,14 @@ pub(crate) type ClientAnswer = Result<Value, ErrorObject>;
 pub(crate) trait ClientLink: MaybeSend + MaybeSync {
     /// What it declared when the session began.
     fn capabilities(&self) -> &ClientCapabilities;
+
+    /// Who it said it is.
+    fn info(&self) -> Option<&Implementation>;
+
+    /// Whether it can let go of its stream and come back for the rest.
+    fn can_come_back(&self) -> bool {
+        false
+    }
 
     /// The parameters of a question in the words of the client's revision.
     fn question(&self, params: Value) -> Value;

@@ -7,6 +7,7 @@ use http::{Extensions, HeaderMap};
 use serde::Serialize;
 
 use super::{
+    cancellation::{Cancelled, Ending},
     client_link::{ClientLink, Link},
     mrtr::{Memory, Rounds},
     outbox::Outbox,
@@ -30,6 +31,7 @@ struct Inner {
     request: RequestContext,
     outbox: Outbox,
     rounds: Rounds,
+    ending: Ending,
 }
 
 /// Who a request is made for, as whatever checked it found: put beside the request by a layer in front of the server.
@@ -56,12 +58,14 @@ pub(crate) struct RequestContext {
     pub(crate) memory: Memory,
     /// The way back to a client of an older revision.
     pub(crate) link: Link,
+    /// When the server or the platform ends the handler, since 1970.
+    pub(crate) deadline: Option<Duration>,
 }
 
 impl Context {
     pub(crate) fn new(mut request: RequestContext) -> Self {
         let rounds = Rounds::new(std::mem::take(&mut request.memory));
-        Self(Arc::new(Inner { request, outbox: Outbox::default(), rounds }))
+        Self(Arc::new(Inner { request, outbox: Outbox::default(), rounds, ending: Ending::default() }))
     }
 
     /// The revision of the protocol that the client speaks.
@@ -133,6 +137,9 @@ impl Context {
 
     /// Who the client says it is: for display and logs, never for decisions.
     pub fn client_info(&self) -> Option<Implementation> {
+        if let Some(link) = self.link() {
+            return link.info().cloned();
+        }
         self.meta().client_info.and_then(|raw| serde_json::from_str(raw.get()).ok())
     }
 
@@ -177,6 +184,42 @@ impl Context {
         if duration.is_zero() { Box::pin(std::future::ready(())) } else { self.0.request.platform.sleep(duration) }
     }
 
+    /// When this handler is ended if it still runs: since 1970-01-01T00:00:00Z, by the clock of
+    /// [`Platform::now`](crate::platform::Platform::now). The earlier of the server's time limit and the platform's
+    /// own; `None` where neither has any.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.0.request.deadline
+    }
+
+    /// How long this handler may still run, for example to give a database less than that; `None` without a deadline.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline().map(|deadline| deadline.saturating_sub(self.0.request.platform.now()))
+    }
+
+    /// Completes when this request is over: cancelled by its client, past its time limit, or answered.
+    ///
+    /// A handler needs it only for work that it has handed to others, such as a task that it spawned: the handler
+    /// itself is dropped at its `await`, and with it all that it owns. It is the client who cancels, by closing the
+    /// response of a request of revision 2026-07-28, or with `notifications/cancelled` in a session or over stdio; a
+    /// client of an older revision that loses its HTTP connection still gets its work done.
+    ///
+    /// ```
+    /// # use pmcp_core::prelude::*;
+    /// # fn spawn(_: impl Future<Output = ()>) {}
+    /// # async fn next_row() {}
+    /// # async fn next(a: impl Future<Output = ()>, b: impl Future<Output = ()>) -> bool { false }
+    /// # async fn tool(cx: &Context) {
+    /// let cx = cx.clone();
+    /// spawn(async move {
+    ///     // `next` stands for the `select!` of your runtime: whether the first of the two was first.
+    ///     while next(next_row(), cx.cancelled()).await {}
+    /// });
+    /// # }
+    /// ```
+    pub fn cancelled(&self) -> Cancelled {
+        Cancelled::new(self.clone())
+    }
+
     /// The platform under the server: time, sleep, random bytes.
     pub fn platform(&self) -> &Arc<dyn Platform> {
         &self.0.request.platform
@@ -215,4 +258,14 @@ impl Context {
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.0.outbox
     }
+
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.0.ending
+    }
+}
+
+/// When a handler that starts now is ended: by the server's time limit, or by the platform.
+pub(crate) fn deadline(platform: &dyn Platform, limit: Option<Duration>) -> Option<Duration> {
+    let limit = limit.map(|limit| platform.now().saturating_add(limit));
+    limit.into_iter().chain(platform.deadline()).min()
 }

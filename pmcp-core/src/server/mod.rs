@@ -2,6 +2,7 @@
 
 mod build_error;
 mod builder;
+mod cancellation;
 mod change_bus;
 mod client_link;
 mod completion;
@@ -30,6 +31,7 @@ use bytes::Bytes;
 
 pub use build_error::{BuildError, BuildErrors, IntoServer};
 pub use builder::ServerBuilder;
+pub use cancellation::Cancelled;
 pub use change_bus::{BusError, Change, ChangeBus, Changes, LocalBus};
 pub use completion::CompletionRequest;
 pub use context::{Context, Principal};
@@ -39,8 +41,9 @@ pub use notifier::Notifier;
 pub use progress::{Amount, IntoTotal, IntoWords};
 pub use request_state::{InvalidStateKey, StateKey};
 
+pub(crate) use cancellation::EndsRequest;
 pub(crate) use client_link::{ClientAnswer, ClientLink, Link};
-pub(crate) use context::RequestContext;
+pub(crate) use context::{RequestContext, deadline};
 pub(crate) use discover::SUPPORTED_VERSIONS;
 pub(crate) use encode::encode_answer;
 pub(crate) use handler::{AnswerBody, catch};

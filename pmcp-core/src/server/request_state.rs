@@ -95,8 +95,27 @@ impl Sealer {
         Ok(Answer(AnswerBody::InputRequired(result)))
     }
 
+    /// What the rounds before have settled, for a request of a method whose handlers may ask the client.
+    pub(crate) fn memory_of(
+        &self,
+        method: &str,
+        params: &RequestParams<'_>,
+        body: &[u8],
+        principal: Option<&Principal>,
+        platform: &dyn Platform,
+    ) -> Result<Memory> {
+        match method {
+            "tools/call" | "prompts/get" | "resources/read"
+                if params.request_state.is_some() || params.input_responses.is_some() =>
+            {
+                self.recall(params, body, principal, platform)
+            }
+            _ => Ok(Memory::default()),
+        }
+    }
+
     /// What the rounds before have settled, and what the client answers now.
-    pub(crate) fn recall(
+    fn recall(
         &self,
         params: &RequestParams<'_>,
         body: &[u8],

@@ -74,7 +74,7 @@ fn version(headers: &HeaderMap) -> Result<Version, Refusal> {
     })
 }
 
-fn missing_meta(params: &Result<RequestParams<'_>, ErrorObject>) -> Refusal {
+pub(crate) fn missing_meta(params: &Result<RequestParams<'_>, ErrorObject>) -> Refusal {
     match params {
         Err(error) => Refusal::malformed(error.clone()),
         Ok(_) => Refusal::invalid_params(

@@ -11,11 +11,11 @@ use std::{
 use crate::{
     error::Error,
     platform::{BoxFuture, Platform},
-    server::{Context, Outcome, Sealer, catch},
+    server::{Context, EndsRequest, Outcome, Sealer, catch},
 };
 
-pub(super) struct Exchange {
-    pub(super) cx: Context,
+pub(crate) struct Exchange {
+    pub(crate) cx: Context,
     running: Option<Running>,
     sealer: Arc<Sealer>,
     /// Completes when the client cancels the request by a message.
@@ -28,6 +28,8 @@ struct Running {
     /// The time limit and the platform's end: asked for when the handler first had to wait.
     endings: Option<Endings>,
     platform: Arc<dyn Platform>,
+    /// Last, so that the handler is gone when others learn that the request is over.
+    _over: EndsRequest,
 }
 
 struct Endings {
@@ -42,9 +44,9 @@ pub(super) enum First {
 }
 
 impl Exchange {
-    pub(super) fn new(cx: Context, handler: BoxFuture<Outcome>, limit: Option<Duration>, sealer: &Arc<Sealer>) -> Self {
-        let platform = Arc::clone(cx.platform());
-        let running = Some(Running { handler, limit, endings: None, platform });
+    pub(crate) fn new(cx: Context, handler: BoxFuture<Outcome>, limit: Option<Duration>, sealer: &Arc<Sealer>) -> Self {
+        let (platform, over) = (Arc::clone(cx.platform()), EndsRequest::new(cx.clone()));
+        let running = Some(Running { handler, limit, endings: None, platform, _over: over });
         Self { cx, running, sealer: Arc::clone(sealer), cancelled: None }
     }
 
@@ -60,7 +62,7 @@ impl Exchange {
             match (polled, self.cx.outbox().is_empty()) {
                 (Poll::Ready(outcome), true) => Poll::Ready(First::Finished(outcome)),
                 (Poll::Ready(outcome), false) => {
-                    self.running = Some(Running::finished(outcome, Arc::clone(self.cx.platform())));
+                    self.running = Some(Running::finished(outcome, &self.cx));
                     Poll::Ready(First::Notified)
                 }
                 (Poll::Pending, false) => Poll::Ready(First::Notified),
@@ -71,7 +73,7 @@ impl Exchange {
     }
 
     /// Runs the handler one step. Not to be called again once it is done.
-    pub(super) fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Outcome> {
+    pub(crate) fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Outcome> {
         // A notification from another task must wake this one.
         self.cx.outbox().wake_reader(task.waker());
         let Some(running) = &mut self.running else {
@@ -93,11 +95,17 @@ impl Exchange {
         self.running = None;
         Poll::Ready(outcome)
     }
+
+    /// Drops the handler, of whatever revision.
+    pub(crate) fn cancel(&mut self) {
+        self.running = None;
+    }
 }
 
 impl Running {
-    fn finished(outcome: Outcome, platform: Arc<dyn Platform>) -> Self {
-        Self { handler: Box::pin(std::future::ready(outcome)), limit: None, endings: None, platform }
+    fn finished(outcome: Outcome, cx: &Context) -> Self {
+        let (platform, over) = (Arc::clone(cx.platform()), EndsRequest::new(cx.clone()));
+        Self { handler: Box::pin(std::future::ready(outcome)), limit: None, endings: None, platform, _over: over }
     }
 
     fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Outcome> {

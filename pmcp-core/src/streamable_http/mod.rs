@@ -19,6 +19,11 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header, request};
 
 pub use body::Body;
+// What the other transport has in common with this one.
+pub(crate) use era::missing_meta;
+pub(crate) use exchange::Exchange;
+pub(crate) use modern::{encode_outcome, parse_log_level, parse_progress_token, required_meta};
+pub(crate) use refusal::Refusal;
 
 use crate::{
     jsonrpc::{ErrorCode, Message, depth_exceeds, is_batch},
@@ -30,10 +35,9 @@ use crate::{
 use era::Era;
 use older::Incoming;
 use origin::{Hosts, Origins};
-use refusal::Refusal;
 
 /// How long a person may take to answer, unless the server says otherwise.
-const STATE_LIFETIME: Duration = Duration::from_secs(600);
+pub(crate) const STATE_LIFETIME: Duration = Duration::from_secs(600);
 
 /// A server on its MCP endpoint, with the rules of who may call it and how much one request may cost.
 ///

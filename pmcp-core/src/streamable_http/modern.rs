@@ -17,7 +17,7 @@ use crate::{
     jsonrpc::{ErrorCode, ErrorObject, Request, RequestId, encode_error, encode_reply},
     platform::Platform,
     protocol::{LogLevel, ProgressToken, RequestMeta, RequestParams, Revision},
-    server::{Context, LISTEN, Memory, Outcome, Reply, RequestContext, Server, encode_answer},
+    server::{Context, LISTEN, Outcome, Reply, RequestContext, Server, deadline, encode_answer},
 };
 
 impl StreamableHttp {
@@ -33,22 +33,16 @@ impl StreamableHttp {
         let method = request.method.as_ref();
         let checked = self.check(&head.headers, method, params);
         let (params, progress_token, log_level) = checked.map_err(|refusal| refusal.with_id(&id))?;
-        let memory = match method {
-            "tools/call" | "prompts/get" | "resources/read"
-                if params.request_state.is_some() || params.input_responses.is_some() =>
-            {
-                match self.sealer.recall(&params, body, head.extensions.get(), &**platform) {
-                    Ok(memory) => memory,
-                    Err(error) => {
-                        let (status, json) = encode_outcome(&self.server, &id, Err(error));
-                        return Ok(Body::json(status, json));
-                    }
-                }
+        let memory = match self.sealer.memory_of(method, &params, body, head.extensions.get(), &**platform) {
+            Ok(memory) => memory,
+            Err(error) => {
+                let (status, json) = encode_outcome(&self.server, &id, Err(error));
+                return Ok(Body::json(status, json));
             }
-            _ => Memory::default(),
         };
         // A listen stream may be open for long, and needs nothing of its request but the id.
         let listens = method == LISTEN;
+        let limit = self.time_limit.filter(|_| !listens);
         let cx = Context::new(RequestContext {
             revision: Revision::LATEST,
             id: id.clone(),
@@ -61,15 +55,17 @@ impl StreamableHttp {
             platform: Arc::clone(platform),
             memory,
             link: None,
+            deadline: deadline(&**platform, limit),
         });
         let outcome = match self.server.dispatch(method, &params, cx.clone()) {
             Reply::Ready(outcome) => {
                 // A handler may have left a clone of its context behind, which must not wait for a reader.
                 cx.outbox().close();
+                cx.ending().end();
                 outcome
             }
             Reply::Pending(handler) => {
-                let mut exchange = Exchange::new(cx, handler, self.time_limit.filter(|_| !listens), &self.sealer);
+                let mut exchange = Exchange::new(cx, handler, limit, &self.sealer);
                 match exchange.first().await {
                     First::Finished(outcome) => outcome,
                     First::Notified => {
@@ -119,18 +115,22 @@ impl StreamableHttp {
         {
             headers::check_params(headers, self.server.header_params(&name), params.arguments)?;
         }
-        let progress_token = parse_meta(params.meta.progress_token, "progressToken", "a string or an integer")?;
-        let log_level = parse_meta(
-            params.meta.log_level,
-            "io.modelcontextprotocol/logLevel",
-            "debug, info, notice, warning, error, critical, alert or emergency",
-        )?;
+        let (progress_token, log_level) = (parse_progress_token(&params.meta)?, parse_log_level(&params.meta)?);
         Ok((params, progress_token, log_level))
     }
 }
 
+pub(crate) fn parse_progress_token(meta: &RequestMeta<'_>) -> Result<Option<ProgressToken>, Refusal> {
+    parse_meta(meta.progress_token, "progressToken", "a string or an integer")
+}
+
+pub(crate) fn parse_log_level(meta: &RequestMeta<'_>) -> Result<Option<LogLevel>, Refusal> {
+    const LEVELS: &str = "debug, info, notice, warning, error, critical, alert or emergency";
+    parse_meta(meta.log_level, "io.modelcontextprotocol/logLevel", LEVELS)
+}
+
 /// The version, where both keys that every request must carry are there and of their type.
-fn required_meta<'a>(meta: &RequestMeta<'a>) -> Result<Cow<'a, str>, Refusal> {
+pub(crate) fn required_meta<'a>(meta: &RequestMeta<'a>) -> Result<Cow<'a, str>, Refusal> {
     const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
     const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
     let required = |key: &str, kind: &str| Refusal::invalid_params(format!("params._meta must carry {key}, {kind}."));
@@ -155,7 +155,7 @@ fn parse_meta<T: serde::de::DeserializeOwned>(
 }
 
 /// The response and its status: errors that the transport names have one of their own.
-fn encode_outcome(server: &Server, id: &RequestId, outcome: Outcome) -> (StatusCode, Vec<u8>) {
+pub(crate) fn encode_outcome(server: &Server, id: &RequestId, outcome: Outcome) -> (StatusCode, Vec<u8>) {
     let error = match outcome {
         Ok(answer) => {
             let mut json = Vec::with_capacity(answer.capacity());

@@ -14,7 +14,7 @@ use crate::{
     jsonrpc::{ErrorCode, ErrorObject, Message, Request, RequestId, encode_error, split_batch},
     platform::Platform,
     protocol::{LogLevel, RequestParams, Revision},
-    server::{Context, Link, Memory, Outcome, Reply, RequestContext},
+    server::{Context, Link, Memory, Outcome, Reply, RequestContext, deadline},
 };
 
 /// The most messages that one batch may have.
@@ -169,11 +169,13 @@ impl StreamableHttp {
             platform: Arc::clone(platform),
             memory: Memory::default(),
             link,
+            deadline: deadline(&**platform, self.time_limit),
         });
         let started = match self.legacy.dispatch(&request.method, &params, cx.clone()) {
             Reply::Ready(outcome) => {
                 // A handler may have left a clone of its context behind, which must not wait for a reader.
                 cx.outbox().close();
+                cx.ending().end();
                 Started::Done(outcome)
             }
             Reply::Pending(handler) => Started::Running(Exchange::new(cx, handler, self.time_limit, &self.sealer)),

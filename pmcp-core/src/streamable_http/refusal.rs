@@ -11,7 +11,7 @@ use crate::{
 
 /// A status, an error, and the id of the request where it could be read.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     id: Option<RequestId>,
     error: ErrorObject,
@@ -33,11 +33,11 @@ impl Refusal {
     }
 
     /// The request is malformed: a parameter that the protocol itself needs is missing or wrong.
-    pub(super) fn malformed(error: ErrorObject) -> Self {
+    pub(crate) fn malformed(error: ErrorObject) -> Self {
         Self { status: StatusCode::BAD_REQUEST, id: None, error }
     }
 
-    pub(super) fn invalid_request(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, ErrorCode::INVALID_REQUEST, message)
     }
 
@@ -49,14 +49,14 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, ErrorCode::HEADER_MISMATCH, message)
     }
 
-    pub(super) fn unsupported_version(requested: &str) -> Self {
+    pub(crate) fn unsupported_version(requested: &str) -> Self {
         let message = format!("The protocol version {requested:?} is not served; use one of data.supported.");
         let data = json!({ "supported": SUPPORTED_VERSIONS, "requested": requested });
         let error = ErrorObject::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, message).with_data(data);
         Self { status: StatusCode::BAD_REQUEST, id: None, error }
     }
 
-    pub(super) fn method_not_found(method: &str) -> Self {
+    pub(crate) fn method_not_found(method: &str) -> Self {
         let message = format!("This server does not serve the method {method}.");
         Self::new(StatusCode::NOT_FOUND, ErrorCode::METHOD_NOT_FOUND, message)
     }
@@ -101,6 +101,11 @@ impl Refusal {
 
     pub(super) fn unknown_event() -> Self {
         Self::invalid_request("The Last-Event-ID is none that this server gave out.")
+    }
+
+    /// The error alone, for a transport without statuses.
+    pub(crate) fn into_error(self) -> ErrorObject {
+        self.error
     }
 
     pub(super) fn into_response(self) -> Response<Body> {

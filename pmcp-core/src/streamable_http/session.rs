@@ -234,6 +234,14 @@ impl ClientLink for InSession {
         &self.session.capabilities
     }
 
+    fn info(&self) -> Option<&Implementation> {
+        self.session.client_info.as_ref()
+    }
+
+    fn can_come_back(&self) -> bool {
+        true
+    }
+
     fn question(&self, params: Value) -> Value {
         question(params, self.session.revision)
     }
@@ -295,7 +303,10 @@ impl crate::server::Context {
     /// Lets the client of a session go, to come back for the rest after `retry`: for work that takes long enough for
     /// an open connection to be a burden. Revision 2025-11-25; does nothing for other clients.
     pub async fn disconnect(&self, retry: std::time::Duration) {
-        if self.revision() == Revision::V2025_11_25 && self.link().is_some() && self.streams() {
+        if self.revision() == Revision::V2025_11_25
+            && self.link().is_some_and(|link| link.can_come_back())
+            && self.streams()
+        {
             let mut message = RETRY.to_vec();
             message.extend_from_slice(retry.as_millis().to_string().as_bytes());
             self.outbox().send(message).await;

@@ -7,6 +7,7 @@ mod endings;
 mod errors;
 mod lists;
 mod notifications;
+mod over;
 mod panics;
 mod prompts;
 mod resources;

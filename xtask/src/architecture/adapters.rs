@@ -6,12 +6,13 @@ use super::workspace::{Finding, read};
 use crate::failure::Failure;
 
 /// A package and the packages of this workspace that it must not depend on.
-const APART: [(&str, &[&str]); 5] = [
-    ("pmcp-lambda", &["pmcp-workers", "pmcp-cloudrun"]),
-    ("pmcp-workers", &["pmcp-lambda", "pmcp-cloudrun"]),
-    ("pmcp-cloudrun", &["pmcp-lambda", "pmcp-workers"]),
-    ("pmcp-core", &["pmcp-lambda", "pmcp-workers", "pmcp-cloudrun"]),
-    ("cargo-pmcp", &["pmcp-core", "pmcp-lambda", "pmcp-workers", "pmcp-cloudrun"]),
+const APART: [(&str, &[&str]); 6] = [
+    ("pmcp-lambda", &["pmcp-workers", "pmcp-cloudrun", "pmcp-stdio"]),
+    ("pmcp-workers", &["pmcp-lambda", "pmcp-cloudrun", "pmcp-stdio"]),
+    ("pmcp-cloudrun", &["pmcp-lambda", "pmcp-workers", "pmcp-stdio"]),
+    ("pmcp-stdio", &["pmcp-lambda", "pmcp-workers", "pmcp-cloudrun"]),
+    ("pmcp-core", &["pmcp-lambda", "pmcp-workers", "pmcp-cloudrun", "pmcp-stdio"]),
+    ("cargo-pmcp", &["pmcp-core", "pmcp-lambda", "pmcp-workers", "pmcp-cloudrun", "pmcp-stdio"]),
 ];
 
 /// Reads the manifests of those packages that exist.

@@ -1,0 +1,161 @@
+//! Handlers ask the client: in rounds in the newest revision, in place where the connection was opened before.
+
+use std::sync::Arc;
+
+use pmcp_core::{
+    serde_json::{Value, json},
+    stdio::Stdio,
+    testing::TestPlatform,
+};
+
+use crate::{
+    answers, call, cancel, initialize, legacy, modern,
+    pipe::{Pipe, Turn},
+    server::Desk,
+};
+
+fn play(revision: &str, script: impl FnOnce(&Desk, &Pipe, &mut Turn<'_>)) {
+    let (desk, pipe) = (Desk::default(), Pipe::new());
+    let server = Stdio::new(desk.clone()).expect("a server");
+    pipe.play(&server, Arc::new(TestPlatform::default()), |turn| {
+        pipe.write(initialize(revision));
+        turn.waits();
+        pipe.lines();
+        script(&desk, &pipe, turn);
+    });
+    assert_eq!(desk.live(), 0);
+}
+
+fn roots(count: usize) -> Value {
+    let root = |n: usize| json!({ "uri": format!("file:///{n}") });
+    json!({ "roots": (0..count).map(root).collect::<Vec<_>>() })
+}
+
+fn reply(id: &Value, member: &str, value: Value) -> String {
+    let mut reply = json!({ "jsonrpc": "2.0", "id": id });
+    reply[member] = value;
+    reply.to_string() + "\n"
+}
+
+#[test]
+fn a_client_of_an_opened_connection_is_asked_in_place() {
+    for revision in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
+        play(revision, |_, pipe, turn| {
+            pipe.write(legacy(1, "tools/call", call("asking")) + &legacy(2, "tools/call", call("asking")));
+            turn.waits();
+            let first = pipe.lines();
+            assert_eq!(first.len(), 2);
+            assert!(first.iter().all(|question| question["method"] == "roots/list"), "{first:?}");
+            assert_ne!(first[0]["id"], first[1]["id"]);
+            // The one that was asked last is answered first, and the other keeps waiting.
+            pipe.write(reply(&first[1]["id"], "result", roots(2)));
+            turn.waits();
+            let second = pipe.lines();
+            assert_eq!((second.len(), &second[0]["method"]), (1, &json!("roots/list")));
+            pipe.write(reply(&second[0]["id"], "result", roots(3)) + &reply(&first[0]["id"], "result", roots(1)));
+            turn.waits();
+            let lines = pipe.lines();
+            let done = lines.iter().find(|line| line["id"] == 2).expect("an answer");
+            assert_eq!(done["result"]["content"][0]["text"], "2 and 3 roots");
+            pipe.write(cancel(1));
+            turn.waits();
+        });
+    }
+}
+
+#[test]
+fn a_refusal_and_nonsense_fail_the_handler() {
+    for answer in [
+        ("error", json!({ "code": -1, "message": "no" })),
+        ("error", json!(7)),
+        ("result", json!({ "roots": 7 })),
+        ("result", json!(null)),
+    ] {
+        play("2025-06-18", |_, pipe, turn| {
+            pipe.write(legacy(1, "tools/call", call("asking")));
+            turn.waits();
+            let id = pipe.lines()[0]["id"].clone();
+            pipe.write(reply(&id, answer.0, answer.1));
+            turn.waits();
+            let lines = pipe.lines();
+            assert_eq!((&lines[0]["id"], &lines[0]["result"]["isError"]), (&json!(1), &json!(true)), "{lines:?}");
+        });
+    }
+}
+
+#[test]
+fn answers_to_nothing_are_passed_over() {
+    play("2025-06-18", |desk, pipe, turn| {
+        pipe.write(legacy(1, "tools/call", call("asking")));
+        turn.waits();
+        let id = pipe.lines()[0]["id"].clone();
+        for other in [json!("question-99"), json!(1), json!("")] {
+            pipe.write(reply(&other, "result", roots(1)));
+        }
+        turn.waits();
+        assert_eq!((desk.live(), pipe.lines()), (1, vec![]));
+        // Too late for what was cancelled, and too often for what was answered.
+        pipe.write(cancel(1) + &reply(&id, "result", roots(1)));
+        pipe.write(legacy(2, "tools/call", call("asking")));
+        turn.waits();
+        let id = pipe.lines()[0]["id"].clone();
+        pipe.write(reply(&id, "result", roots(1)) + &reply(&id, "result", roots(5)));
+        turn.waits();
+        let id = pipe.lines()[0]["id"].clone();
+        pipe.write(reply(&id, "result", roots(2)));
+        turn.waits();
+        assert_eq!(pipe.lines()[0]["result"]["content"][0]["text"], "1 and 2 roots");
+    });
+}
+
+#[test]
+fn nobody_is_asked_who_cannot_answer() {
+    let no_roots = json!({ "protocolVersion": "2025-11-25", "capabilities": {} });
+    let lines = legacy("open", "initialize", no_roots) + &legacy(1, "tools/call", call("asking"));
+    assert_eq!(answers(lines.as_bytes())[1]["error"]["code"], -32021);
+    // An array of responses has no place for a question.
+    let batch = format!("[{}]", legacy(1, "tools/call", call("asking")).trim());
+    let answers = answers((initialize("2025-03-26") + &batch).as_bytes());
+    assert_eq!(answers[1][0]["result"]["isError"], true, "{answers:?}");
+}
+
+#[test]
+fn a_modern_client_is_asked_in_rounds() {
+    let declared = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": { "roots": {} },
+    });
+    let (desk, pipe) = (Desk::default(), Pipe::new());
+    let server = Stdio::new(desk.clone()).expect("a server");
+    pipe.play(&server, Arc::new(TestPlatform::default()), |turn| {
+        let mut params = json!({ "name": "asking", "arguments": {}, "_meta": declared });
+        for (round, key) in ["first", "second"].into_iter().enumerate() {
+            pipe.write(legacy(round, "tools/call", params.clone()));
+            turn.waits();
+            let result = pipe.lines()[0]["result"].clone();
+            assert_eq!(result["resultType"], "input_required");
+            assert_eq!(result["inputRequests"][key]["method"], "roots/list");
+            params["requestState"] = result["requestState"].clone();
+            params["inputResponses"] = json!({ key: roots(round + 1) });
+        }
+        pipe.write(legacy(9, "tools/call", params.clone()));
+        turn.waits();
+        assert_eq!(pipe.lines()[0]["result"]["content"][0]["text"], "1 and 2 roots");
+        // A state that was tampered with is refused.
+        params["requestState"] = json!("AAAA");
+        pipe.write(legacy(10, "tools/call", params));
+        turn.waits();
+        assert_eq!(pipe.lines()[0]["error"]["code"], -32602);
+    });
+    assert_eq!(desk.live(), 0);
+}
+
+#[test]
+fn there_is_nothing_to_come_back_for() {
+    let lines = initialize("2025-11-25") + &legacy(1, "tools/call", call("disconnecting"));
+    let answers = answers(lines.as_bytes());
+    assert_eq!(answers.len(), 2);
+    assert_eq!(answers[1]["result"]["content"][0]["text"], "still here");
+    let answers = crate::answers(modern(1, "tools/call", call("disconnecting")).as_bytes());
+    assert_eq!(answers.len(), 1);
+}
