@@ -58,9 +58,9 @@ pub use serde;
 pub use serde_json;
 pub use server::{
     Amount, Answer, Arguments, BuildError, BuildErrors, BusError, Cancelled, Change, ChangeBus, Changes,
-    CompletionRequest, Contents, Context, Image, IntoCompletion, IntoContents, IntoMessages, IntoServer,
-    IntoToolResult, IntoTotal, IntoWords, InvalidStateKey, Json, LocalBus, Notifier, Outcome, Principal, Reply, Server,
-    ServerBuilder, StateKey, StringArguments,
+    CompletionRequest, Contents, Context, Image, InMemoryTaskStore, IntoCompletion, IntoContents, IntoMessages,
+    IntoServer, IntoToolResult, IntoTotal, IntoWords, InvalidStateKey, Json, LocalBus, Notifier, Outcome, Principal,
+    Reply, Server, ServerBuilder, StateKey, StringArguments, TaskRecord, TaskStore, TaskStoreError,
 };
 pub use streamable_http::StreamableHttp;
 

@@ -109,6 +109,15 @@ impl Entries {
         }
     }
 
+    /// As [`flag`](Self::flag), and where it stands.
+    pub(crate) fn flag_with_span(&mut self, key: &str) -> Result<Option<(bool, Span)>> {
+        let span = self.entries.iter().find_map(|entry| match entry {
+            Entry::Flag(name) | Entry::Value(name, _) if name == key => Some(name.span()),
+            _ => None,
+        });
+        Ok(self.flag(key)?.zip(span))
+    }
+
     /// Refuses what nobody asked for; `known` is named in the error.
     pub(crate) fn finish(self, known: &str) -> Result<()> {
         match self.entries.first() {

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Attribute, ImplItemFn, Result, ext::IdentExt};
+use syn::{Attribute, Expr, ImplItemFn, Result, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     attributes::{Entries, doc_text, icons, optional_string},
@@ -21,7 +21,8 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<T
     let icons = icons(entries.string("icon")?);
     let description = optional_string(doc_text(&method.attrs));
     let annotations = annotations(&mut entries)?;
-    entries.finish("name, title, icon, read_only, destructive, idempotent, open_world")?;
+    let task = task(&mut entries)?;
+    entries.finish("name, title, icon, read_only, destructive, idempotent, open_world, task, asks_first")?;
 
     let fields = fields(&signature)?;
     let idents: Vec<_> = signature.arguments().map(|argument| &argument.ident).collect();
@@ -47,6 +48,7 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<T
                     output_schema: <#output as ::pmcp_core::IntoToolResult>::output_schema(),
                     annotations: #annotations,
                     icons: #icons,
+                    task: #task,
                     ..::pmcp_core::protocol::Tool::new(#name)
                 },
                 #[allow(unused_variables)]
@@ -83,6 +85,28 @@ fn fields(signature: &Signature) -> Result<TokenStream> {
         });
     }
     Ok(fields)
+}
+
+/// `task` or `task = required`, and with either `asks_first`.
+fn task(entries: &mut Entries) -> Result<TokenStream> {
+    let asks_first = entries.flag_with_span("asks_first")?;
+    let required = match entries.value("task") {
+        None => match entries.flag("task")? {
+            Some(true) => false,
+            _ => {
+                return match asks_first {
+                    Some((true, span)) => Err(syn::Error::new(span, "`asks_first` says when a `task` begins: add it")),
+                    _ => Ok(quote!(::core::option::Option::None)),
+                };
+            }
+        },
+        Some(Expr::Path(path)) if path.path.is_ident("required") => true,
+        Some(other) => return Err(syn::Error::new(other.span(), "`task` stands alone, or is `task = required`")),
+    };
+    let asks_first = matches!(asks_first, Some((true, _)));
+    Ok(quote! {
+        ::core::option::Option::Some(::pmcp_core::protocol::TaskSupport { required: #required, asks_first: #asks_first })
+    })
 }
 
 fn annotations(entries: &mut Entries) -> Result<TokenStream> {

@@ -32,6 +32,12 @@ pub(super) fn encode_answer(out: &mut Vec<u8>, answer: Answer, revision: Revisio
         AnswerBody::Complete(result) => serde_json::to_writer(out, &result),
         // A handler of these revisions fails where it would ask.
         AnswerBody::InputRequired(result) => serde_json::to_writer(out, &result),
+        // Tasks of these revisions have a shape of their own.
+        AnswerBody::Task { task, .. } => serde_json::to_writer(out, &task),
+        AnswerBody::Acknowledged => {
+            out.extend_from_slice(b"{}");
+            Ok(())
+        }
     }
 }
 

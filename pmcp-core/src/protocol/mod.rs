@@ -17,6 +17,8 @@ mod revision;
 mod roots;
 mod sampling;
 mod subscriptions;
+mod tasks;
+mod timestamp;
 mod tools;
 
 pub use capabilities::{ClientCapabilities, ServerCapabilities};
@@ -34,6 +36,7 @@ pub use revision::Revision;
 pub use roots::Root;
 pub use sampling::{CreateMessage, CreateMessageResult, SamplingContent, SamplingMessage, ToolContent};
 pub use subscriptions::SubscriptionFilter;
+pub use tasks::{Task, TaskStatus, TaskSupport};
 pub use tools::{CallToolResult, Tool, ToolAnnotations};
 
 pub(crate) use completion::{CompleteResult, CompletionArgument, CompletionContext, CompletionReference};
@@ -45,3 +48,5 @@ pub(crate) use params::RequestParams;
 pub(crate) use progress::Progress;
 pub(crate) use roots::ListRootsResult;
 pub(crate) use subscriptions::{Acknowledged, Changed, SUBSCRIPTION_ID, SubscriptionMeta};
+pub(crate) use tasks::{TASKS, tasks_capability};
+pub(crate) use timestamp::timestamp;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{ContentBlock, Icon, Meta};
+use super::{ContentBlock, Icon, Meta, TaskSupport};
 
 /// A tool as `tools/list` shows it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct Tool {
     /// What programs may want to know besides.
     #[serde(rename = "_meta", default, skip_serializing_if = "Option::is_none")]
     pub meta: Option<Meta>,
+    /// How it runs as a task, if it may. Clients of this revision are not told before they call it.
+    #[serde(skip)]
+    pub task: Option<TaskSupport>,
 }
 
 impl Tool {
@@ -57,6 +60,13 @@ impl Tool {
     #[must_use]
     pub fn with_description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
+        self
+    }
+
+    /// The same tool, which may run as a task.
+    #[must_use]
+    pub fn with_task(mut self, support: TaskSupport) -> Self {
+        self.task = Some(support);
         self
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{BuildError, BuildErrors, Registry, Server, discover, pages::Lists, subscriptions};
-use crate::protocol::{Cache, Icon, Implementation, SERVER_INFO, ServerCapabilities};
+use crate::protocol::{Cache, Icon, Implementation, SERVER_INFO, ServerCapabilities, TASKS, Tool};
 
 /// Collects tools, resources and prompts, and makes a [`Server`] of them.
 ///
@@ -51,6 +51,7 @@ impl ServerBuilder {
                 resources: Default::default(),
                 prompts: Default::default(),
                 completers: Default::default(),
+                tasks: Default::default(),
                 lists: Lists::default(),
                 discover: Default::default(),
                 notifier: None,
@@ -133,6 +134,7 @@ impl ServerBuilder {
             prompts: declared(!registry.prompt_definitions.is_empty()),
             resources: declared(!registry.resource_definitions.is_empty() || !registry.template_definitions.is_empty()),
             tools: declared(!registry.tool_definitions.is_empty()),
+            extensions: extensions(&registry.tool_definitions),
             ..ServerCapabilities::default()
         };
         if registry.notifier.is_some() {
@@ -164,6 +166,12 @@ impl ServerBuilder {
             }
         }
     }
+}
+
+/// The extensions that the tools need.
+fn extensions(tools: &[Tool]) -> Option<Map<String, Value>> {
+    let tasks = tools.iter().any(|tool| tool.task.is_some());
+    tasks.then(|| Map::from_iter([(TASKS.to_owned(), json!({}))]))
 }
 
 /// Encodes the answers that are the same for every request.

@@ -1,6 +1,9 @@
 //! What a handler may know of its request, and what it may send before its result.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap};
@@ -12,6 +15,7 @@ use super::{
     mrtr::{Memory, Rounds},
     outbox::Outbox,
     progress::{Amount, IntoTotal, IntoWords},
+    tasks::Desk,
 };
 use crate::{
     error::{Error, Result},
@@ -32,6 +36,8 @@ struct Inner {
     outbox: Outbox,
     rounds: Rounds,
     ending: Ending,
+    /// Of handlers that may run as a task.
+    desk: OnceLock<Arc<Desk>>,
 }
 
 /// Who a request is made for, as whatever checked it found: put beside the request by a layer in front of the server.
@@ -65,7 +71,13 @@ pub(crate) struct RequestContext {
 impl Context {
     pub(crate) fn new(mut request: RequestContext) -> Self {
         let rounds = Rounds::new(std::mem::take(&mut request.memory));
-        Self(Arc::new(Inner { request, outbox: Outbox::default(), rounds, ending: Ending::default() }))
+        Self(Arc::new(Inner {
+            request,
+            outbox: Outbox::default(),
+            rounds,
+            ending: Ending::default(),
+            desk: OnceLock::new(),
+        }))
     }
 
     /// The revision of the protocol that the client speaks.
@@ -80,7 +92,8 @@ impl Context {
 
     /// Reports progress: `done` of `total`, in any unit, with a few words for the person who waits.
     ///
-    /// Does nothing where the client did not ask for it. A value that is not beyond the one before is not sent, as
+    /// Does nothing where the client did not ask for it. In a task, which has no such reports, `message` becomes its
+    /// [status](Self::status). A value that is not beyond the one before is not sent, as
     /// the specification wants it. Waits while the client reads more slowly than the handler reports.
     ///
     /// ```
@@ -92,6 +105,12 @@ impl Context {
     /// ```
     pub async fn progress<'w>(&self, done: impl Amount, total: impl IntoTotal, words: impl IntoWords<'w>) {
         let done = done.into_f64();
+        if self.is_task() {
+            if let Some(words) = words.into_words() {
+                self.status(words);
+            }
+            return;
+        }
         let Some(progress_token) = self.0.request.progress_token.as_ref() else { return };
         if !self.0.request.streams || !self.0.outbox.advances(done) {
             return;
@@ -112,7 +131,7 @@ impl Context {
     /// messages this grave. Never put secrets in it.
     pub async fn log(&self, level: LogLevel, data: impl Serialize) {
         let wanted = self.0.request.log_level.is_some_and(|least| level >= least);
-        if wanted && self.0.request.streams {
+        if wanted && self.0.request.streams && !self.is_task() {
             self.send("notifications/message", &LogMessage { level, logger: None, data }).await;
         }
     }
@@ -253,6 +272,19 @@ impl Context {
 
     pub(crate) fn rounds(&self) -> &Rounds {
         &self.0.rounds
+    }
+
+    /// Where the handler leaves its questions if it becomes a task; from now on it may.
+    pub(crate) fn open_desk(&self) -> Arc<Desk> {
+        Arc::clone(self.0.desk.get_or_init(Arc::default))
+    }
+
+    pub(crate) fn desk(&self) -> Option<&Desk> {
+        self.0.desk.get().map(|desk| &**desk)
+    }
+
+    fn is_task(&self) -> bool {
+        self.desk().is_some_and(Desk::is_task)
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {

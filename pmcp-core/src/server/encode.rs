@@ -17,6 +17,13 @@ pub(crate) fn encode_answer(out: &mut Vec<u8>, answer: &Answer, server_info: &[u
         AnswerBody::GetPrompt(result) => encode(out, result, result.meta.as_ref(), None, server_info),
         AnswerBody::Complete(result) => encode(out, result, None, None, server_info),
         AnswerBody::InputRequired(result) => members(out, result, "input_required", None, None, server_info),
+        AnswerBody::Task { result_type, task } => members(out, task, result_type, None, None, server_info),
+        AnswerBody::Acknowledged => {
+            out.extend_from_slice(br#"{"resultType":"complete","_meta":{"#);
+            out.extend_from_slice(server_info);
+            out.extend_from_slice(b"}}");
+            Ok(())
+        }
     }
 }
 

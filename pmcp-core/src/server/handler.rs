@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     jsonrpc::cut,
     platform::{BoxFuture, MaybeSend},
-    protocol::{Cache, CallToolResult, CompleteResult, GetPromptResult, InputRequiredResult, ReadResourceResult},
+    protocol::{Cache, CallToolResult, CompleteResult, GetPromptResult, InputRequiredResult, ReadResourceResult, Task},
 };
 
 /// What a request comes to.
@@ -38,6 +38,13 @@ pub(crate) enum AnswerBody {
     Complete(CompleteResult),
     /// Not until the client has answered.
     InputRequired(InputRequiredResult),
+    /// A task: `task` where it is the answer to the call that it was made of, `complete` where it was asked for.
+    Task {
+        result_type: &'static str,
+        task: Box<Task>,
+    },
+    /// Done, and nothing more to say.
+    Acknowledged,
 }
 
 impl Answer {

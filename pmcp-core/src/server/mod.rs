@@ -23,6 +23,7 @@ mod request_state;
 mod resources;
 mod sampling;
 mod subscriptions;
+mod tasks;
 mod tools;
 
 use std::{collections::HashMap, sync::Arc};
@@ -40,6 +41,7 @@ pub use handler::{Answer, Arguments, Outcome, Reply, StringArguments};
 pub use notifier::Notifier;
 pub use progress::{Amount, IntoTotal, IntoWords};
 pub use request_state::{InvalidStateKey, StateKey};
+pub use tasks::{InMemoryTaskStore, TaskRecord, TaskStore, TaskStoreError};
 
 pub(crate) use cancellation::EndsRequest;
 pub(crate) use client_link::{ClientAnswer, ClientLink, Link};
@@ -54,7 +56,7 @@ pub(crate) use subscriptions::LISTEN;
 
 use crate::{
     error::Error,
-    protocol::{Implementation, Prompt, RequestParams, Resource, ResourceTemplate, ServerCapabilities, Tool},
+    protocol::{Implementation, Prompt, RequestParams, Resource, ResourceTemplate, ServerCapabilities, TASKS, Tool},
 };
 
 /// A server, ready to answer; cheap to clone.
@@ -78,11 +80,19 @@ pub(crate) struct Registry {
     resources: resources::Resources,
     prompts: HashMap<String, prompts::RegisteredPrompt>,
     completers: completion::Completers,
+    tasks: tasks::Tasks,
     lists: pages::Lists,
     discover: Bytes,
     notifier: Option<Notifier>,
     /// The member of `_meta` that names the server, encoded.
     pub(crate) server_info: Vec<u8>,
+}
+
+impl Registry {
+    /// Whether any tool may run as a task.
+    fn has_tasks(&self) -> bool {
+        self.capabilities.extensions.as_ref().is_some_and(|extensions| extensions.contains_key(TASKS))
+    }
 }
 
 impl Server {
@@ -117,6 +127,9 @@ impl Server {
             "tools/call" if registry.capabilities.tools.is_some() => tools::call(registry, params, cx),
             "resources/read" if registry.capabilities.resources.is_some() => resources::read(registry, params, cx),
             "prompts/get" if registry.capabilities.prompts.is_some() => prompts::get(registry, params, cx),
+            "tasks/get" if registry.has_tasks() => tasks::get(registry, params, cx),
+            "tasks/update" if registry.has_tasks() => tasks::update(registry, params, cx),
+            "tasks/cancel" if registry.has_tasks() => tasks::cancel(registry, params, cx),
             "completion/complete" if registry.capabilities.completions.is_some() => {
                 completion::complete(registry, params, cx)
             }
@@ -139,6 +152,7 @@ impl Server {
             "resources/read" | "resources/list" | "resources/templates/list" => capabilities.resources.is_some(),
             "prompts/get" | "prompts/list" => capabilities.prompts.is_some(),
             "completion/complete" => capabilities.completions.is_some(),
+            "tasks/get" | "tasks/update" | "tasks/cancel" => self.0.has_tasks(),
             _ => false,
         }
     }

@@ -69,6 +69,11 @@ impl Rounds {
         Some(requests.map(|requests| Asked { requests, memory: state.memory.clone() }))
     }
 
+    /// Whether anything was asked in this round.
+    pub(crate) fn has_asked(&self) -> bool {
+        !self.state().asked.is_empty()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs under the lock, and the state is whole at every step.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -85,6 +90,9 @@ impl Context {
     ) -> Result<T> {
         if self.revision().is_legacy() {
             return self.ask_now(request(), parse).await;
+        }
+        if let Some(desk) = self.desk().filter(|desk| desk.is_task()) {
+            return desk.ask(key, request(), parse).await;
         }
         let mut request = Some(request);
         poll_fn(|_| {

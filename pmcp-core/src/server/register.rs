@@ -65,7 +65,7 @@ impl ServerBuilder {
             self.errors.push(BuildError::Schema { tool: name.clone(), error });
         }
         self.registry.any_header_params |= !header_params.is_empty();
-        let registered = tools::RegisteredTool { handler: Box::new(handler), header_params };
+        let registered = tools::RegisteredTool { handler: Box::new(handler), header_params, task: tool.task };
         let replaced = self.registry.tools.insert(name.clone(), registered).is_some();
         self.refuse_duplicate(replaced, "tool", name);
         self.registry.tool_definitions.push(tool);

@@ -1,10 +1,10 @@
 //! Tools (specification page `server/tools`).
 
-use super::{Arguments, Context, Registry, Reply, catch};
+use super::{Arguments, Context, Registry, Reply, catch, tasks};
 use crate::{
     error::{Error, Result},
     platform::{MaybeSend, MaybeSync},
-    protocol::RequestParams,
+    protocol::{RequestParams, TaskSupport},
     schema::HeaderParam,
 };
 
@@ -21,12 +21,19 @@ impl<F: Fn(Arguments<'_>, Context) -> Reply + MaybeSend + MaybeSync> ToolHandler
 pub(super) struct RegisteredTool {
     pub(super) handler: Box<dyn ToolHandler>,
     pub(super) header_params: Vec<HeaderParam>,
+    pub(super) task: Option<TaskSupport>,
 }
 
 /// `tools/call`
 pub(super) fn call(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
     match find(registry, params) {
-        Ok((tool, arguments)) => catch(|| tool.handler.call(arguments, cx), |error| Reply::Ready(Err(error))),
+        Ok((tool, arguments)) => {
+            let run = |cx| catch(|| tool.handler.call(arguments, cx), |error| Reply::Ready(Err(error)));
+            match tool.task {
+                None => run(cx),
+                Some(support) => tasks::call(registry, support, cx, run),
+            }
+        }
         Err(error) => Reply::Ready(Err(error)),
     }
 }

@@ -66,6 +66,10 @@ pub(super) fn check_name(headers: &HeaderMap, method: &str, params: &RequestPara
     let named = match method {
         "tools/call" | "prompts/get" => RequestParams::optional_str(params.name, "name"),
         "resources/read" => RequestParams::optional_str(params.uri, "uri"),
+        // Their clients must send it; a server is told to refuse no more than what differs.
+        "tasks/get" | "tasks/update" | "tasks/cancel" if headers.contains_key(&NAME) => {
+            RequestParams::optional_str(params.task_id, "taskId")
+        }
         _ => return Ok(()),
     };
     let sent = value(headers, &NAME)?.map(|value| decode(&NAME, value)).transpose()?;

@@ -33,6 +33,7 @@
 mod listen;
 mod platform;
 mod request;
+mod tasks;
 
 use std::{
     future::poll_fn,
@@ -41,6 +42,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    task::Poll,
 };
 
 use http::{Response, header};
@@ -263,6 +265,7 @@ impl Client {
 
     /// Sends any request, with a progress token and the wish for every log message.
     pub async fn request(&self, method: &str, params: Value) -> Exchange {
+        yield_once().await;
         let response = self.respond(method, params).await;
         let status = response.status().as_u16();
         let mut notifications = messages(response).await;
@@ -290,6 +293,9 @@ impl Client {
     async fn typed<T: DeserializeOwned>(&self, method: &str, mut params: Value) -> Result<T, ErrorObject> {
         for _ in 0..MOST_ROUNDS {
             let mut result = self.request(method, params.clone()).await.result?;
+            if result.get("resultType").is_some_and(|kind| kind == "task") {
+                return read(self.follow(result).await?);
+            }
             if result.get("resultType").is_none_or(|kind| kind != "input_required") {
                 return read(result);
             }
@@ -321,6 +327,19 @@ impl Client {
             }
         }
     }
+}
+
+/// Lets what runs beside the client go on first.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|task| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The messages of a response: one, or those of a stream.

@@ -47,7 +47,8 @@ pub(super) fn encode(
 /// What revision 2026-07-28 wants in headers: the method, the name, and the arguments that the tool asks for.
 fn repeat_in_headers(headers: &mut HeaderMap, server: &Server, method: &str, params: &Value) {
     insert(headers, HeaderName::from_static("mcp-method"), method);
-    let name = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str);
+    let named = ["name", "uri", "taskId"].iter().find_map(|member| params.get(member));
+    let name = named.and_then(Value::as_str);
     let Some(name) = name else { return };
     insert(headers, HeaderName::from_static("mcp-name"), name);
     for param in server.header_params(name) {

@@ -1,0 +1,331 @@
+//! Tasks: calls of tools that go on when their request is over (the extension `io.modelcontextprotocol/tasks`).
+//!
+//! A task is a record in a [`TaskStore`] and a handler that runs in one process, in [`Platform::background`]. The
+//! record is all that requests see, so any instance can answer them. The process vouches for the task with a lease
+//! that it renews; a task that nobody vouches for any more is reported as failed. Answers and cancellations are
+//! written into the record by the instance that receives them; the process that runs the handler reads them there.
+
+mod desk;
+mod record;
+mod runner;
+mod store;
+
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
+    time::Duration,
+};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+
+pub use record::TaskRecord;
+pub use store::{InMemoryTaskStore, TaskStore, TaskStoreError};
+
+pub(crate) use desk::Desk;
+
+use self::{
+    record::Change,
+    runner::{LEASE, Runner},
+};
+use super::{Answer, AnswerBody, Context, Outcome, Registry, Reply, ServerBuilder};
+use crate::{
+    error::{Error, Result},
+    jsonrpc::{ErrorCode, ErrorObject},
+    platform::{BoxFuture, MaybeSend, MaybeSync, Platform},
+    protocol::{RequestParams, TaskSupport, tasks_capability},
+};
+
+/// How many tasks one process runs at the most.
+const MOST_RUNNING: usize = 10_000;
+/// How often a change is tried again when others change the same record at the same time.
+const MOST_ATTEMPTS: usize = 64;
+
+/// The tasks of one server; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Tasks {
+    store: Arc<dyn TaskStore>,
+    ttl: Duration,
+    poll_interval: Duration,
+    /// The tasks that this process runs.
+    running: Arc<Mutex<HashMap<String, Arc<Desk>>>>,
+    listener: Option<Arc<dyn HearOfTask>>,
+}
+
+/// Hears of every change of a task that its client can see.
+trait HearOfTask: MaybeSend + MaybeSync {
+    fn hear(&self, record: &TaskRecord);
+}
+
+impl<F: Fn(&TaskRecord) + MaybeSend + MaybeSync> HearOfTask for F {
+    fn hear(&self, record: &TaskRecord) {
+        self(record)
+    }
+}
+
+/// What a change of a record came to.
+pub(crate) enum Modified {
+    /// The record as it is now.
+    Now(TaskRecord),
+    /// The task was over before; this is how.
+    Over(TaskRecord),
+    /// There is no such task.
+    Unknown,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self {
+            store: Arc::new(InMemoryTaskStore::new()),
+            ttl: Duration::from_secs(3600),
+            poll_interval: Duration::from_secs(1),
+            running: Arc::default(),
+            listener: None,
+        }
+    }
+}
+
+impl ServerBuilder {
+    /// Keeps tasks in `store`. The default keeps them in the memory of the process, which does for one instance.
+    #[must_use]
+    pub fn task_store(mut self, store: impl TaskStore) -> Self {
+        self.registry.tasks.store = Arc::new(store);
+        self
+    }
+
+    /// How long a task is kept, from its creation on; what still runs then is ended. The default is an hour.
+    #[must_use]
+    pub fn task_ttl(mut self, ttl: Duration) -> Self {
+        self.registry.tasks.ttl = ttl.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How often clients should look after a task. The default is every second.
+    #[must_use]
+    pub fn task_poll_interval(mut self, interval: Duration) -> Self {
+        self.registry.tasks.poll_interval = interval.max(Duration::from_millis(1));
+        self
+    }
+
+    /// Calls `listener` whenever a task has changed in a way that its client can see, in the process that wrote the
+    /// change: with the task as `tasks/get` shows it from then on.
+    #[must_use]
+    pub fn on_task_change(mut self, listener: impl Fn(&TaskRecord) + MaybeSend + MaybeSync + 'static) -> Self {
+        self.registry.tasks.listener = Some(Arc::new(listener));
+        self
+    }
+}
+
+/// `tools/call` of a tool that may be a task; `run` calls its handler.
+pub(super) fn call(
+    registry: &Registry,
+    support: TaskSupport,
+    cx: Context,
+    run: impl FnOnce(Context) -> Reply,
+) -> Reply {
+    if let Err(missing) = require(&cx) {
+        return if support.required { Reply::Ready(Err(missing)) } else { run(cx) };
+    }
+    let desk = cx.open_desk();
+    if !support.asks_first {
+        desk.begin();
+    }
+    match run(cx.clone()) {
+        Reply::Pending(handler) => Reply::Pending(Box::pin(start(registry.tasks.clone(), handler, desk, cx))),
+        // Done at once, as it is with arguments that do not fit: there is nothing to wait for.
+        done => done,
+    }
+}
+
+/// Fails unless the client knows tasks.
+fn require(cx: &Context) -> Result<()> {
+    let missing = || Error::MissingClientCapability(Box::new(tasks_capability()));
+    if cx.revision().is_legacy() { Err(missing()) } else { cx.require(tasks_capability()) }
+}
+
+/// Runs the handler until it is done or is to be a task; then the answer is the task, and the handler goes on in the
+/// background.
+async fn start(tasks: Tasks, mut handler: BoxFuture<Outcome>, desk: Arc<Desk>, cx: Context) -> Outcome {
+    let first = poll_fn(|task| match handler.as_mut().poll(task) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        // What is asked in a round of the request is answered in its next one.
+        Poll::Pending if desk.is_wanted() && !cx.rounds().has_asked() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    match first.await {
+        Some(outcome) => outcome,
+        None => {
+            let record = tasks.begin(handler, desk, &cx).await?;
+            Ok(Answer(AnswerBody::Task { result_type: "task", task: Box::new(record.handle()) }))
+        }
+    }
+}
+
+/// `tasks/get`
+pub(super) fn get(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
+    on_task(registry, params, cx, |tasks, id, cx| async move {
+        let task = Box::new(tasks.find(&id, &cx).await?.task());
+        Ok(Answer(AnswerBody::Task { result_type: "complete", task }))
+    })
+}
+
+/// `tasks/update`
+pub(super) fn update(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
+    let responses = RequestParams::required::<Map<String, Value>>(params.input_responses, "inputResponses");
+    let responses = match responses {
+        Ok(responses) => responses,
+        Err(error) => return Reply::Ready(require(&cx).and(Err(error.into()))),
+    };
+    on_task(registry, params, cx, |tasks, id, cx| async move {
+        tasks.find(&id, &cx).await?;
+        tasks.modify(&id, &**cx.platform(), |record| record.answer(&responses)).await?;
+        tasks.nudge(&id);
+        Ok(Answer(AnswerBody::Acknowledged))
+    })
+}
+
+/// `tasks/cancel`
+pub(super) fn cancel(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
+    on_task(registry, params, cx, |tasks, id, cx| async move {
+        tasks.find(&id, &cx).await?;
+        tasks.modify(&id, &**cx.platform(), TaskRecord::cancel).await?;
+        tasks.nudge(&id);
+        Ok(Answer(AnswerBody::Acknowledged))
+    })
+}
+
+/// Hands a request about a task to `handle`, if its client knows tasks.
+fn on_task<Fut>(
+    registry: &Registry,
+    params: &RequestParams<'_>,
+    cx: Context,
+    handle: impl FnOnce(Tasks, String, Context) -> Fut,
+) -> Reply
+where
+    Fut: Future<Output = Outcome> + MaybeSend + 'static,
+{
+    let id = require(&cx).and_then(|()| Ok(RequestParams::required_str(params.task_id, "taskId")?.into_owned()));
+    match id {
+        Ok(id) => Reply::pending(handle(registry.tasks.clone(), id, cx)),
+        Err(error) => Reply::Ready(Err(error)),
+    }
+}
+
+impl Tasks {
+    /// Makes a task of `handler`: it can be asked for when this is done.
+    async fn begin(&self, handler: BoxFuture<Outcome>, desk: Arc<Desk>, cx: &Context) -> Result<TaskRecord> {
+        if self.running().len() >= MOST_RUNNING {
+            tracing::warn!("{MOST_RUNNING} tasks are running; another was refused");
+            let text = "The server runs as many tasks as it can; try again later.";
+            return Err(Error::Internal(text.to_owned()));
+        }
+        let platform = Arc::clone(cx.platform());
+        let mut id = [0; 24];
+        platform.random(&mut id);
+        let id = BASE64_URL_SAFE_NO_PAD.encode(id);
+        let now = platform.now();
+        let owner = cx.principal().map(|principal| principal.0.to_string());
+        let mut record = TaskRecord::new(id.clone(), owner, now, self.ttl, self.poll_interval);
+        record.lease(now, LEASE);
+        let expires = record.expires();
+        self.store.create(record.clone(), now).await?;
+        desk.begin();
+        self.running().insert(id.clone(), Arc::clone(&desk));
+        let runner = Runner { tasks: self.clone(), id, desk, platform: Arc::clone(&platform), expires };
+        platform.background(Box::pin(runner.run(handler)));
+        Ok(record)
+    }
+
+    /// The task that `id` names, where it belongs to whoever asks.
+    pub(crate) async fn find(&self, id: &str, cx: &Context) -> Result<TaskRecord> {
+        let platform = &**cx.platform();
+        let record = self.store.read(id, platform.now()).await?.ok_or_else(|| unknown(id))?;
+        if record.owner() != cx.principal().map(|principal| &*principal.0) {
+            return Err(unknown(id));
+        }
+        // Its process may be frozen between requests, and is alive all the same.
+        if !record.lease_ended(platform.now()) || self.running().contains_key(id) {
+            return Ok(record);
+        }
+        let text = "The process that ran this task has ended before the task was done; call the tool again.";
+        let modified = self.modify(id, platform, |record| match record.lease_ended(platform.now()) {
+            true => record.fail(ErrorObject::new(ErrorCode::INTERNAL_ERROR, text)),
+            false => Change::None,
+        });
+        match modified.await? {
+            Modified::Now(record) | Modified::Over(record) => Ok(record),
+            Modified::Unknown => Err(unknown(id)),
+        }
+    }
+
+    /// Changes the newest version of a record, unless the task is over. `change` is called again when somebody else
+    /// was faster.
+    async fn modify(
+        &self,
+        id: &str,
+        platform: &dyn Platform,
+        mut change: impl FnMut(&mut TaskRecord) -> Change + MaybeSend,
+    ) -> Result<Modified, TaskStoreError> {
+        for _ in 0..MOST_ATTEMPTS {
+            let now = platform.now();
+            let Some(mut record) = self.store.read(id, now).await? else { return Ok(Modified::Unknown) };
+            if record.status().is_terminal() {
+                return Ok(Modified::Over(record));
+            }
+            let change = change(&mut record);
+            if change == Change::None {
+                return Ok(Modified::Now(record));
+            }
+            record.advance(change, now);
+            if self.store.update(record.clone(), now).await? {
+                if change == Change::Seen {
+                    self.announce(&record);
+                }
+                return Ok(Modified::Now(record));
+            }
+        }
+        Err(TaskStoreError::failed("too many others change the same task at the same time"))
+    }
+
+    /// Tells whoever listens that a task has changed. Every change that a client can see comes through here, once, in
+    /// the process that wrote it.
+    fn announce(&self, record: &TaskRecord) {
+        if let Some(listener) = &self.listener {
+            listener.hear(record);
+        }
+    }
+
+    /// Makes the process that runs the task read its record now and not in a while, where it is this one.
+    pub(crate) fn nudge(&self, id: &str) {
+        if let Some(desk) = self.running().get(id) {
+            desk.nudge();
+        }
+    }
+
+    /// The task runs no longer.
+    fn forget(&self, id: &str) {
+        self.running().remove(id);
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Arc<Desk>>> {
+        // No code that can panic runs under the lock, and the map is whole at every step.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<TaskStoreError> for Error {
+    fn from(error: TaskStoreError) -> Self {
+        tracing::error!(%error, "a task cannot be kept or read");
+        // What the store says may be about the inside of the server.
+        Self::Internal(match error {
+            TaskStoreError::Full => "The server keeps as many tasks as it can; try again later.".to_owned(),
+            TaskStoreError::Failed(_) => "The server cannot reach its tasks; try again later.".to_owned(),
+        })
+    }
+}
+
+fn unknown(id: &str) -> Error {
+    Error::InvalidParams(format!("There is no task {id}: it never was, or it has expired."))
+}

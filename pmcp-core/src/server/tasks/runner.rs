@@ -1,0 +1,155 @@
+//! Runs a handler as a task, in the background, and keeps the record of it.
+
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{self, Poll},
+    time::Duration,
+};
+
+use serde_json::value::RawValue;
+
+use super::{
+    Desk, Modified, Tasks,
+    record::{Change, kept},
+};
+use crate::{
+    error::{Error, Result},
+    jsonrpc::ErrorObject,
+    platform::{BoxFuture, Platform},
+    server::{Outcome, catch},
+};
+
+/// How long the process vouches for a task that it runs. Who finds that nobody does reports the task as failed.
+pub(super) const LEASE: Duration = Duration::from_secs(30);
+/// How often the record is read, for what other instances have written into it, and renewed.
+const TICK: Duration = Duration::from_secs(5);
+/// How soon after a question, and then ever less often: somebody waits for the answer to arrive.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
+/// How long words about the status may wait, so that many of them are written once.
+const STATUS_DELAY: Duration = Duration::from_millis(500);
+
+pub(super) struct Runner {
+    pub(super) tasks: Tasks,
+    pub(super) id: String,
+    pub(super) desk: Arc<Desk>,
+    pub(super) platform: Arc<dyn Platform>,
+    pub(super) expires: Duration,
+}
+
+/// What a runner waits for.
+enum Event {
+    Finished(Outcome),
+    /// The record is to be read and written.
+    Due,
+    /// The platform takes the time away.
+    Stopping,
+}
+
+/// The timers of one wait.
+struct Wait {
+    tick: Option<BoxFuture<()>>,
+    status: Option<BoxFuture<()>>,
+    stopping: BoxFuture<()>,
+    look: Duration,
+}
+
+impl Runner {
+    /// Runs `handler` until it is done, the task is over for another reason, or nobody can ask for it any more.
+    pub(super) async fn run(self, mut handler: BoxFuture<Outcome>) {
+        let mut wait = Wait { tick: None, status: None, stopping: self.platform.stopping(), look: FIRST_LOOK };
+        let outcome = loop {
+            match poll_fn(|task| self.poll(&mut handler, &mut wait, task)).await {
+                Event::Finished(outcome) => break outcome,
+                Event::Stopping => break Err(Error::Stopping),
+                Event::Due => {
+                    if !self.exchange(&mut wait).await || self.platform.now() >= self.expires {
+                        return;
+                    }
+                }
+            }
+        };
+        // What the handler holds is let go before its client hears of the end.
+        drop(handler);
+        self.finish(kept(outcome)).await;
+    }
+
+    fn poll(&self, handler: &mut BoxFuture<Outcome>, wait: &mut Wait, task: &mut task::Context<'_>) -> Poll<Event> {
+        if let Poll::Ready(outcome) = catch(|| handler.as_mut().poll(task), |error| Poll::Ready(Err(error))) {
+            return Poll::Ready(Event::Finished(outcome));
+        }
+        if wait.stopping.as_mut().poll(task).is_ready() {
+            return Poll::Ready(Event::Stopping);
+        }
+        if self.desk.poll_urgent(task.waker()) {
+            return Poll::Ready(Event::Due);
+        }
+        if self.desk.has_status() {
+            let timer = wait.status.get_or_insert_with(|| self.platform.sleep(STATUS_DELAY));
+            if timer.as_mut().poll(task).is_ready() {
+                return Poll::Ready(Event::Due);
+            }
+        }
+        let timer = wait.tick.get_or_insert_with(|| {
+            let left = self.expires.saturating_sub(self.platform.now());
+            let due = if self.desk.waits_for_answers() { wait.look } else { TICK };
+            self.platform.sleep(due.min(left))
+        });
+        timer.as_mut().poll(task).map(|()| Event::Due)
+    }
+
+    /// Writes what the handler has asked and said, and brings it the answers; `false` where the task is over.
+    async fn exchange(&self, wait: &mut Wait) -> bool {
+        let post = self.desk.take();
+        wait.look = if post.is_urgent() { FIRST_LOOK } else { (wait.look * 3 / 2).min(TICK) };
+        (wait.tick, wait.status) = (None, None);
+        let mut answers = serde_json::Map::new();
+        let modified = self
+            .tasks
+            .modify(&self.id, &*self.platform, |record| {
+                let now = self.platform.now();
+                let mut changes = vec![record.lease(now, LEASE)];
+                changes.extend(post.asked.iter().map(|(key, request)| record.ask(key, request)));
+                changes.extend(post.withdrawn.iter().map(|key| record.withdraw(key)));
+                changes.extend(post.status.iter().map(|message| record.say(message)));
+                answers = record.take_responses();
+                let taken = if answers.is_empty() { Change::None } else { Change::Unseen };
+                changes.into_iter().fold(taken, Change::max)
+            })
+            .await;
+        match modified {
+            Ok(Modified::Now(_)) => {
+                self.desk.deliver(answers);
+                true
+            }
+            Ok(Modified::Over(_) | Modified::Unknown) => false,
+            Err(error) => {
+                tracing::warn!(%error, task = %self.id, "the record of a task could not be written; it is tried again");
+                // It may have been written although the store says no word of it.
+                self.desk.deliver(answers);
+                self.desk.put_back(post);
+                self.platform.sleep(FIRST_LOOK).await;
+                true
+            }
+        }
+    }
+
+    /// Writes what the task came to: as long as it takes, since nobody else knows it.
+    async fn finish(&self, result: Result<Box<RawValue>, ErrorObject>) {
+        let mut pause = FIRST_LOOK;
+        while self.platform.now() < self.expires {
+            let finish = self.tasks.modify(&self.id, &*self.platform, |record| record.finish(result.clone()));
+            let Err(error) = finish.await else { return };
+            tracing::warn!(%error, task = %self.id, "the result of a task could not be written; it is tried again");
+            self.platform.sleep(pause).await;
+            pause = (pause * 2).min(TICK);
+        }
+        tracing::error!(task = %self.id, "the result of a task is lost");
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.tasks.forget(&self.id);
+    }
+}

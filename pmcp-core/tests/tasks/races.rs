@@ -1,0 +1,132 @@
+//! Changes of the same task at the same time, in every order that a store which takes its time allows.
+
+use pmcp_core::{TaskRecord, TaskStore, TaskStoreError, platform::BoxFuture};
+
+use super::*;
+
+/// Takes some turns before each step, a different number each time, so that steps of different requests interleave.
+#[derive(Clone)]
+struct Slow {
+    store: InMemoryTaskStore,
+    turns: Arc<AtomicU32>,
+    seed: u32,
+}
+
+impl Slow {
+    fn with_seed(seed: u32) -> Self {
+        Self { store: InMemoryTaskStore::new(), turns: Arc::default(), seed }
+    }
+
+    fn turns(&self) -> BoxFuture<()> {
+        let step = self.turns.fetch_add(1, Ordering::SeqCst);
+        let mut left = (step.wrapping_mul(self.seed * 2 + 1).wrapping_add(self.seed) >> 2) % 5;
+        Box::pin(poll_fn(move |task| {
+            if left == 0 {
+                return Poll::Ready(());
+            }
+            left -= 1;
+            task.waker().wake_by_ref();
+            Poll::Pending
+        }))
+    }
+}
+
+impl TaskStore for Slow {
+    fn create(&self, record: TaskRecord, now: Duration) -> BoxFuture<Result<(), TaskStoreError>> {
+        let (store, turns) = (self.store.clone(), self.turns());
+        Box::pin(async move {
+            turns.await;
+            store.create(record, now).await
+        })
+    }
+    fn read(&self, id: &str, now: Duration) -> BoxFuture<Result<Option<TaskRecord>, TaskStoreError>> {
+        let (store, turns, id) = (self.store.clone(), self.turns(), id.to_owned());
+        Box::pin(async move {
+            turns.await;
+            store.read(&id, now).await
+        })
+    }
+    fn update(&self, record: TaskRecord, now: Duration) -> BoxFuture<Result<bool, TaskStoreError>> {
+        let (store, turns) = (self.store.clone(), self.turns());
+        Box::pin(async move {
+            turns.await;
+            store.update(record, now).await
+        })
+    }
+}
+
+/// Runs `race` with many interleavings, each with a client of a server of its own.
+fn interleaved<Fut: Future<Output = ()>>(race: impl Fn(Client, TestPlatform) -> Fut) {
+    for seed in 0..64 {
+        let platform = TestPlatform::default();
+        let builder = Works(Counts::default()).into_builder().task_store(Slow::with_seed(seed));
+        pollster::block_on(platform.run(race(client(builder, &platform), platform.clone())));
+    }
+}
+
+#[test]
+fn two_updates_at_once_both_count() {
+    interleaved(|client, platform| async move {
+        let id = start(&client, "both", json!({})).await;
+        until(&client, &platform, &id, TaskStatus::InputRequired).await;
+        let (left, right) = (accept(&[("left", "Ada")]), accept(&[("right", "Eve")]));
+        let (one, other) = join(client.update_task(&id, left), client.update_task(&id, right)).await;
+        assert!(one.is_ok() && other.is_ok());
+        assert_eq!(text(&until(&client, &platform, &id, TaskStatus::Completed).await), "Ada Eve");
+    });
+}
+
+#[test]
+fn of_two_answers_to_one_question_one_counts() {
+    interleaved(|client, platform| async move {
+        let id = start(&client, "greet", json!({})).await;
+        until(&client, &platform, &id, TaskStatus::InputRequired).await;
+        let answers = ["Ada", "Eve"].map(|name| client.update_task(&id, accept(&[("name", name)])));
+        let [ada, eve] = answers;
+        let (one, other) = join(ada, eve).await;
+        assert!(one.is_ok() && other.is_ok());
+        let asked = until(&client, &platform, &id, TaskStatus::InputRequired).await.input_requests.unwrap();
+        assert_eq!(asked.keys().collect::<Vec<_>>(), ["name-2"]);
+        client.update_task(&id, accept(&[("name-2", "Bob")])).await.unwrap();
+        let said = text(&until(&client, &platform, &id, TaskStatus::Completed).await);
+        assert!(said == "Ada and Bob" || said == "Eve and Bob", "{said}");
+    });
+}
+
+#[test]
+fn a_task_is_cancelled_or_completed_and_stays_so() {
+    let (cancelled, completed) = (AtomicU32::new(0), AtomicU32::new(0));
+    let (cancelled, completed) = (&cancelled, &completed);
+    interleaved(|client, platform| async move {
+        let id = start(&client, "slow", json!({"seconds": 1})).await;
+        platform.sleep(SECOND).await;
+        client.cancel_task(&id).await.unwrap();
+        let task = client.get_task(&id).await.unwrap();
+        let is_cancelled = task.status == TaskStatus::Cancelled;
+        assert!(is_cancelled || task.status == TaskStatus::Completed, "{task:?}");
+        assert_eq!(task.result.is_none(), is_cancelled);
+        if is_cancelled { cancelled } else { completed }.fetch_add(1, Ordering::SeqCst);
+        platform.sleep(60 * SECOND).await;
+        assert_eq!(client.get_task(&id).await.unwrap().status, task.status);
+        assert_eq!(platform.background_len(), 0);
+    });
+    assert!(
+        cancelled.load(Ordering::SeqCst) > 0 && completed.load(Ordering::SeqCst) > 0,
+        "{cancelled:?} {completed:?}"
+    );
+}
+
+#[test]
+fn an_answer_and_a_cancellation_at_once_end_in_one_way() {
+    interleaved(|client, platform| async move {
+        let id = start(&client, "both", json!({})).await;
+        until(&client, &platform, &id, TaskStatus::InputRequired).await;
+        let answers = accept(&[("left", "Ada"), ("right", "Eve")]);
+        let (update, cancel) = join(client.update_task(&id, answers), client.cancel_task(&id)).await;
+        assert!(update.is_ok() && cancel.is_ok());
+        platform.sleep(60 * SECOND).await;
+        let task = client.get_task(&id).await.unwrap();
+        assert!(task.status.is_terminal() && task.input_requests.is_none(), "{task:?}");
+        assert_eq!(platform.background_len(), 0);
+    });
+}
