@@ -1,11 +1,10 @@
 //! The fixture server of the official MCP conformance suite: the tools, resources and prompts that its scenarios name,
 //! with the texts that they expect.
-//!
-//! What needs a session or an extension is not in it yet.
 
 mod asking;
 mod contact;
 mod eliciting;
+mod tasks;
 
 use std::time::Duration;
 
@@ -20,13 +19,14 @@ pub fn server() -> impl IntoServer {
     let keep = Cache::public(Duration::from_secs(300));
     let notifier = Notifier::local();
     let fixture = Fixture { notifier: notifier.clone() };
-    fixture
+    let builder = fixture
         .into_builder()
         .cache(keep)
         .notifier(&notifier)
         .merge(asking::Asking.into_builder())
         .merge(eliciting::Eliciting.into_builder())
-        .tool(contact::tool(), contact::call)
+        .tool(contact::tool(), contact::call);
+    tasks::register(builder)
 }
 
 /// Answers each scenario of the suite; keeps no state.

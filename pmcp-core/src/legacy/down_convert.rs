@@ -3,10 +3,11 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::tasks;
 use crate::{
     protocol::{
         Annotations, CallToolResult, ContentBlock, Implementation, Meta, Prompt, Resource, ResourceTemplate, Revision,
-        ServerCapabilities, Tool,
+        ServerCapabilities, TASKS, Tool,
     },
     server::{Answer, AnswerBody},
 };
@@ -32,8 +33,7 @@ pub(super) fn encode_answer(out: &mut Vec<u8>, answer: Answer, revision: Revisio
         AnswerBody::Complete(result) => serde_json::to_writer(out, &result),
         // A handler of these revisions fails where it would ask.
         AnswerBody::InputRequired(result) => serde_json::to_writer(out, &result),
-        // Tasks of these revisions have a shape of their own.
-        AnswerBody::Task { task, .. } => serde_json::to_writer(out, &task),
+        AnswerBody::Task { result_type, task } => tasks::encode(out, *task, result_type == "task"),
         AnswerBody::Acknowledged => {
             out.extend_from_slice(b"{}");
             Ok(())
@@ -78,7 +78,8 @@ fn take_block(block: &mut ContentBlock, revision: Revision) {
 
 pub(super) fn capabilities(declared: &ServerCapabilities, revision: Revision) -> ServerCapabilities {
     let mut declared = declared.clone();
-    declared.extensions = None;
+    let has_tasks = declared.extensions.take().is_some_and(|extensions| extensions.contains_key(TASKS));
+    declared.tasks = (has_tasks && revision == Revision::V2025_11_25).then(tasks::capability);
     // What only a listen stream delivers, or would in a session.
     for feature in [&mut declared.tools, &mut declared.prompts, &mut declared.resources].into_iter().flatten() {
         *feature = json!({});

@@ -2,7 +2,7 @@
 
 use serde_json::Map;
 
-use super::down_convert;
+use super::{down_convert, tasks::ListedTool};
 use crate::{
     protocol::Revision,
     server::{Pages, Registry},
@@ -17,7 +17,11 @@ pub(super) struct Lists {
 
 impl Lists {
     pub(super) fn encode(registry: &Registry, revision: Revision) -> serde_json::Result<Self> {
-        let tools: Vec<_> = registry.tool_definitions.iter().map(|tool| down_convert::tool(tool, revision)).collect();
+        let tools: Vec<_> = registry
+            .tool_definitions
+            .iter()
+            .map(|tool| ListedTool::new(down_convert::tool(tool, revision), revision))
+            .collect();
         let resources: Vec<_> = registry
             .resource_definitions
             .iter()

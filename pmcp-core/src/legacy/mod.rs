@@ -8,6 +8,7 @@ mod initialize;
 mod lists;
 mod memory_store;
 mod session;
+mod tasks;
 
 use std::sync::OnceLock;
 
@@ -60,7 +61,10 @@ impl Legacy {
                 let level = RequestParams::required::<LogLevel>(params.level, "level");
                 Reply::Ready(level.map(|_| empty()).map_err(Error::from))
             }
-            "server/discover" => Reply::Ready(Err(Error::MethodNotFound { method: method.to_owned() })),
+            _ if tasks::serves(&self.server, revision, method) => tasks::handle(&self.server, method, params, cx),
+            "server/discover" | "tasks/get" | "tasks/update" | "tasks/cancel" => {
+                Reply::Ready(Err(Error::MethodNotFound { method: method.to_owned() }))
+            }
             "tools/list" | "resources/list" | "resources/templates/list" | "prompts/list"
                 if self.server.serves(method) =>
             {

@@ -43,6 +43,9 @@ pub struct ServerCapabilities {
     /// Has tools.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tools: Option<Value>,
+    /// Runs tools as tasks, as revision 2025-11-25 had it. Newer revisions have an extension for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Value>,
     /// Extensions by identifier, with their settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extensions: Option<Map<String, Value>>,

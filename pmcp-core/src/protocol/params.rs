@@ -38,6 +38,8 @@ pub(crate) struct RequestParams<'a> {
     pub(crate) request_state: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) notifications: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) task: Option<&'a RawValue>,
     #[serde(borrow, rename = "taskId")]
     pub(crate) task_id: Option<&'a RawValue>,
     #[serde(borrow, rename = "protocolVersion")]

@@ -80,7 +80,7 @@ pub(crate) struct Registry {
     resources: resources::Resources,
     prompts: HashMap<String, prompts::RegisteredPrompt>,
     completers: completion::Completers,
-    tasks: tasks::Tasks,
+    pub(crate) tasks: tasks::Tasks,
     lists: pages::Lists,
     discover: Bytes,
     notifier: Option<Notifier>,
@@ -140,6 +140,11 @@ impl Server {
                 None => Err(Error::MethodNotFound { method: method.to_owned() }),
             }),
         }
+    }
+
+    /// Whether any of its tools may run as a task.
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.0.has_tasks()
     }
 
     /// Whether a request of this method can find a handler at all.

@@ -30,8 +30,11 @@ pub(super) fn call(registry: &Registry, params: &RequestParams<'_>, cx: Context)
         Ok((tool, arguments)) => {
             let run = |cx| catch(|| tool.handler.call(arguments, cx), |error| Reply::Ready(Err(error)));
             match tool.task {
-                None => run(cx),
-                Some(support) => tasks::call(registry, support, cx, run),
+                None => match tasks::refuse_plain(registry, params, &cx) {
+                    Ok(()) => run(cx),
+                    Err(error) => Reply::Ready(Err(error)),
+                },
+                Some(support) => tasks::call(registry, support, params, cx, run),
             }
         }
         Err(error) => Reply::Ready(Err(error)),

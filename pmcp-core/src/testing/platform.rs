@@ -191,8 +191,13 @@ impl Future for Sleep {
         let polled = std::mem::replace(&mut self.polled, true);
         let mut clock = self.platform.clock();
         let in_background = clock.in_background;
-        clock.sleepers.insert(key, Sleeper { waker: Some(task.waker().clone()), in_background });
+        let before = clock.sleepers.insert(key, Sleeper { waker: Some(task.waker().clone()), in_background });
         if in_background {
+            if before.is_none_or(|before| !before.in_background) {
+                // It stood in the way of those that time passes for, and does no more.
+                let others = clock.sleepers.values().filter(|sleeper| !sleeper.in_background);
+                others.filter_map(|sleeper| sleeper.waker.as_ref()).for_each(Waker::wake_by_ref);
+            }
             return if clock.now >= key.0 { Poll::Ready(()) } else { Poll::Pending };
         }
         let Clock { now, sleepers, .. } = &mut *clock;

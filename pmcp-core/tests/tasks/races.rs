@@ -4,52 +4,41 @@ use pmcp_core::{TaskRecord, TaskStore, TaskStoreError, platform::BoxFuture};
 
 use super::*;
 
-/// Takes some turns before each step, a different number each time, so that steps of different requests interleave.
-#[derive(Clone)]
+/// Takes 1 to 5 ms for each step, so that steps of different requests interleave.
 struct Slow {
     store: InMemoryTaskStore,
-    turns: Arc<AtomicU32>,
+    platform: TestPlatform,
+    steps: AtomicU32,
     seed: u32,
 }
 
 impl Slow {
-    fn with_seed(seed: u32) -> Self {
-        Self { store: InMemoryTaskStore::new(), turns: Arc::default(), seed }
-    }
-
-    fn turns(&self) -> BoxFuture<()> {
-        let step = self.turns.fetch_add(1, Ordering::SeqCst);
-        let mut left = (step.wrapping_mul(self.seed * 2 + 1).wrapping_add(self.seed) >> 2) % 5;
-        Box::pin(poll_fn(move |task| {
-            if left == 0 {
-                return Poll::Ready(());
-            }
-            left -= 1;
-            task.waker().wake_by_ref();
-            Poll::Pending
-        }))
+    fn step(&self) -> BoxFuture<()> {
+        let step = self.steps.fetch_add(1, Ordering::SeqCst);
+        let mixed = (step + 1).wrapping_mul(2_654_435_761).wrapping_add(self.seed.wrapping_mul(40_503));
+        self.platform.sleep(Duration::from_millis(1 + u64::from(mixed >> 16) % 5))
     }
 }
 
 impl TaskStore for Slow {
     fn create(&self, record: TaskRecord, now: Duration) -> BoxFuture<Result<(), TaskStoreError>> {
-        let (store, turns) = (self.store.clone(), self.turns());
+        let (store, step) = (self.store.clone(), self.step());
         Box::pin(async move {
-            turns.await;
+            step.await;
             store.create(record, now).await
         })
     }
     fn read(&self, id: &str, now: Duration) -> BoxFuture<Result<Option<TaskRecord>, TaskStoreError>> {
-        let (store, turns, id) = (self.store.clone(), self.turns(), id.to_owned());
+        let (store, step, id) = (self.store.clone(), self.step(), id.to_owned());
         Box::pin(async move {
-            turns.await;
+            step.await;
             store.read(&id, now).await
         })
     }
     fn update(&self, record: TaskRecord, now: Duration) -> BoxFuture<Result<bool, TaskStoreError>> {
-        let (store, turns) = (self.store.clone(), self.turns());
+        let (store, step) = (self.store.clone(), self.step());
         Box::pin(async move {
-            turns.await;
+            step.await;
             store.update(record, now).await
         })
     }
@@ -59,7 +48,9 @@ impl TaskStore for Slow {
 fn interleaved<Fut: Future<Output = ()>>(race: impl Fn(Client, TestPlatform) -> Fut) {
     for seed in 0..64 {
         let platform = TestPlatform::default();
-        let builder = Works(Counts::default()).into_builder().task_store(Slow::with_seed(seed));
+        let store = InMemoryTaskStore::new();
+        let store = Slow { store, platform: platform.clone(), steps: AtomicU32::new(0), seed };
+        let builder = Works(Counts::default()).into_builder().task_store(store);
         pollster::block_on(platform.run(race(client(builder, &platform), platform.clone())));
     }
 }
@@ -99,7 +90,7 @@ fn a_task_is_cancelled_or_completed_and_stays_so() {
     let (cancelled, completed) = (&cancelled, &completed);
     interleaved(|client, platform| async move {
         let id = start(&client, "slow", json!({"seconds": 1})).await;
-        platform.sleep(SECOND).await;
+        platform.sleep(Duration::from_millis(996)).await;
         client.cancel_task(&id).await.unwrap();
         let task = client.get_task(&id).await.unwrap();
         let is_cancelled = task.status == TaskStatus::Cancelled;

@@ -5,6 +5,7 @@
 //! that it renews; a task that nobody vouches for any more is reported as failed. Answers and cancellations are
 //! written into the record by the instance that receives them; the process that runs the handler reads them there.
 
+mod call;
 mod desk;
 mod record;
 mod runner;
@@ -12,9 +13,7 @@ mod store;
 
 use std::{
     collections::HashMap,
-    future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Poll,
     time::Duration,
 };
 
@@ -24,6 +23,7 @@ use serde_json::{Map, Value};
 pub use record::TaskRecord;
 pub use store::{InMemoryTaskStore, TaskStore, TaskStoreError};
 
+pub(super) use call::{call, refuse_plain};
 pub(crate) use desk::Desk;
 
 use self::{
@@ -35,7 +35,7 @@ use crate::{
     error::{Error, Result},
     jsonrpc::{ErrorCode, ErrorObject},
     platform::{BoxFuture, MaybeSend, MaybeSync, Platform},
-    protocol::{RequestParams, TaskSupport, tasks_capability},
+    protocol::{RequestParams, tasks_capability},
 };
 
 /// How many tasks one process runs at the most.
@@ -118,49 +118,9 @@ impl ServerBuilder {
     }
 }
 
-/// `tools/call` of a tool that may be a task; `run` calls its handler.
-pub(super) fn call(
-    registry: &Registry,
-    support: TaskSupport,
-    cx: Context,
-    run: impl FnOnce(Context) -> Reply,
-) -> Reply {
-    if let Err(missing) = require(&cx) {
-        return if support.required { Reply::Ready(Err(missing)) } else { run(cx) };
-    }
-    let desk = cx.open_desk();
-    if !support.asks_first {
-        desk.begin();
-    }
-    match run(cx.clone()) {
-        Reply::Pending(handler) => Reply::Pending(Box::pin(start(registry.tasks.clone(), handler, desk, cx))),
-        // Done at once, as it is with arguments that do not fit: there is nothing to wait for.
-        done => done,
-    }
-}
-
 /// Fails unless the client knows tasks.
 fn require(cx: &Context) -> Result<()> {
-    let missing = || Error::MissingClientCapability(Box::new(tasks_capability()));
-    if cx.revision().is_legacy() { Err(missing()) } else { cx.require(tasks_capability()) }
-}
-
-/// Runs the handler until it is done or is to be a task; then the answer is the task, and the handler goes on in the
-/// background.
-async fn start(tasks: Tasks, mut handler: BoxFuture<Outcome>, desk: Arc<Desk>, cx: Context) -> Outcome {
-    let first = poll_fn(|task| match handler.as_mut().poll(task) {
-        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-        // What is asked in a round of the request is answered in its next one.
-        Poll::Pending if desk.is_wanted() && !cx.rounds().has_asked() => Poll::Ready(None),
-        Poll::Pending => Poll::Pending,
-    });
-    match first.await {
-        Some(outcome) => outcome,
-        None => {
-            let record = tasks.begin(handler, desk, &cx).await?;
-            Ok(Answer(AnswerBody::Task { result_type: "task", task: Box::new(record.handle()) }))
-        }
-    }
+    cx.require(tasks_capability())
 }
 
 /// `tasks/get`
@@ -189,10 +149,8 @@ pub(super) fn update(registry: &Registry, params: &RequestParams<'_>, cx: Contex
 /// `tasks/cancel`
 pub(super) fn cancel(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
     on_task(registry, params, cx, |tasks, id, cx| async move {
-        tasks.find(&id, &cx).await?;
-        tasks.modify(&id, &**cx.platform(), TaskRecord::cancel).await?;
-        tasks.nudge(&id);
-        Ok(Answer(AnswerBody::Acknowledged))
+        // That it is over already is no mistake.
+        tasks.cancel(&id, &cx).await.map(|_| Answer(AnswerBody::Acknowledged))
     })
 }
 
@@ -260,6 +218,18 @@ impl Tasks {
         }
     }
 
+    /// Ends the task that `id` names, where it belongs to whoever asks; `None` where it was over before.
+    pub(crate) async fn cancel(&self, id: &str, cx: &Context) -> Result<Option<TaskRecord>> {
+        self.find(id, cx).await?;
+        let modified = self.modify(id, &**cx.platform(), TaskRecord::cancel).await?;
+        self.nudge(id);
+        match modified {
+            Modified::Now(record) => Ok(Some(record)),
+            Modified::Over(_) => Ok(None),
+            Modified::Unknown => Err(unknown(id)),
+        }
+    }
+
     /// Changes the newest version of a record, unless the task is over. `change` is called again when somebody else
     /// was faster.
     async fn modify(
@@ -306,7 +276,9 @@ impl Tasks {
 
     /// The task runs no longer.
     fn forget(&self, id: &str) {
-        self.running().remove(id);
+        let desk = self.running().remove(id);
+        // Not under the lock: what wakes and drops with it is not known here.
+        drop(desk);
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, Arc<Desk>>> {

@@ -112,8 +112,10 @@ impl Runner {
                 changes.extend(post.asked.iter().map(|(key, request)| record.ask(key, request)));
                 changes.extend(post.withdrawn.iter().map(|key| record.withdraw(key)));
                 changes.extend(post.status.iter().map(|message| record.say(message)));
-                answers = record.take_responses();
-                let taken = if answers.is_empty() { Change::None } else { Change::Unseen };
+                // Kept from one attempt to the next: what failed may have been written all the same.
+                let responses = record.take_responses();
+                let taken = if responses.is_empty() { Change::None } else { Change::Unseen };
+                answers.extend(responses);
                 changes.into_iter().fold(taken, Change::max)
             })
             .await;
