@@ -14,12 +14,16 @@
 //! # Ok::<(), pmcp_redis::Error>(())
 //! ```
 //!
+//! [`RedisTaskStore`] keeps tasks where every instance finds them, also when the one that began them is gone.
+//!
 //! It runs on tokio. Feature `rustls`: TLS, for URLs that begin with `rediss://`.
 
 mod bus;
 mod connection;
 mod error;
+mod task_store;
 
 pub use bus::RedisBus;
 pub use connection::Redis;
 pub use error::Error;
+pub use task_store::RedisTaskStore;
