@@ -3,11 +3,13 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::tool;
 
+static STARTING: Mutex<()> = Mutex::new(());
 const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// A running Redis that keeps nothing on disk; dropping it ends the process.
@@ -26,6 +28,8 @@ impl Redis {
     /// If it does not accept connections within 20 s.
     pub fn start(test: &str) -> Option<Self> {
         let binary = tool(test, "PMCP_REDIS", "needs a Redis server")?;
+        // One at a time, so that a port that was free is not found free by two.
+        let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         // Free now; should another process take it first, Redis ends and the wait below says so.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
         let child = spawn(&binary, port);

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// As many checks pass; raise the number when more do.
 const FLOOR_2026_07_28: usize = 196;
-const FLOOR_2025_11_25: usize = 81;
+const FLOOR_2025_11_25: usize = 83;
 
 /// A run takes 3 s on an idle machine; the rest is for a busy one.
 const LIMIT: Duration = Duration::from_secs(180);

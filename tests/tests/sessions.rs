@@ -251,3 +251,45 @@ fn typescript_sdk_v2_answers_in_rounds() {
     let server = Server::start("conformance-cloudrun", &[]);
     run_client(&node, "asking-v2.mjs", &server.url(), 6);
 }
+
+#[test]
+fn a_session_is_told_of_what_it_subscribed_to() {
+    let server = Server::start("notes-cloudrun", &ENV);
+    let params = json!({"protocolVersion": VERSION, "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}});
+    let opened = send(&server, &Request::legacy(None, "initialize", params));
+    assert_eq!(opened.result()["capabilities"]["resources"]["subscribe"], true);
+    let session = opened.head.header("mcp-session-id").expect("a session id").to_owned();
+    let mut told = Connection::open(server.addr()).expect("the server accepts");
+    told.send(&verb("GET", &session).to_bytes(server.addr())).expect("the server reads");
+    let write = |name: &str| {
+        let reply = send(&server, &call(&session, "write_note", json!({"name": name, "text": "x"})));
+        assert_ne!(reply.message()["result"]["isError"], true, "{}", reply.text());
+    };
+    let subscription = |method: &str| {
+        let request = in_session(&session, method, json!({"uri": "notes://today"}));
+        assert_eq!(send(&server, &request).result(), json!({}));
+    };
+    subscription("resources/subscribe");
+    subscription("resources/subscribe");
+    thread::sleep(Duration::from_millis(300));
+    write("today");
+    let head = told.read_head().expect("a reply");
+    assert!(head.status == 200 && head.is_event_stream(), "{head:?}");
+    let mut events = Vec::new();
+    while !events.iter().any(|event: &Value| event["method"] == "notifications/resources/updated") {
+        events.push(told.read_event().expect("the stream lives").expect("an event"));
+    }
+    assert_eq!(events.last().expect("events")["params"], json!({"uri": "notes://today"}));
+    // Of others, and of none any more, it hears nothing but that the list changed.
+    subscription("resources/unsubscribe");
+    thread::sleep(Duration::from_millis(300));
+    write("today");
+    write("tomorrow");
+    assert_eq!(send(&server, &verb("DELETE", &session)).status(), 204);
+    while let Some(event) = told.read_event().expect("the stream ends properly") {
+        assert_ne!(event["method"], "notifications/resources/updated", "{event}");
+    }
+    // Without a session there is nobody to tell.
+    let alone = Request::legacy(Some(VERSION), "resources/subscribe", json!({"uri": "notes://today"}));
+    assert_eq!(send(&server, &alone).message()["error"]["code"], -32601);
+}

@@ -76,13 +76,15 @@ fn take_block(block: &mut ContentBlock, revision: Revision) {
     *block = converted;
 }
 
-pub(super) fn capabilities(declared: &ServerCapabilities, revision: Revision) -> ServerCapabilities {
+pub(super) fn capabilities(declared: &ServerCapabilities, revision: Revision, announces: bool) -> ServerCapabilities {
     let mut declared = declared.clone();
     let has_tasks = declared.extensions.take().is_some_and(|extensions| extensions.contains_key(TASKS));
     declared.tasks = (has_tasks && revision == Revision::V2025_11_25).then(tasks::capability);
-    // What only a listen stream delivers, or would in a session.
-    for feature in [&mut declared.tools, &mut declared.prompts, &mut declared.resources].into_iter().flatten() {
-        *feature = json!({});
+    // What only a listen stream or a session delivers.
+    if !announces {
+        for feature in [&mut declared.tools, &mut declared.prompts, &mut declared.resources].into_iter().flatten() {
+            *feature = json!({});
+        }
     }
     if revision < Revision::V2025_03_26 {
         declared.completions = None;

@@ -30,12 +30,12 @@ fn requested(params: &RequestParams<'_>) -> Result<String> {
     Ok(RequestParams::required_str(params.protocol_version, "protocolVersion")?.into_owned())
 }
 
-pub(super) fn handle(server: &Server, revision: Revision, params: &RequestParams<'_>) -> Outcome {
+pub(super) fn handle(server: &Server, revision: Revision, params: &RequestParams<'_>, announces: bool) -> Outcome {
     requested(params)?;
     let registry = server.registry();
     let result = InitializeResult {
         protocol_version: revision.as_str(),
-        capabilities: down_convert::capabilities(&registry.capabilities, revision),
+        capabilities: down_convert::capabilities(&registry.capabilities, revision, announces),
         server_info: down_convert::implementation(&registry.info, revision),
         instructions: registry.instructions.as_deref(),
     };

@@ -31,13 +31,20 @@ const RESOURCE_NOT_FOUND: ErrorCode = ErrorCode(-32002);
 /// A server as clients of older revisions see it.
 pub(crate) struct Legacy {
     server: Server,
+    /// Whether clients can be told of changes.
+    announces: bool,
     /// By revision, oldest first; each encoded when the first client of that revision asks.
     lists: [OnceLock<serde_json::Result<Lists>>; 4],
 }
 
 impl Legacy {
     pub(crate) fn new(server: Server) -> Self {
-        Self { server, lists: Default::default() }
+        Self { server, announces: false, lists: Default::default() }
+    }
+
+    /// The same, for clients that have sessions, in which they can be told of changes.
+    pub(crate) fn announcing(server: Server) -> Self {
+        Self { announces: true, ..Self::new(server) }
     }
 
     /// The revision that a request speaks: of the handshake, what it negotiates.
@@ -54,7 +61,7 @@ impl Legacy {
     pub(crate) fn dispatch(&self, method: &str, params: &RequestParams<'_>, cx: Context) -> Reply {
         let revision = cx.revision();
         match method {
-            "initialize" => Reply::Ready(initialize::handle(&self.server, revision, params)),
+            "initialize" => Reply::Ready(initialize::handle(&self.server, revision, params, self.announces)),
             "ping" => Reply::Ready(Ok(empty())),
             "logging/setLevel" if self.server.capabilities().logging.is_some() => {
                 // Without a session it cannot outlive this request; messages go on from `info`.
@@ -110,6 +117,6 @@ impl Legacy {
     }
 }
 
-fn empty() -> Answer {
+pub(crate) fn empty() -> Answer {
     Answer(AnswerBody::Prepared(Bytes::from_static(b"{}")))
 }

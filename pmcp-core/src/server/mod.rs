@@ -50,6 +50,7 @@ pub(crate) use discover::SUPPORTED_VERSIONS;
 pub(crate) use encode::encode_answer;
 pub(crate) use handler::{AnswerBody, catch};
 pub(crate) use mrtr::Memory;
+pub(crate) use outbox::Outbox;
 pub(crate) use pages::Pages;
 pub(crate) use request_state::Sealer;
 pub(crate) use subscriptions::LISTEN;
@@ -114,6 +115,11 @@ impl Server {
     /// Its tools, in the order of registration.
     pub fn tools(&self) -> &[Tool] {
         &self.0.tool_definitions
+    }
+
+    /// How changes are told, where the server tells any.
+    pub(crate) fn notifier(&self) -> Option<&Notifier> {
+        self.0.notifier.as_ref()
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
 
-use super::{events::Events, replay::Replay};
+use super::{announcements::Announcements, events::Events, replay::Replay};
 
 /// How much of a whole body is given away at once: what was given away waits in memory that nobody counts.
 const MOST_AT_ONCE: usize = 16 << 10;
@@ -25,6 +25,7 @@ enum Kind {
     Full(Bytes),
     Events(Box<Events>),
     Replay(Box<Replay>),
+    Announcements(Box<Announcements>),
 }
 
 impl Body {
@@ -49,6 +50,10 @@ impl Body {
         Self::stream(Kind::Replay(Box::new(replay)))
     }
 
+    pub(super) fn announcements(announcements: Announcements) -> Response<Self> {
+        Self::stream(Kind::Announcements(Box::new(announcements)))
+    }
+
     fn stream(kind: Kind) -> Response<Self> {
         let mut response = Response::new(Self(kind));
         let headers = response.headers_mut();
@@ -62,7 +67,7 @@ impl Body {
     pub fn as_full(&self) -> Option<&Bytes> {
         match &self.0 {
             Kind::Full(bytes) => Some(bytes),
-            Kind::Events(_) | Kind::Replay(_) => None,
+            Kind::Events(_) | Kind::Replay(_) | Kind::Announcements(_) => None,
         }
     }
 }
@@ -77,6 +82,7 @@ impl http_body::Body for Body {
             Kind::Full(bytes) => Some(bytes.split_to(bytes.len().min(MOST_AT_ONCE))),
             Kind::Events(events) => std::task::ready!(events.poll_next(task)),
             Kind::Replay(replay) => std::task::ready!(replay.poll_next(task)),
+            Kind::Announcements(announcements) => std::task::ready!(announcements.poll_next(task)),
         };
         Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
     }
@@ -86,13 +92,14 @@ impl http_body::Body for Body {
             Kind::Full(bytes) => bytes.is_empty(),
             Kind::Events(events) => events.is_finished(),
             Kind::Replay(replay) => replay.is_finished(),
+            Kind::Announcements(announcements) => announcements.is_finished(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Events(_) | Kind::Replay(_) => SizeHint::default(),
+            Kind::Events(_) | Kind::Replay(_) | Kind::Announcements(_) => SizeHint::default(),
         }
     }
 }

@@ -78,7 +78,7 @@ impl Events {
     }
 }
 
-fn write_event(bytes: &mut Vec<u8>, json: &[u8]) {
+pub(super) fn write_event(bytes: &mut Vec<u8>, json: &[u8]) {
     bytes.extend_from_slice(b"event: message\n");
     write_data(bytes, json);
 }

@@ -1,5 +1,6 @@
 //! Streamable HTTP (specification page `basic/transports/streamable-http`): one request in, one response out.
 
+mod announcements;
 mod body;
 mod cors;
 mod era;
@@ -134,6 +135,7 @@ impl StreamableHttp {
     /// streams can be taken up again, and they can set a log level. Without, every request stands alone.
     #[must_use]
     pub fn sessions(mut self, store: impl SessionStore) -> Self {
+        self.legacy = Arc::new(Legacy::announcing(self.server.clone()));
         self.sessions = Some(Arc::new(store));
         self
     }

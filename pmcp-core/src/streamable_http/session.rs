@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     Body, Refusal, StreamableHttp,
+    announcements::{ALTERED, Announcements},
     exchange::{Exchange, First},
     headers,
     older::{Incoming, Started},
@@ -19,21 +20,23 @@ use super::{
 use crate::{
     error::{Error, Result},
     jsonrpc::{ErrorCode, ErrorObject, Request, RequestId, Response as Answer},
-    legacy::{Legacy, Session, SessionStore, SessionStoreError, question},
+    legacy::{Legacy, Session, SessionStore, SessionStoreError, empty, question},
     platform::{BoxFuture, Platform},
     protocol::{ClientCapabilities, Implementation, LogLevel, RequestParams, Revision},
     server::{ClientAnswer, ClientLink, Principal},
 };
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+/// How many resources one session may subscribe to.
+const MOST_SUBSCRIPTIONS: usize = 256;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// A session in use by one request.
 #[derive(Clone)]
 pub(super) struct InSession {
-    store: Arc<dyn SessionStore>,
+    pub(super) store: Arc<dyn SessionStore>,
     platform: Arc<dyn Platform>,
-    id: String,
+    pub(super) id: String,
     session: Session,
 }
 
@@ -97,8 +100,11 @@ impl StreamableHttp {
             return Ok(Body::empty(StatusCode::NO_CONTENT));
         }
         let Some(last) = headers::value(&head.headers, &LAST_EVENT_ID)? else {
-            // There is nothing to say but in answer to a request.
-            return Err(Refusal::method_not_allowed(&head.method));
+            return match self.server.notifier() {
+                Some(notifier) => Ok(Body::announcements(Announcements::new(session, notifier.clone()))),
+                // There is nothing to say but in answer to a request.
+                None => Err(Refusal::method_not_allowed(&head.method)),
+            };
         };
         let parsed = last.rsplit_once('.').and_then(|(stream, number)| Some((stream, number.parse::<u64>().ok()?)));
         let (stream, after) = parsed.ok_or_else(Refusal::unknown_event)?;
@@ -150,9 +156,49 @@ impl StreamableHttp {
         request: &Request<'_>,
         params: &Result<RequestParams<'_>, ErrorObject>,
     ) -> Result<Option<Response<Body>>, Refusal> {
-        if request.method != "logging/setLevel" || self.server.capabilities().logging.is_none() {
+        let subscribes = match request.method.as_ref() {
+            "resources/subscribe" => true,
+            "resources/unsubscribe" => false,
+            "logging/setLevel" if self.server.capabilities().logging.is_some() => {
+                return self.change_log_level(session, params).await;
+            }
+            _ => return Ok(None),
+        };
+        if self.server.notifier().is_none() || self.server.capabilities().resources.is_none() {
             return Ok(None);
         }
+        let uri =
+            params.as_ref().map_err(Clone::clone).and_then(|params| RequestParams::required_str(params.uri, "uri"));
+        let outcome = match uri {
+            Err(error) => Err(error.into()),
+            Ok(uri) => {
+                let mut changed = session.session.clone();
+                let altered = match subscribes {
+                    true if changed.subscriptions.len() >= MOST_SUBSCRIPTIONS => {
+                        return Err(Refusal::invalid_params(format!(
+                            "A session may subscribe to {MOST_SUBSCRIPTIONS} resources; unsubscribe from some first."
+                        ))
+                        .with_id(&request.id));
+                    }
+                    true => changed.subscriptions.insert(uri.into_owned()),
+                    false => changed.subscriptions.remove(uri.as_ref()),
+                };
+                if altered {
+                    session.store.save(&session.id, changed).await.map_err(unavailable)?;
+                    session.store.append(&session.id, ALTERED, Bytes::new(), false).await.map_err(unavailable)?;
+                }
+                Ok(empty())
+            }
+        };
+        let json = self.legacy.encode(session.session.revision, &request.id, outcome);
+        Ok(Some(Body::json(StatusCode::OK, json)))
+    }
+
+    async fn change_log_level(
+        &self,
+        session: &InSession,
+        params: &Result<RequestParams<'_>, ErrorObject>,
+    ) -> Result<Option<Response<Body>>, Refusal> {
         let level =
             params.as_ref().ok().and_then(|params| RequestParams::required::<LogLevel>(params.level, "level").ok());
         // Where the level is none, the usual way says so.
@@ -207,6 +253,10 @@ impl StreamableHttp {
 impl InSession {
     pub(super) fn revision(&self) -> Revision {
         self.session.revision
+    }
+
+    pub(super) fn platform(&self) -> &Arc<dyn Platform> {
+        &self.platform
     }
 
     fn replay(&self, stream: &str, after: u64) -> Replay {

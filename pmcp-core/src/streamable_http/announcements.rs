@@ -1,0 +1,180 @@
+//! What a session is told without having asked in a request: the stream of its `GET` (specification pages
+//! `basic/transports` and `server/resources` of 2025-11-25, "Subscriptions").
+
+use std::{
+    collections::BTreeSet,
+    future::poll_fn,
+    sync::Arc,
+    task::{self, Poll, ready},
+};
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::{
+    events::{KEEP_ALIVE, write_event},
+    session::InSession,
+};
+use crate::{
+    error::{Error, Result},
+    jsonrpc::encode_notification,
+    legacy::{SessionStoreError, StreamEvent},
+    platform::{BoxFuture, Platform},
+    protocol::SubscriptionFilter,
+    server::{Change, Changes, Notifier, Outbox},
+};
+
+/// The stream in which a change of the session's subscriptions is noted.
+pub(super) const ALTERED: &str = "altered";
+
+/// The changes that one session hears of, until its client goes or asks for them on another stream.
+pub(super) struct Announcements {
+    outbox: Arc<Outbox>,
+    telling: BoxFuture<Result<()>>,
+    platform: Arc<dyn Platform>,
+    keep_alive: Option<BoxFuture<()>>,
+    finished: bool,
+}
+
+impl Announcements {
+    pub(super) fn new(session: InSession, notifier: Notifier) -> Self {
+        let (outbox, platform) = (Arc::new(Outbox::default()), Arc::clone(session.platform()));
+        let telling = Box::pin(tell(session, notifier, Arc::clone(&outbox)));
+        Self { outbox, telling, platform, keep_alive: None, finished: false }
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// The next bytes: all changes that wait, or a comment when there was none for long.
+    pub(super) fn poll_next(&mut self, task: &mut task::Context<'_>) -> Poll<Option<Bytes>> {
+        if self.finished {
+            return Poll::Ready(None);
+        }
+        if self.outbox.is_empty()
+            && let Poll::Ready(told) = self.telling.as_mut().poll(task)
+        {
+            self.finished = true;
+            if let Err(error) = told {
+                tracing::error!(%error, "a session is told of no more changes");
+            }
+        }
+        let mut bytes = Vec::new();
+        self.outbox.take().iter().for_each(|message| write_event(&mut bytes, message));
+        if bytes.is_empty() && !self.finished {
+            let platform = &self.platform;
+            ready!(self.keep_alive.get_or_insert_with(|| platform.sleep(KEEP_ALIVE)).as_mut().poll(task));
+            bytes.extend_from_slice(b":\n\n");
+        }
+        self.keep_alive = None;
+        Poll::Ready((!bytes.is_empty()).then(|| bytes.into()))
+    }
+}
+
+impl InSession {
+    /// The resources that the session is subscribed to now; `None` where it has ended.
+    async fn subscriptions(&self) -> Result<Option<BTreeSet<String>>> {
+        let loaded = self.store.load(&self.id, self.platform().now()).await;
+        let session = loaded.map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(session.map(|session| session.subscriptions))
+    }
+
+    /// Tells when the subscriptions change; whoever asked before is told no more.
+    async fn alterations(&self) -> Result<Alterations> {
+        let failed = |error: SessionStoreError| Error::Internal(error.to_string());
+        self.store.close(&self.id, ALTERED).await.map_err(failed)?;
+        self.store.open(&self.id, ALTERED).await.map_err(failed)?;
+        Ok(Alterations { session: self.clone(), after: 0, reading: None })
+    }
+}
+
+/// Changes of a session's subscriptions.
+struct Alterations {
+    session: InSession,
+    after: u64,
+    reading: Option<Reading>,
+}
+
+impl Alterations {
+    /// Whether there was a change; `false` where there can be none any more.
+    fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<bool> {
+        let InSession { store, id, .. } = &self.session;
+        let reading = self.reading.get_or_insert_with(|| store.read(id, ALTERED, self.after));
+        let read = ready!(reading.as_mut().poll(task));
+        self.reading = None;
+        let last = read.ok().flatten().and_then(|events| events.last().map(|event| event.number));
+        self.after = last.unwrap_or(self.after);
+        Poll::Ready(last.is_some())
+    }
+}
+
+type Reading = BoxFuture<Result<Option<Vec<StreamEvent>>, SessionStoreError>>;
+
+/// What ends a wait for changes.
+enum Next {
+    Change(Arc<Change>),
+    /// The session listens for something else now.
+    Altered,
+    End,
+}
+
+async fn tell(session: InSession, notifier: Notifier, outbox: Arc<Outbox>) -> Result<()> {
+    let mut draining = session.platform().draining();
+    let mut altered = session.alterations().await?;
+    let mut before: Option<Changes> = None;
+    loop {
+        let Some(uris) = session.subscriptions().await? else { return Ok(()) };
+        let mut filter = SubscriptionFilter::default();
+        (filter.tools_list_changed, filter.prompts_list_changed, filter.resources_list_changed) = (true, true, true);
+        filter.resource_subscriptions = uris.into_iter().collect();
+        let mut changes = notifier.subscribe(filter).await?;
+        // What came while the session changed its mind is not lost.
+        if let Some(mut before) = before.take() {
+            while let Poll::Ready(Some(change)) = poll_fn(|task| Poll::Ready(before.poll_next(task))).await {
+                say(&change, &changes, &outbox).await;
+            }
+        }
+        loop {
+            let next = poll_fn(|task| {
+                if draining.as_mut().poll(task).is_ready() {
+                    return Poll::Ready(Next::End);
+                }
+                if let Poll::Ready(again) = altered.poll(task) {
+                    return Poll::Ready(if again { Next::Altered } else { Next::End });
+                }
+                changes.poll_next(task).map(|change| change.map_or(Next::End, Next::Change))
+            });
+            match next.await {
+                Next::Change(change) => say(&change, &changes, &outbox).await,
+                Next::Altered => break,
+                Next::End => return Ok(()),
+            }
+        }
+        before = Some(changes);
+    }
+}
+
+async fn say(change: &Change, changes: &Changes, outbox: &Outbox) {
+    let filter = changes.filter();
+    let lists = ["tools", "prompts", "resources"].map(|list| (format!("notifications/{list}/list_changed"), json!({})));
+    let [tools, prompts, resources] = lists;
+    let updated = |uri: &String| ("notifications/resources/updated".to_owned(), json!({ "uri": uri }));
+    let messages = match change {
+        Change::ToolsListChanged => vec![tools],
+        Change::PromptsListChanged => vec![prompts],
+        Change::ResourcesListChanged => vec![resources],
+        Change::ResourceUpdated { uri } => vec![updated(uri)],
+        Change::Everything => {
+            let all = filter.resource_subscriptions.iter().map(updated);
+            [tools, prompts, resources].into_iter().chain(all).collect()
+        }
+        Change::Unknown => Vec::new(),
+    };
+    for (method, params) in messages {
+        match encode_notification(&method, &params) {
+            Ok(message) => outbox.send(message).await,
+            Err(error) => tracing::error!(%error, method, "a notification cannot be written as JSON"),
+        }
+    }
+}
