@@ -17,7 +17,7 @@ client.setRequestHandler('elicitation/create', async ({ params }) => {
 client.setRequestHandler('sampling/createMessage', async () => (
   { role: 'assistant', content: { type: 'text', text: 'Paris.' }, model: 'none' }
 ));
-client.setRequestHandler('roots/list', async () => ({ roots: [{ uri: 'file:///work' }] }));
+client.setRequestHandler('roots/list', async () => ({ roots: [{ uri: 'file:///projects' }] }));
 
 await client.connect(new StreamableHTTPClientTransport(url));
 assert.equal(client.getNegotiatedProtocolVersion(), '2026-07-28');
@@ -32,7 +32,7 @@ assert.match(await text('test_input_required_result_elicitation'), /Ada/);
 console.log('ok elicitation');
 assert.match(await text('test_input_required_result_sampling'), /Paris/);
 console.log('ok sampling');
-assert.match(await text('test_input_required_result_list_roots'), /file:\/\/\/work/);
+assert.match(await text('test_input_required_result_list_roots'), /file:\/\/\/projects/);
 console.log('ok roots');
 assert.match(await text('test_input_required_result_multi_round'), /Ada likes green/);
 assert.deepEqual(asked.slice(-2), ['What is your name?', 'Ada, what is your favorite color?']);
