@@ -23,7 +23,7 @@ pub(crate) struct Outcome {
     pub(crate) failures: Vec<String>,
 }
 
-/// Brings the tools and runs `cargo test --workspace` with these arguments added.
+/// Brings the tools and runs `cargo test --workspace --all-features` with these arguments added.
 pub(crate) fn run(
     root: &Path,
     cache: &Cache,
@@ -65,6 +65,14 @@ fn cargo_test(root: &Path, arguments: &[OsString]) -> Command {
     });
     if !chosen {
         command.arg("--workspace");
+    }
+    // What a feature adds has tests too; whoever names features means those.
+    let features = arguments
+        .iter()
+        .take_while(|argument| *argument != "--")
+        .any(|argument| argument.to_string_lossy().contains("-features"));
+    if !features {
+        command.arg("--all-features");
     }
     command.args(arguments);
     command
@@ -135,15 +143,17 @@ mod tests {
     }
 
     #[test]
-    fn all_packages_are_tested_unless_some_are_named() {
+    fn all_packages_and_features_are_tested_unless_some_are_named() {
         let given = |list: &[&str]| {
             let list: Vec<OsString> = list.iter().map(OsString::from).collect();
             arguments(&cargo_test(Path::new("."), &list))
         };
-        let all = ["test", "--no-fail-fast", "--workspace"];
+        let all = ["test", "--no-fail-fast", "--workspace", "--all-features"];
         assert_eq!(given(&[]), all);
-        assert_eq!(given(&["--", "-p"])[..3], all);
-        assert_eq!(given(&["-p", "xtask"]), ["test", "--no-fail-fast", "-p", "xtask"]);
+        assert_eq!(given(&["--", "-p"])[..4], all);
+        assert_eq!(given(&["-p", "xtask"]), ["test", "--no-fail-fast", "--all-features", "-p", "xtask"]);
+        let bare = ["-p", "pmcp-core", "--no-default-features"];
+        assert_eq!(given(&bare), ["test", "--no-fail-fast", "-p", "pmcp-core", "--no-default-features"]);
     }
 
     #[test]

@@ -9,11 +9,22 @@ use crate::program;
 /// Runtimes, and what is of no use without one.
 const RUNTIMES: [&str; 7] = ["tokio", "tokio-util", "async-std", "async-io", "smol", "hyper", "hyper-util"];
 
-/// Asks cargo what the core depends on, on any platform and without its tests.
+/// Asks cargo what the core depends on, on any platform, with all features and without its tests.
 pub(super) fn check(root: &Path) -> Result<Vec<Finding>, Failure> {
     let mut tree = program::cargo(
         root,
-        ["tree", "--package", "pmcp-core", "--edges", "normal", "--target", "all", "--prefix", "none"],
+        [
+            "tree",
+            "--package",
+            "pmcp-core",
+            "--all-features",
+            "--edges",
+            "normal",
+            "--target",
+            "all",
+            "--prefix",
+            "none",
+        ],
     );
     Ok(runtimes(&program::capture(&mut tree)?)
         .into_iter()
