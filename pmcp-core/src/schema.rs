@@ -1,6 +1,9 @@
 //! JSON Schema 2020-12: derived from types, checked at registration, and the `x-mcp-header` paths in it
 //! (specification pages `server/tools` and `basic/transports/streamable-http`, "Schema Extension").
 
+#[cfg(feature = "jsonschema")]
+mod validator;
+
 use http::HeaderName;
 use schemars::{
     JsonSchema,
@@ -8,6 +11,9 @@ use schemars::{
     transform::{RecursiveTransform, Transform},
 };
 use serde_json::{Map, Value};
+
+#[cfg(feature = "jsonschema")]
+pub(crate) use validator::{Validator, Values};
 
 /// A schema: an object in JSON.
 pub type Schema = Map<String, Value>;
@@ -32,6 +38,14 @@ pub enum SchemaError {
     /// The schema is too deep or has too many parts.
     #[error("the schema is deeper than {MOST_DEPTH} levels or has more than {MOST_SUBSCHEMAS} parts")]
     TooLarge,
+    /// It is no JSON Schema, refers to what is not in it, or has a pattern that cannot be served.
+    #[error("{place}: {reason}")]
+    Invalid {
+        /// The way to it, such as `inputSchema/properties/id/pattern`.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A form has fields of plain types only.
     #[error("the field {0} of the form is no text, number, boolean, choice or list of choices; forms are flat")]
     NotAField(String),

@@ -40,7 +40,7 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<T
             struct __Arguments { #fields }
 
             let this = ::std::sync::Arc::clone(&this);
-            builder.tool_handler(
+            builder.typed_tool_handler(
                 ::pmcp_core::protocol::Tool {
                     title: #title,
                     description: #description,

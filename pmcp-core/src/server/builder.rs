@@ -30,6 +30,8 @@ pub struct ServerBuilder {
     pub(super) errors: Vec<BuildError>,
     /// Prompt or template, its name, and the argument: checked when all is registered.
     pub(super) completers: Vec<(&'static str, String, String)>,
+    #[cfg(feature = "jsonschema")]
+    pub(super) hand_written: super::hand_written::HandWritten,
 }
 
 impl ServerBuilder {
@@ -61,6 +63,8 @@ impl ServerBuilder {
             logging: false,
             errors: Vec::new(),
             completers: Vec::new(),
+            #[cfg(feature = "jsonschema")]
+            hand_written: Default::default(),
         }
     }
 
@@ -126,6 +130,8 @@ impl ServerBuilder {
     /// All that is wrong with what was registered, not only the first.
     pub fn build(mut self) -> Result<Server, BuildErrors> {
         self.check_completers();
+        #[cfg(feature = "jsonschema")]
+        self.hold_to_schemas();
         let registry = &mut self.registry;
         let declared = ServerCapabilities::declared;
         registry.capabilities = ServerCapabilities {
@@ -140,7 +146,10 @@ impl ServerBuilder {
         if registry.notifier.is_some() {
             subscriptions::declare(&mut registry.capabilities);
         }
-        if let Err(error) = prepare(registry, self.cache) {
+        // What is wrong may also be too deep to be written.
+        if self.errors.is_empty()
+            && let Err(error) = prepare(registry, self.cache)
+        {
             self.errors.push(BuildError::Encoding(error.to_string()));
         }
         if self.errors.is_empty() { Ok(Server(Arc::new(self.registry))) } else { Err(BuildErrors(self.errors)) }

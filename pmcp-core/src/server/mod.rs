@@ -11,6 +11,8 @@ mod convert;
 mod discover;
 mod elicitation;
 mod encode;
+#[cfg(feature = "jsonschema")]
+mod hand_written;
 mod handler;
 mod mrtr;
 mod notifier;

@@ -19,6 +19,10 @@ use crate::{
 impl ServerBuilder {
     /// Registers a tool. Its schemas come from `A` and `R` unless `tool` has its own.
     ///
+    /// A schema of its own is told to clients. With the feature `jsonschema` it is checked too: arguments that do not fit
+    /// are answered as a result with `isError` before they are parsed as `A`, and results are held to the output schema
+    /// (see [`check_output`](Self::check_output)). Without the feature, what `A` takes is all that is checked.
+    ///
     /// Put `#[serde(deny_unknown_fields)]` on `A`, as `#[tool]` does: without it, misspelt arguments are passed over. What
     /// `schemars` attributes demand besides (`range`, `length`, `regex`) is told to clients, and checked by the handler.
     #[must_use]
@@ -30,13 +34,16 @@ impl ServerBuilder {
         R: IntoToolResult,
     {
         let mut tool = tool.into();
+        let builder = self;
+        #[cfg(feature = "jsonschema")]
+        let builder = builder.note_own_schemas(&tool);
         if tool.input_schema.is_empty() {
             tool.input_schema = input_schema::<A>();
         }
         if tool.output_schema.is_none() {
             tool.output_schema = R::output_schema();
         }
-        self.tool_handler(tool, move |arguments, cx| match arguments.parse::<A>() {
+        builder.typed_tool_handler(tool, move |arguments, cx| match arguments.parse::<A>() {
             Ok(arguments) => {
                 let future = handler(arguments, cx);
                 Reply::pending(async move { Answer::tool(future.await) })
@@ -45,9 +52,26 @@ impl ServerBuilder {
         })
     }
 
-    /// Registers a tool whose handler parses its own arguments: what [`tool`](Self::tool) and the macros are made of.
+    /// Registers a tool whose handler parses its own arguments.
+    ///
+    /// With the feature `jsonschema` it is called with arguments that fit the input schema, and what it answers is held
+    /// to the output schema. Without the feature the handler must check them: nobody else does.
     #[must_use]
     pub fn tool_handler(
+        self,
+        tool: Tool,
+        handler: impl Fn(Arguments<'_>, Context) -> Reply + MaybeSend + MaybeSync + 'static,
+    ) -> Self {
+        let builder = self;
+        #[cfg(feature = "jsonschema")]
+        let builder = builder.note_own_schemas(&tool);
+        builder.typed_tool_handler(tool, handler)
+    }
+
+    /// As [`tool_handler`](Self::tool_handler), with schemas that come from the types which `handler` parses and answers:
+    /// what [`tool`](Self::tool) and the macros are made of. Nothing is checked that the types check.
+    #[must_use]
+    pub fn typed_tool_handler(
         mut self,
         tool: Tool,
         handler: impl Fn(Arguments<'_>, Context) -> Reply + MaybeSend + MaybeSync + 'static,
@@ -243,6 +267,8 @@ impl ServerBuilder {
         registry.template_definitions.extend(added.template_definitions);
         registry.prompt_definitions.extend(added.prompt_definitions);
         self.completers.extend(part.completers);
+        #[cfg(feature = "jsonschema")]
+        self.hand_written.merge(part.hand_written);
         self.errors.extend(part.errors);
         for (kind, name) in duplicates {
             self.refuse_duplicate(true, kind, name);
