@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::Outbox;
 use crate::{
     error::Result,
     jsonrpc::ErrorObject,
@@ -36,6 +37,31 @@ pub(crate) trait ClientLink: MaybeSend + MaybeSync {
 
     /// The answer to the request `id`, when it comes.
     fn answer(&self, id: String) -> BoxFuture<Result<ClientAnswer>>;
+}
+
+/// A question that is sent and not answered: when it is dropped before it is closed, since its handler is, the client
+/// is told that no answer is wanted any more.
+pub(crate) struct OpenQuestion<'a> {
+    outbox: &'a Outbox,
+    withdrawal: Option<Vec<u8>>,
+}
+
+impl<'a> OpenQuestion<'a> {
+    /// With the notification that withdraws it.
+    pub(crate) fn new(outbox: &'a Outbox, withdrawal: Vec<u8>) -> Self {
+        Self { outbox, withdrawal: Some(withdrawal) }
+    }
+
+    /// It was answered, or nobody is left to answer it.
+    pub(crate) fn close(mut self) {
+        self.withdrawal = None;
+    }
+}
+
+impl Drop for OpenQuestion<'_> {
+    fn drop(&mut self) {
+        self.withdrawal.take().into_iter().for_each(|withdrawal| self.outbox.push(withdrawal));
+    }
 }
 
 /// A link, where there is one.

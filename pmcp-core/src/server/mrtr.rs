@@ -13,10 +13,10 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::Context;
+use super::{Context, client_link::OpenQuestion};
 use crate::{
     error::{Error, Result},
-    jsonrpc::encode_request,
+    jsonrpc::{encode_notification, encode_request},
     protocol::InputRequest,
 };
 
@@ -119,12 +119,16 @@ impl Context {
         let link = self.link().filter(|_| self.streams()).ok_or(Error::CannotAsk)?;
         let id = link.expect().await?;
         let encoded = encode_request(&id, request.method, request.params.map(|params| link.question(params)).as_ref());
-        let encoded = encoded.map_err(|error| {
-            Error::Internal(format!("A question to the client cannot be written as JSON: {error}."))
-        })?;
+        let unwritable =
+            |error| Error::Internal(format!("A question to the client cannot be written as JSON: {error}."));
+        let encoded = encoded.map_err(unwritable)?;
+        let withdrawal = encode_notification("notifications/cancelled", &serde_json::json!({ "requestId": id }));
+        let withdrawal = withdrawal.map_err(unwritable)?;
         self.outbox().send(encoded).await;
-        let answer = link.answer(id).await?;
-        let answer = answer.map_err(|error| Error::Failed(format!("The client refused a question: {error}.")))?;
+        let open = OpenQuestion::new(self.outbox(), withdrawal);
+        let answer = link.answer(id).await;
+        open.close();
+        let answer = answer?.map_err(|error| Error::Failed(format!("The client refused a question: {error}.")))?;
         parse(&answer).ok_or_else(|| Error::Failed("The client's answer to a question does not fit it.".to_owned()))
     }
 

@@ -48,6 +48,19 @@ impl Outbox {
         .await;
     }
 
+    /// Puts an encoded notification in, room or not, unless nobody reads any more: for what is said when a future is
+    /// dropped and cannot wait. There is at most one for each question that was sent.
+    pub(crate) fn push(&self, notification: Vec<u8>) {
+        let mut state = self.state();
+        if state.closed {
+            return;
+        }
+        state.waiting.push_back(notification);
+        let reader = state.reader.take();
+        drop(state);
+        reader.into_iter().for_each(Waker::wake);
+    }
+
     /// Whether `progress` is beyond what was reported before; the specification wants it to increase.
     pub(crate) fn advances(&self, progress: f64) -> bool {
         let mut state = self.state();

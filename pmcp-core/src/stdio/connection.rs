@@ -247,10 +247,16 @@ impl<'a, R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Connection<'a, R, W> {
         if notification.method == "notifications/cancelled"
             && let Some(id) = cancelled_id(notification.params)
             // Otherwise it is answered already, or was never asked for: either is none of the client's faults.
-            && let Some((number, batch)) = self.running.cancel(&id)
+            && let Some(mut cancelled) = self.running.cancel(&id)
         {
-            self.out.take_back(number);
-            self.leave(batch);
+            cancelled.unsent.extend(self.out.take_back(cancelled.number));
+            // The client need not hear that a question is withdrawn which it never heard.
+            for withdrawal in cancelled.withdrawals {
+                if !cancelled.unsent.iter().any(|message| withdraws(&withdrawal, message)) {
+                    self.out.push(None, withdrawal);
+                }
+            }
+            self.leave(cancelled.batch);
         }
     }
 
@@ -296,6 +302,16 @@ fn cancelled_id(params: Option<&RawValue>) -> Option<RequestId> {
     // serde reads an array as a struct's fields in order, so an object is asked for first.
     let params = params.map(RawValue::get).filter(|params| params.starts_with('{'))?;
     serde_json::from_str::<CancelledParams>(params).ok().map(|params| params.request_id)
+}
+
+/// Whether `withdrawal` is of the question that `message` asks.
+fn withdraws(withdrawal: &[u8], message: &[u8]) -> bool {
+    match (Message::parse(withdrawal), Message::parse(message)) {
+        (Ok(Message::Notification(withdrawal)), Ok(Message::Request(question))) => {
+            cancelled_id(withdrawal.params) == Some(question.id)
+        }
+        _ => false,
+    }
 }
 
 /// A client that takes no more is gone, which is how it may end a connection.

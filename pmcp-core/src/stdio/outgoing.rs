@@ -42,11 +42,19 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
     }
 
     /// Takes back what waits for `request`, but for a line that has begun.
-    pub(super) fn take_back(&mut self, request: u64) {
+    pub(super) fn take_back(&mut self, request: u64) -> Vec<Vec<u8>> {
         let begun = self.written > 0;
         let mut first = true;
-        self.waiting.retain(|(of, _)| std::mem::take(&mut first) && begun || *of != Some(request));
+        let mut taken = Vec::new();
+        self.waiting.retain_mut(|(of, line)| {
+            let stays = std::mem::take(&mut first) && begun || *of != Some(request);
+            if !stays {
+                taken.push(std::mem::take(line));
+            }
+            stays
+        });
         self.bytes = self.waiting.iter().map(|(_, line)| line.len()).sum();
+        taken
     }
 
     /// Writes what waits, to the end.
@@ -109,7 +117,8 @@ mod tests {
                 out.push(request, line.into());
             }
             assert!(out.poll_write(task).is_pending());
-            out.take_back(1);
+            let taken = out.take_back(1);
+            assert_eq!(taken.len() + expected.matches('a').count(), 2);
             out.writer.1 = 100;
             assert!(matches!(out.poll_write(task), Poll::Ready(Ok(()))));
             assert_eq!((String::from_utf8(out.writer.0).as_deref(), out.bytes), (Ok(expected), 0), "{begun} written");

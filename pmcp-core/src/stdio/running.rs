@@ -30,6 +30,16 @@ pub(super) struct Step {
     pub(super) finished: Option<(Request, Outcome)>,
 }
 
+/// What a request leaves behind that was cancelled.
+pub(super) struct Cancelled {
+    pub(super) number: u64,
+    pub(super) batch: Option<u64>,
+    /// What it had not sent yet, and is not to send any more.
+    pub(super) unsent: Vec<Vec<u8>>,
+    /// That its own questions to the client want no answer.
+    pub(super) withdrawals: Vec<Vec<u8>>,
+}
+
 impl Running {
     /// Wakes the task that serves the connection when any of them can go on.
     pub(super) fn listen(&self, connection: &Waker) {
@@ -58,10 +68,13 @@ impl Running {
     }
 
     /// Drops the handler of the request with this id.
-    pub(super) fn cancel(&mut self, id: &RequestId) -> Option<(u64, Option<u64>)> {
+    pub(super) fn cancel(&mut self, id: &RequestId) -> Option<Cancelled> {
         let number = self.requests.iter().find(|(_, request)| request.id == *id).map(|(number, _)| *number)?;
-        let request = self.requests.remove(&number)?;
-        Some((number, request.batch))
+        let mut request = self.requests.remove(&number)?;
+        let unsent = request.exchange.cx.outbox().take().into();
+        request.exchange.cancel();
+        let withdrawals = request.exchange.cx.outbox().take().into();
+        Some(Cancelled { number, batch: request.batch, unsent, withdrawals })
     }
 
     pub(super) fn cancel_all(&mut self) {

@@ -99,6 +99,9 @@ impl Replay {
         }
         self.after = event.number;
         self.finished = event.is_last;
+        if event.message.is_empty() {
+            return;
+        }
         self.write_id(bytes, event.number);
         if let Some(millis) = event.message.strip_prefix(RETRY) {
             // With an id, so that the client comes back behind it.

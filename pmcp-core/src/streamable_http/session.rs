@@ -335,8 +335,8 @@ async fn pump(mut exchange: Exchange, session: InSession, stream: String, legacy
         }
         match (first, failed) {
             (_, Some(error)) => break Err(error),
-            // What was cancelled is not answered.
-            (First::Finished(Err(Error::Cancelled)), None) => break session.store.close(&session.id, &stream).await,
+            // What was cancelled is not answered; whoever still reads finds the end.
+            (First::Finished(Err(Error::Cancelled)), None) => break append(Vec::new(), true).await.map(drop),
             (First::Finished(outcome), None) => {
                 break append(legacy.encode(revision, &id, outcome), true).await.map(drop);
             }

@@ -37,6 +37,10 @@ fn reply(id: &Value, member: &str, value: Value) -> String {
     reply.to_string() + "\n"
 }
 
+fn withdrawn(id: &Value) -> Value {
+    json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } })
+}
+
 #[test]
 fn a_client_of_an_opened_connection_is_asked_in_place() {
     for revision in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
@@ -96,6 +100,8 @@ fn answers_to_nothing_are_passed_over() {
         assert_eq!((desk.live(), pipe.lines()), (1, vec![]));
         // Too late for what was cancelled, and too often for what was answered.
         pipe.write(cancel(1) + &reply(&id, "result", roots(1)));
+        turn.waits();
+        assert_eq!(pipe.lines(), [withdrawn(&id)]);
         pipe.write(legacy(2, "tools/call", call("asking")));
         turn.waits();
         let id = pipe.lines()[0]["id"].clone();
@@ -105,6 +111,57 @@ fn answers_to_nothing_are_passed_over() {
         pipe.write(reply(&id, "result", roots(2)));
         turn.waits();
         assert_eq!(pipe.lines()[0]["result"]["content"][0]["text"], "1 and 2 roots");
+    });
+}
+
+#[test]
+fn a_question_is_withdrawn_when_its_handler_is_dropped() {
+    for revision in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
+        play(revision, |desk, pipe, turn| {
+            pipe.write(legacy(1, "tools/call", call("asking")) + &legacy(2, "tools/call", call("asking")));
+            turn.waits();
+            let ids: Vec<_> = pipe.lines().iter().map(|question| question["id"].clone()).collect();
+            // Only what is open: the first question is answered, and the second is withdrawn.
+            pipe.write(reply(&ids[0], "result", roots(1)));
+            turn.waits();
+            let second = pipe.lines()[0]["id"].clone();
+            pipe.write(cancel(1));
+            turn.waits();
+            assert_eq!((pipe.lines(), desk.live()), (vec![withdrawn(&second)], 1));
+            // A handler that gives up its question by itself withdraws it too, and goes on.
+            pipe.write(cancel(2) + &legacy(3, "tools/call", call("impatient")));
+            turn.waits();
+            let lines = pipe.lines();
+            assert_eq!(lines[0], withdrawn(&ids[1]));
+            assert_eq!((lines[1]["method"].as_str(), lines.len()), (Some("roots/list"), 4), "{lines:?}");
+            assert_eq!(lines[2], withdrawn(&lines[1]["id"]));
+            assert_eq!(lines[3]["result"]["content"][0]["text"], "went on");
+        });
+    }
+}
+
+#[test]
+fn a_question_that_was_never_written_is_taken_back() {
+    play("2025-06-18", |_, pipe, turn| {
+        pipe.take_bytes(0);
+        pipe.write(legacy(1, "tools/call", call("asking")));
+        turn.waits();
+        pipe.write(cancel(1));
+        turn.waits();
+        pipe.take_bytes(usize::MAX);
+        turn.waits();
+        assert_eq!(pipe.lines(), [Value::Null; 0]);
+        // One that has begun is written to its end, and withdrawn.
+        pipe.take_bytes(5);
+        pipe.write(legacy(2, "tools/call", call("asking")));
+        turn.waits();
+        pipe.write(cancel(2));
+        turn.waits();
+        pipe.take_bytes(usize::MAX);
+        turn.waits();
+        let lines = pipe.lines();
+        assert_eq!(lines[0]["method"], "roots/list");
+        assert_eq!(lines[1..], [withdrawn(&lines[0]["id"])]);
     });
 }
 

@@ -166,6 +166,16 @@ impl Desk {
         Ok(format!("{first} and {second} roots"))
     }
 
+    /// Asks, and does not wait for the answer.
+    #[tool]
+    async fn impatient(&self, cx: &Context) -> &str {
+        {
+            let mut asking = Box::pin(cx.roots("first"));
+            poll_fn(|task| Poll::Ready(asking.as_mut().poll(task).is_ready())).await;
+        }
+        "went on"
+    }
+
     /// Has nothing to come back for over stdio.
     #[tool]
     async fn disconnecting(&self, cx: &Context) -> &str {
