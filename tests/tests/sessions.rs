@@ -187,18 +187,84 @@ fn a_question_reaches_the_client_and_its_answer_the_handler() {
         let request = request.header("Mcp-Session-Id", session).header("MCP-Protocol-Version", VERSION);
         send(&server, &request).status()
     };
-    // To a question that was never asked, or in somebody else's session, there is no answer.
+    // An answer to what was never asked, or in somebody else's session, is taken and reaches nobody.
     let stranger = open_session(&server, json!({}));
-    assert_eq!(answer(&json!("never"), &session), 400);
-    assert_eq!(answer(&question["id"], &stranger), 400);
+    assert_eq!(answer(&json!("never"), &session), 202);
+    assert_eq!(answer(&question["id"], &stranger), 202);
+    assert_eq!(answer(&question["id"], "made-up"), 404);
+    connection.socket().set_read_timeout(Some(Duration::from_millis(300))).expect("a socket");
+    assert!(connection.read_event_with_id().is_err(), "the handler heard a stranger");
+    connection.socket().set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
     assert_eq!(answer(&question["id"], &session), 202);
-    assert_eq!(answer(&question["id"], &session), 400, "answered already");
+    assert_eq!(answer(&question["id"], &session), 202, "answered already, which is no fault");
     let mut last = Value::Null;
     while let Some((_, message)) = connection.read_event_with_id().expect("the stream lives") {
         last = message;
     }
     let text = last["result"]["content"][0]["text"].as_str().expect("a text");
     assert!(text.contains("action=accept") && text.contains("ada@example.com"), "{last}");
+}
+
+#[test]
+fn a_question_is_withdrawn_when_its_request_is_cancelled() {
+    let server = Server::start("conformance-cloudrun", &ENV);
+    let session = open_session(&server, json!({"elicitation": {}}));
+    let mut connection = Connection::open(server.addr()).expect("the server accepts");
+    connection
+        .send(&call(&session, "test_elicitation", json!({"message": "Who?"})).to_bytes(server.addr()))
+        .expect("the server reads");
+    let asked = read_stream(&mut connection, |message| message["method"] == "elicitation/create");
+    let question = &asked.last().expect("a question").1;
+    let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}});
+    let cancel = Request::post(cancel.to_string()).header("Mcp-Session-Id", &session);
+    assert_eq!(send(&server, &cancel).status(), 202);
+    let mut rest = Vec::new();
+    while let Some((_, message)) = connection.read_event_with_id().expect("the stream ends properly") {
+        rest.push(message);
+    }
+    let withdrawal = json!({
+        "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": question["id"]},
+    });
+    assert_eq!(rest, [withdrawal]);
+}
+
+#[test]
+fn answers_and_cancellations_may_come_in_batches() {
+    let server = Server::start("conformance-cloudrun", &ENV);
+    let params = json!({
+        "protocolVersion": "2025-03-26", "capabilities": {"sampling": {}},
+        "clientInfo": {"name": "raw", "version": "1"},
+    });
+    let reply = send(&server, &Request::legacy(None, "initialize", params));
+    let session = reply.head.header("mcp-session-id").expect("a session id").to_owned();
+    let post = |body: Value| Request::post(body.to_string()).header("Mcp-Session-Id", &session);
+    let ask = |id: &str| {
+        let mut connection = Connection::open(server.addr()).expect("the server accepts");
+        let params = json!({"name": "test_sampling", "arguments": {"prompt": "Capital of France?"}});
+        let call = post(json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}));
+        connection.send(&call.to_bytes(server.addr())).expect("the server reads");
+        let head = connection.read_head().expect("a reply");
+        assert!(head.is_event_stream(), "{head:?}");
+        let (_, question) = connection.read_event_with_id().expect("the stream lives").expect("a question");
+        assert_eq!(question["method"], "sampling/createMessage");
+        (connection, question["id"].clone())
+    };
+    let ((mut first, question), (mut second, _)) = (ask("first"), ask("second"));
+    let result = json!({"role": "assistant", "content": {"type": "text", "text": "Paris."}, "model": "none"});
+    let batch = json!([
+        {"jsonrpc": "2.0", "id": question, "result": result},
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "second"}},
+    ]);
+    assert_eq!(send(&server, &post(batch.clone())).status(), 202);
+    let (_, answer) = first.read_event_with_id().expect("the stream lives").expect("an answer");
+    assert!(answer["result"]["content"][0]["text"].as_str().is_some_and(|text| text.contains("Paris.")), "{answer}");
+    let (_, withdrawal) = second.read_event_with_id().expect("the stream lives").expect("a withdrawal");
+    assert_eq!(withdrawal["method"], "notifications/cancelled");
+    assert_eq!(second.read_event_with_id().expect("the stream ends properly"), None);
+    // No other revision has batches, whatever the header says or leaves out, and no other session.
+    let newer = open_session(&server, json!({}));
+    assert_eq!(send(&server, &post(batch.clone()).header("Mcp-Session-Id", newer)).status(), 400);
+    assert_eq!(send(&server, &post(batch).header("Mcp-Session-Id", "made-up")).status(), 404);
 }
 
 #[test]

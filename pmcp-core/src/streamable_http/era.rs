@@ -5,7 +5,7 @@ use http::HeaderMap;
 
 use super::{Refusal, headers};
 use crate::{
-    jsonrpc::ErrorObject,
+    jsonrpc::{ErrorObject, RequestId},
     protocol::{RequestParams, Revision},
 };
 
@@ -47,12 +47,23 @@ pub(super) fn decide_notification(
     }
 }
 
-/// The revision of a batch, which only 2025-03-26 has.
-pub(super) fn decide_batch(headers: &HeaderMap) -> Result<Revision, Refusal> {
+/// Whether an answer may be taken to a question that nobody waits for: of an older revision, since there clients have
+/// been asked by whoever answered before, and some give up the connection when their answer is refused.
+pub(super) fn decide_answer(headers: &HeaderMap, id: &RequestId) -> Result<(), Refusal> {
     match version(headers)? {
-        Version::Absent | Version::Legacy(Revision::V2025_03_26) => Ok(Revision::V2025_03_26),
+        Version::Absent | Version::Legacy(_) => Ok(()),
+        Version::Other => Err(Refusal::unexpected_response(id)),
+    }
+}
+
+/// The revision of a batch, which only 2025-03-26 has. A session knows better than a header what was agreed on.
+pub(super) fn decide_batch(headers: &HeaderMap, session: Option<Revision>) -> Result<Revision, Refusal> {
+    match (version(headers)?, session) {
+        (Version::Absent | Version::Legacy(Revision::V2025_03_26), None | Some(Revision::V2025_03_26)) => {
+            Ok(Revision::V2025_03_26)
+        }
         _ => Err(Refusal::invalid_request(
-            "The body must be one message: only revision 2025-03-26 has batches, and the version header names another.",
+            "The body must be one message: only revision 2025-03-26 has batches, and this request is of another.",
         )),
     }
 }
@@ -65,7 +76,7 @@ enum Version {
 }
 
 fn version(headers: &HeaderMap) -> Result<Version, Refusal> {
-    Ok(match headers::value(headers, &headers::PROTOCOL_VERSION)? {
+    Ok(match headers::agreed(headers, &headers::PROTOCOL_VERSION)? {
         None => Version::Absent,
         Some(version) => match Revision::parse(version) {
             Some(revision) if revision.is_legacy() => Version::Legacy(revision),

@@ -28,6 +28,25 @@ pub(super) fn value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Opt
     }
 }
 
+/// The value that all lines of a header agree on: clients and proxies exist that say the same twice, in two lines or in
+/// one with a comma. For values that have no comma.
+pub(super) fn agreed<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
+    let mut agreed = None;
+    for line in headers.get_all(name) {
+        let line = line.to_str().map_err(|_| {
+            Refusal::header_mismatch(format!("The header {name} has characters other than visible ASCII."))
+        })?;
+        for value in line.split(',').map(|value| value.trim_matches([' ', '\t'])) {
+            if *agreed.get_or_insert(value) != value {
+                return Err(Refusal::header_mismatch(format!(
+                    "The header {name} is there more than once, and says different things."
+                )));
+            }
+        }
+    }
+    Ok(agreed)
+}
+
 /// `application/json`, with any parameters, as it is.
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -88,7 +88,7 @@ impl StreamableHttp {
         method: &str,
         params: Result<RequestParams<'a>, ErrorObject>,
     ) -> Result<(RequestParams<'a>, Option<ProgressToken>, Option<LogLevel>), Refusal> {
-        let version = headers::value(headers, &headers::PROTOCOL_VERSION)?.ok_or_else(|| {
+        let version = headers::agreed(headers, &headers::PROTOCOL_VERSION)?.ok_or_else(|| {
             let header = headers::PROTOCOL_VERSION;
             Refusal::header_mismatch(format!("The header {header} is missing; it must say what params._meta says."))
         })?;

@@ -9,6 +9,7 @@ use super::{
     Body, Refusal, StreamableHttp, era,
     events::Events,
     exchange::{Exchange, First},
+    session::InSession,
 };
 use crate::{
     jsonrpc::{ErrorCode, ErrorObject, Message, Request, RequestId, encode_error, split_batch},
@@ -79,7 +80,8 @@ impl StreamableHttp {
         platform: &Arc<dyn Platform>,
     ) -> Result<Response<Body>, Refusal> {
         let elements = split_batch(body).map_err(|error| Refusal::unparsed((None, error)))?;
-        let revision = era::decide_batch(&head.headers)?;
+        let session = self.session_of(&head, platform).await?;
+        let revision = era::decide_batch(&head.headers, session.as_ref().map(InSession::revision))?;
         if elements.is_empty() || elements.len() > MOST_MESSAGES {
             return Err(Refusal::invalid_request(format!("A batch must have 1 to {MOST_MESSAGES} messages.")));
         }
@@ -110,8 +112,19 @@ impl StreamableHttp {
                         Started::Running(exchange) => Slot::Running(id, exchange),
                     }
                 }
-                // Neither a notification nor an answer to a question that was never asked has a response.
-                Ok(Message::Notification(_) | Message::Response(_)) => continue,
+                // Neither has a response.
+                Ok(Message::Notification(notification)) => {
+                    if let Some(session) = &session
+                        && notification.method == "notifications/cancelled"
+                    {
+                        self.take_cancellation(session.clone(), notification.params).await?;
+                    }
+                    continue;
+                }
+                Ok(Message::Response(answer)) => {
+                    self.take_answer(&head, answer, platform).await?;
+                    continue;
+                }
                 Err((id, error)) => Slot::Answered(encode_error(id.as_ref(), &error)),
             });
         }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{
     Body, Refusal, StreamableHttp,
     announcements::{ALTERED, Announcements},
+    era,
     exchange::{Exchange, First},
     headers,
     older::{Incoming, Started},
@@ -48,7 +49,7 @@ impl StreamableHttp {
         platform: &Arc<dyn Platform>,
     ) -> Result<Option<InSession>, Refusal> {
         let Some(store) = &self.sessions else { return Ok(None) };
-        let Some(id) = headers::value(&head.headers, &SESSION_ID)? else { return Ok(None) };
+        let Some(id) = headers::agreed(&head.headers, &SESSION_ID)? else { return Ok(None) };
         let loaded = store.load(id, platform.now()).await.map_err(unavailable)?;
         let principal = head.extensions.get::<Principal>().map(|principal| principal.0.to_string());
         match loaded {
@@ -216,7 +217,8 @@ impl StreamableHttp {
         platform: &Arc<dyn Platform>,
     ) -> Result<Response<Body>, Refusal> {
         let Some(session) = self.session_of(head, platform).await? else {
-            return Err(Refusal::unexpected_response(&answer.id));
+            era::decide_answer(&head.headers, &answer.id)?;
+            return Ok(Body::empty(StatusCode::ACCEPTED));
         };
         let message = match (answer.result, answer.error) {
             (Some(result), _) => format!(r#"{{"result":{}}}"#, result.get()),
@@ -224,10 +226,9 @@ impl StreamableHttp {
             (None, None) => return Err(Refusal::unexpected_response(&answer.id)),
         };
         let stream = answer_stream(&answer.id.to_string());
-        match session.store.append(&session.id, &stream, Bytes::from(message), true).await.map_err(unavailable)? {
-            true => Ok(Body::empty(StatusCode::ACCEPTED)),
-            false => Err(Refusal::unexpected_response(&answer.id)),
-        }
+        // That nobody waits for it (any more) is no fault of the client's.
+        session.store.append(&session.id, &stream, Bytes::from(message), true).await.map_err(unavailable)?;
+        Ok(Body::empty(StatusCode::ACCEPTED))
     }
 
     /// Takes a client's wish to cancel a request; what is not under way (any more) is not worth an error.

@@ -82,14 +82,14 @@ fn arrays_and_responses() -> Vec<Row> {
             ErrorWithoutId(-32600),
         ),
         row(
-            "a response nobody waits for, 2025-11-25",
-            Request::post(response).header("MCP-Protocol-Version", "2025-11-25"),
+            "an error response, 2026-07-28",
+            Request::post(error).header("MCP-Protocol-Version", MODERN),
             400,
             ErrorWithoutId(-32600),
         ),
         row(
-            "an error response nobody waits for",
-            Request::post(error).header("MCP-Protocol-Version", "2025-11-25"),
+            "a response, of a version that is newer still",
+            Request::post(response).header("MCP-Protocol-Version", "2099-01-01"),
             400,
             ErrorWithoutId(-32600),
         ),
