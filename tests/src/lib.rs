@@ -3,11 +3,13 @@
 //! - [`Server`] builds and starts a workspace binary and knows where it listens.
 //! - [`Request`] is one HTTP request with a good MCP message in it, to be spoiled at will.
 //! - [`Connection`] sends bytes and reads replies; [`exchange`] does one of each.
+//! - [`Gateway`] stands between a client and the server, and keeps and changes what is sent.
 //! - [`Redis`] is a Redis server that goes away and comes back.
 //! - [`run_client`] runs a client script with a time limit; [`skip`] is for machines that cannot.
 
 mod binary;
 mod connection;
+mod gateway;
 mod process;
 mod redis;
 mod reply;
@@ -16,6 +18,7 @@ mod server;
 
 pub use binary::binary;
 pub use connection::{Connection, exchange};
+pub use gateway::{Gateway, Recorded};
 pub use process::{Finished, run_client, run_script, run_to_end, skip, tool};
 pub use redis::Redis;
 pub use reply::{Head, Reply};

@@ -47,9 +47,9 @@ pub(crate) struct RequestParams<'a> {
 }
 
 impl<'a> RequestParams<'a> {
-    /// Parses `params`; no params are the same as `{}`.
+    /// Parses `params`; no params are the same as `{}`, and so is `null`, which some clients send instead.
     pub(crate) fn parse(params: Option<&'a RawValue>) -> Result<Self, ErrorObject> {
-        let Some(params) = params else {
+        let Some(params) = params.filter(|params| params.get() != "null") else {
             return Ok(Self::default());
         };
         if !params.get().starts_with('{') {
