@@ -62,6 +62,23 @@ fn python_sdk_v1() {
     }
 }
 
+#[test]
+fn typescript_sdk_v1_answers_questions() {
+    answer_questions("stdio_typescript_sdk_v1_answers_questions", "stdio-asking-v1.mjs", 5);
+}
+
+#[test]
+fn typescript_sdk_v2_answers_questions() {
+    answer_questions("stdio_typescript_sdk_v2_answers_questions", "stdio-asking-v2.mjs", 8);
+}
+
+fn answer_questions(test: &str, script: &str, steps: usize) {
+    if let Some(node) = node(test) {
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        run_script(&node, script, &[text(&binary("conformance-stdio"))], steps);
+    }
+}
+
 fn node(test: &str) -> Option<PathBuf> {
     let node = tool(test, "PMCP_NODE", "needs Node 22 or newer")?;
     let clients = tool(test, "PMCP_CLIENTS", "needs the npm packages of tests/clients")?;
