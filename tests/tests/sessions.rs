@@ -51,6 +51,20 @@ fn two_clients_have_two_sessions_and_a_third_has_none() {
         assert_eq!(send(&server, &verb("GET", gone).header("Last-Event-ID", "x.1")).status(), 404);
     }
     assert_eq!(send(&server, &in_session(&other, "ping", json!({}))).result(), json!({}));
+    // A stream is opened, and a session ended, in a revision that has them.
+    for verb_of in ["GET", "DELETE"] {
+        for version in ["2026-07-28", "2099-01-01", "latest"] {
+            assert_eq!(send(&server, &verb(verb_of, &other).header("MCP-Protocol-Version", version)).status(), 400);
+        }
+    }
+    // What a client notifies of belongs to its session too, unless it is of the newest revision.
+    let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
+    let notify = |session: &str, version: &str| {
+        let request = Request::post(initialized.clone()).header("Mcp-Session-Id", session);
+        send(&server, &request.header("MCP-Protocol-Version", version)).status()
+    };
+    assert_eq!((notify(&other, VERSION), notify("made-up", VERSION)), (202, 404));
+    assert_eq!((notify("made-up", "2026-07-28"), notify(&other, "2099-01-01")), (202, 400));
     // Without an id every request stands alone, as it does where there are no sessions.
     assert_eq!(send(&server, &Request::legacy(Some(VERSION), "ping", json!({}))).result(), json!({}));
     // There is nothing to say but in answer to a request, so no idle stream is held open.

@@ -161,8 +161,15 @@ pub(super) fn prompt(mut prompt: Prompt, revision: Revision) -> Prompt {
     prompt
 }
 
-/// The parameters of a question to the client.
-pub(crate) fn question(mut params: Value, revision: Revision) -> Value {
+/// The parameters of the question `id` to the client.
+pub(crate) fn question(id: &str, mut params: Value, revision: Revision) -> Value {
+    // An elicitation by URL had an id of its own, in the one revision that had both them and sessions.
+    if let Value::Object(params) = &mut params
+        && revision == Revision::V2025_11_25
+        && params.get("mode").and_then(Value::as_str) == Some("url")
+    {
+        params.insert("elicitationId".to_owned(), json!(id));
+    }
     if revision < Revision::V2025_11_25 {
         if let Value::Object(params) = &mut params {
             params.remove("mode");
@@ -207,6 +214,15 @@ mod tests {
         let array = CallToolResult::structured(&json!([1])).expect("JSON");
         let array = shown(array, Revision::V2025_11_25);
         assert_eq!(array, json!({"content": [{"type": "text", "text": "[1]"}]}));
+    }
+
+    #[test]
+    fn an_elicitation_by_url_has_an_id() {
+        let url = json!({"mode": "url", "message": "Please sign in.", "url": "https://example.com/login"});
+        let asked = question("q-1", url.clone(), Revision::V2025_11_25);
+        assert_eq!((&asked["elicitationId"], &asked["url"]), (&json!("q-1"), &url["url"]));
+        let form = json!({"mode": "form", "message": "Who?", "requestedSchema": {"type": "object"}});
+        assert_eq!(question("q-1", form.clone(), Revision::V2025_11_25), form);
     }
 
     #[test]

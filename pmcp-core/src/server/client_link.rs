@@ -29,8 +29,8 @@ pub(crate) trait ClientLink: MaybeSend + MaybeSync {
         false
     }
 
-    /// The parameters of a question in the words of the client's revision.
-    fn question(&self, params: Value) -> Value;
+    /// The parameters of the question `id` in the words of the client's revision.
+    fn question(&self, id: &str, params: Value) -> Value;
 
     /// Makes ready for an answer; gives the id that the request is to carry.
     fn expect(&self) -> BoxFuture<Result<String>>;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Context;
 use crate::{
     error::{Error, Result},
-    protocol::{Action, ClientCapabilities, ElicitParams, ElicitResult, Elicitation, InputRequest},
+    protocol::{Action, ClientCapabilities, ElicitParams, ElicitResult, Elicitation, InputRequest, Revision},
     schema::{Schema, elicitation_schema},
 };
 
@@ -104,7 +104,10 @@ impl Context {
         }
         let declared = self.client_capabilities().elicitation;
         let modes = declared.as_ref().and_then(Value::as_object);
-        if modes.is_some_and(|modes| modes.contains_key(mode) || (mode == "form" && modes.is_empty())) {
+        // Whatever a client declares: what was agreed on counts.
+        let since = if mode == "url" { Revision::V2025_11_25 } else { Revision::V2025_06_18 };
+        let is_known = self.revision() >= since;
+        if is_known && modes.is_some_and(|modes| modes.contains_key(mode) || (mode == "form" && modes.is_empty())) {
             return Ok(());
         }
         let elicitation = Some(json!({ mode: {} }));

@@ -55,7 +55,7 @@ pub(crate) use mrtr::Memory;
 pub(crate) use outbox::Outbox;
 pub(crate) use pages::Pages;
 pub(crate) use request_state::Sealer;
-pub(crate) use subscriptions::LISTEN;
+pub(crate) use subscriptions::{LISTEN, honoured};
 
 use crate::{
     error::Error,

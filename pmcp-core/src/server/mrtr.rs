@@ -118,13 +118,18 @@ impl Context {
     async fn ask_now<T>(&self, request: InputRequest, parse: impl Fn(&Value) -> Option<T>) -> Result<T> {
         let link = self.link().filter(|_| self.streams()).ok_or(Error::CannotAsk)?;
         let id = link.expect().await?;
-        let encoded = encode_request(&id, request.method, request.params.map(|params| link.question(params)).as_ref());
+        let encoded =
+            encode_request(&id, request.method, request.params.map(|params| link.question(&id, params)).as_ref());
         let unwritable =
             |error| Error::Internal(format!("A question to the client cannot be written as JSON: {error}."));
         let encoded = encoded.map_err(unwritable)?;
         let withdrawal = encode_notification("notifications/cancelled", &serde_json::json!({ "requestId": id }));
         let withdrawal = withdrawal.map_err(unwritable)?;
         self.outbox().send(encoded).await;
+        if self.outbox().is_closed() {
+            // The request is over, and with it the way to the client: a task goes on, or a clone of its context.
+            return Err(Error::CannotAsk);
+        }
         let open = OpenQuestion::new(self.outbox(), withdrawal);
         let answer = link.answer(id).await;
         open.close();

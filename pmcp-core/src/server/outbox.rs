@@ -82,6 +82,11 @@ impl Outbox {
         self.state().waiting.is_empty()
     }
 
+    /// Whether nobody reads any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
     /// Wakes `reader` at the next notification.
     pub(crate) fn wake_reader(&self, reader: &Waker) {
         let mut state = self.state();

@@ -73,7 +73,7 @@ fn parse_filter(params: &RequestParams<'_>) -> Result<SubscriptionFilter> {
 }
 
 /// What the server agrees to: changes of what it has.
-fn honoured(mut filter: SubscriptionFilter, capabilities: &ServerCapabilities) -> SubscriptionFilter {
+pub(crate) fn honoured(mut filter: SubscriptionFilter, capabilities: &ServerCapabilities) -> SubscriptionFilter {
     filter.tools_list_changed &= capabilities.tools.is_some();
     filter.prompts_list_changed &= capabilities.prompts.is_some();
     filter.resources_list_changed &= capabilities.resources.is_some();

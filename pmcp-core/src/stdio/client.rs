@@ -112,8 +112,8 @@ impl ClientLink for Way {
         self.client.session.client_info.as_ref()
     }
 
-    fn question(&self, params: Value) -> Value {
-        question(params, self.client.session.revision)
+    fn question(&self, id: &str, params: Value) -> Value {
+        question(id, params, self.client.session.revision)
     }
 
     fn expect(&self) -> BoxFuture<Result<String>> {

@@ -21,7 +21,7 @@ use crate::{
     legacy::{SessionStoreError, StreamEvent},
     platform::{BoxFuture, Platform},
     protocol::SubscriptionFilter,
-    server::{Change, Changes, Notifier, Outbox},
+    server::{Change, Changes, Notifier, Outbox, Server, honoured},
 };
 
 /// The stream in which a change of the session's subscriptions is noted.
@@ -37,9 +37,9 @@ pub(super) struct Announcements {
 }
 
 impl Announcements {
-    pub(super) fn new(session: InSession, notifier: Notifier) -> Self {
+    pub(super) fn new(session: InSession, notifier: Notifier, server: Server) -> Self {
         let (outbox, platform) = (Arc::new(Outbox::default()), Arc::clone(session.platform()));
-        let telling = Box::pin(tell(session, notifier, Arc::clone(&outbox)));
+        let telling = Box::pin(tell(session, notifier, server, Arc::clone(&outbox)));
         Self { outbox, telling, platform, keep_alive: None, finished: false }
     }
 
@@ -119,7 +119,7 @@ enum Next {
     End,
 }
 
-async fn tell(session: InSession, notifier: Notifier, outbox: Arc<Outbox>) -> Result<()> {
+async fn tell(session: InSession, notifier: Notifier, server: Server, outbox: Arc<Outbox>) -> Result<()> {
     let mut draining = session.platform().draining();
     let mut altered = session.alterations().await?;
     let mut before: Option<Changes> = None;
@@ -128,7 +128,8 @@ async fn tell(session: InSession, notifier: Notifier, outbox: Arc<Outbox>) -> Re
         let mut filter = SubscriptionFilter::default();
         (filter.tools_list_changed, filter.prompts_list_changed, filter.resources_list_changed) = (true, true, true);
         filter.resource_subscriptions = uris.into_iter().collect();
-        let mut changes = notifier.subscribe(filter).await?;
+        // Nothing is told that was not declared.
+        let mut changes = notifier.subscribe(honoured(filter, server.capabilities())).await?;
         // What came while the session changed its mind is not lost.
         if let Some(mut before) = before.take() {
             while let Poll::Ready(Some(change)) = poll_fn(|task| Poll::Ready(before.poll_next(task))).await {
@@ -157,17 +158,21 @@ async fn tell(session: InSession, notifier: Notifier, outbox: Arc<Outbox>) -> Re
 
 async fn say(change: &Change, changes: &Changes, outbox: &Outbox) {
     let filter = changes.filter();
-    let lists = ["tools", "prompts", "resources"].map(|list| (format!("notifications/{list}/list_changed"), json!({})));
-    let [tools, prompts, resources] = lists;
+    let list = |list: &str| (format!("notifications/{list}/list_changed"), json!({}));
     let updated = |uri: &String| ("notifications/resources/updated".to_owned(), json!({ "uri": uri }));
     let messages = match change {
-        Change::ToolsListChanged => vec![tools],
-        Change::PromptsListChanged => vec![prompts],
-        Change::ResourcesListChanged => vec![resources],
+        Change::ToolsListChanged => vec![list("tools")],
+        Change::PromptsListChanged => vec![list("prompts")],
+        Change::ResourcesListChanged => vec![list("resources")],
         Change::ResourceUpdated { uri } => vec![updated(uri)],
         Change::Everything => {
+            let lists = [
+                filter.tools_list_changed.then_some("tools"),
+                filter.prompts_list_changed.then_some("prompts"),
+                filter.resources_list_changed.then_some("resources"),
+            ];
             let all = filter.resource_subscriptions.iter().map(updated);
-            [tools, prompts, resources].into_iter().chain(all).collect()
+            lists.into_iter().flatten().map(list).chain(all).collect()
         }
         Change::Unknown => Vec::new(),
     };

@@ -31,19 +31,32 @@ pub(super) fn decide(
         ("server/discover" | "subscriptions/listen", _) => Err(missing_meta(params)),
         (_, Version::Legacy(revision)) => Ok(Era::Legacy(revision)),
         (_, Version::Absent) => Ok(Era::Legacy(Revision::V2025_03_26)),
-        (_, Version::Other) => Err(missing_meta(params)),
+        (_, Version::Other(_)) => Err(missing_meta(params)),
     }
 }
 
-/// Whether a notification may be taken: of any era that is served.
+/// Whether a notification may be taken, which it may of any era that is served: and if so, whether it is of an older
+/// one, in which it may belong to a session.
 pub(super) fn decide_notification(
     headers: &HeaderMap,
     params: &Result<RequestParams<'_>, ErrorObject>,
-) -> Result<(), Refusal> {
-    version(headers)?;
-    match params {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Refusal::malformed(error.clone())),
+) -> Result<bool, Refusal> {
+    let params = params.as_ref().map_err(|error| Refusal::malformed(error.clone()))?;
+    match version(headers)? {
+        _ if params.meta.is_modern() => Ok(false),
+        Version::Absent | Version::Legacy(_) => Ok(true),
+        Version::Other(version) if version == Revision::LATEST.as_str() => Ok(false),
+        Version::Other(version) => Err(Refusal::unsupported_version(version)),
+    }
+}
+
+/// Whether a stream of a session may be opened, or the session be ended: not in a revision that has none.
+pub(super) fn decide_verb(headers: &HeaderMap) -> Result<(), Refusal> {
+    match version(headers)? {
+        Version::Absent | Version::Legacy(_) => Ok(()),
+        Version::Other(version) => Err(Refusal::invalid_request(format!(
+            "There are no sessions in the revision {version:?}, which the version header names."
+        ))),
     }
 }
 
@@ -52,7 +65,7 @@ pub(super) fn decide_notification(
 pub(super) fn decide_answer(headers: &HeaderMap, id: &RequestId) -> Result<(), Refusal> {
     match version(headers)? {
         Version::Absent | Version::Legacy(_) => Ok(()),
-        Version::Other => Err(Refusal::unexpected_response(id)),
+        Version::Other(_) => Err(Refusal::unexpected_response(id)),
     }
 }
 
@@ -68,19 +81,19 @@ pub(super) fn decide_batch(headers: &HeaderMap, session: Option<Revision>) -> Re
     }
 }
 
-enum Version {
+enum Version<'h> {
     Absent,
     Legacy(Revision),
     /// The newest, one that is newer still, or none at all.
-    Other,
+    Other(&'h str),
 }
 
-fn version(headers: &HeaderMap) -> Result<Version, Refusal> {
+fn version(headers: &HeaderMap) -> Result<Version<'_>, Refusal> {
     Ok(match headers::agreed(headers, &headers::PROTOCOL_VERSION)? {
         None => Version::Absent,
         Some(version) => match Revision::parse(version) {
             Some(revision) if revision.is_legacy() => Version::Legacy(revision),
-            _ => Version::Other,
+            _ => Version::Other(version),
         },
     })
 }

@@ -246,9 +246,9 @@ impl StreamableHttp {
                 // Without a session, nothing that a client notifies of concerns the server: a broken connection
                 // cancels, and a handshake leaves no state.
                 let params = RequestParams::parse(notification.params);
-                era::decide_notification(&head.headers, &params)?;
-                if notification.method == "notifications/cancelled"
+                if era::decide_notification(&head.headers, &params)?
                     && let Some(session) = self.session_of(&head, platform).await?
+                    && notification.method == "notifications/cancelled"
                 {
                     self.take_cancellation(session, notification.params).await?;
                 }

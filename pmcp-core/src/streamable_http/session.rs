@@ -96,13 +96,16 @@ impl StreamableHttp {
         let Some(session) = self.session_of(head, platform).await? else {
             return Err(Refusal::method_not_allowed(&head.method));
         };
+        era::decide_verb(&head.headers)?;
         if head.method == Method::DELETE {
             session.store.remove(&session.id).await.map_err(unavailable)?;
             return Ok(Body::empty(StatusCode::NO_CONTENT));
         }
         let Some(last) = headers::value(&head.headers, &LAST_EVENT_ID)? else {
             return match self.server.notifier() {
-                Some(notifier) => Ok(Body::announcements(Announcements::new(session, notifier.clone()))),
+                Some(notifier) => {
+                    Ok(Body::announcements(Announcements::new(session, notifier.clone(), self.server.clone())))
+                }
                 // There is nothing to say but in answer to a request.
                 None => Err(Refusal::method_not_allowed(&head.method)),
             };
@@ -293,8 +296,8 @@ impl ClientLink for InSession {
         true
     }
 
-    fn question(&self, params: Value) -> Value {
-        question(params, self.session.revision)
+    fn question(&self, id: &str, params: Value) -> Value {
+        question(id, params, self.session.revision)
     }
 
     fn expect(&self) -> BoxFuture<Result<String>> {

@@ -166,6 +166,20 @@ fn a_question_that_was_never_written_is_taken_back() {
 }
 
 #[test]
+fn nobody_is_asked_when_the_request_is_over() {
+    play("2025-11-25", |desk, pipe, turn| {
+        desk.gate.open();
+        pipe.write(legacy(1, "tools/call", call("talking")));
+        turn.waits();
+        pipe.lines();
+        let left = desk.left.lock().expect("a lock").pop().expect("a clone of the context");
+        let asked =
+            std::pin::pin!(left.roots("late")).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        assert!(matches!(asked, std::task::Poll::Ready(Err(pmcp_core::Error::CannotAsk))), "{asked:?}");
+    });
+}
+
+#[test]
 fn nobody_is_asked_who_cannot_answer() {
     let no_roots = json!({ "protocolVersion": "2025-11-25", "capabilities": {} });
     let lines = legacy("open", "initialize", no_roots) + &legacy(1, "tools/call", call("asking"));
@@ -174,6 +188,28 @@ fn nobody_is_asked_who_cannot_answer() {
     let batch = format!("[{}]", legacy(1, "tools/call", call("asking")).trim());
     let answers = answers((initialize("2025-03-26") + &batch).as_bytes());
     assert_eq!(answers[1][0]["result"]["isError"], true, "{answers:?}");
+}
+
+#[test]
+fn a_page_is_shown_only_where_the_revision_knows_pages() {
+    for (revision, knows) in [("2025-03-26", false), ("2025-06-18", false), ("2025-11-25", true)] {
+        // Whatever it declares, since a client may speak newer revisions too.
+        let params = json!({ "protocolVersion": revision, "capabilities": { "elicitation": { "url": {} } } });
+        let (desk, pipe) = (Desk::default(), Pipe::new());
+        let server = Stdio::new(desk).expect("a server");
+        pipe.play(&server, Arc::new(TestPlatform::default()), |turn| {
+            pipe.write(legacy("open", "initialize", params) + &legacy(1, "tools/call", call("signing_in")));
+            turn.waits();
+            let asked = pipe.lines()[1].clone();
+            if !knows {
+                return assert_eq!(asked["error"]["code"], -32021, "{revision}: {asked}");
+            }
+            assert_eq!((&asked["params"]["mode"], &asked["params"]["elicitationId"]), (&json!("url"), &asked["id"]));
+            pipe.write(reply(&asked["id"], "result", json!({ "action": "accept" })));
+            turn.waits();
+            assert_eq!(pipe.lines()[0]["id"], 1);
+        });
+    }
 }
 
 #[test]

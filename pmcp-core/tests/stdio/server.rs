@@ -166,6 +166,12 @@ impl Desk {
         Ok(format!("{first} and {second} roots"))
     }
 
+    /// Sends the person to a page.
+    #[tool]
+    async fn signing_in(&self, cx: &Context) -> pmcp_core::Result<String> {
+        Ok(format!("{:?}", cx.elicit_url("login", "Please sign in.", "https://example.com/login").await?))
+    }
+
     /// Asks, and does not wait for the answer.
     #[tool]
     async fn impatient(&self, cx: &Context) -> &str {
