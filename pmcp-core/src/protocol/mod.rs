@@ -47,6 +47,6 @@ pub(crate) use mrtr::{InputRequest, InputRequiredResult};
 pub(crate) use params::RequestParams;
 pub(crate) use progress::Progress;
 pub(crate) use roots::ListRootsResult;
-pub(crate) use subscriptions::{Acknowledged, Changed, SUBSCRIPTION_ID, SubscriptionMeta};
+pub(crate) use subscriptions::{Acknowledged, Changed, SUBSCRIPTION_ID, SubscriptionMeta, TaskChanged};
 pub(crate) use tasks::{TASKS, tasks_capability};
 pub(crate) use timestamp::timestamp;

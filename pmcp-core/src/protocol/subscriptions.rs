@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Task;
 use crate::jsonrpc::RequestId;
 
 /// The key under which every message of a listen stream names the request that opened it.
@@ -24,6 +25,9 @@ pub struct SubscriptionFilter {
     /// That one of these resources changed, by URI.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resource_subscriptions: Vec<String>,
+    /// What becomes of these tasks, by id: of the extension `io.modelcontextprotocol/tasks`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub task_ids: Vec<String>,
 }
 
 impl SubscriptionFilter {
@@ -54,6 +58,13 @@ impl SubscriptionFilter {
         self.resource_subscriptions.push(uri.into());
         self
     }
+
+    /// The same filter, and changes of the task `id`.
+    #[must_use]
+    pub fn with_task(mut self, id: impl Into<String>) -> Self {
+        self.task_ids.push(id.into());
+        self
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -75,6 +86,15 @@ pub(crate) struct Acknowledged<'a> {
     pub(crate) meta: SubscriptionMeta<'a>,
     /// What the server agreed to.
     pub(crate) notifications: &'a SubscriptionFilter,
+}
+
+/// The `params` of `notifications/tasks`.
+#[derive(Debug, Serialize)]
+pub(crate) struct TaskChanged<'a> {
+    #[serde(flatten)]
+    pub(crate) task: &'a Task,
+    #[serde(rename = "_meta")]
+    pub(crate) meta: SubscriptionMeta<'a>,
 }
 
 /// The `params` of what a listen stream tells afterwards.

@@ -143,8 +143,9 @@ impl ServerBuilder {
             extensions: extensions(&registry.tool_definitions),
             ..ServerCapabilities::default()
         };
-        if registry.notifier.is_some() {
+        if let Some(notifier) = &registry.notifier {
             subscriptions::declare(&mut registry.capabilities);
+            registry.tasks.tell_through(notifier);
         }
         // What is wrong may also be too deep to be written.
         if self.errors.is_empty()

@@ -36,6 +36,11 @@ pub enum Change {
         /// Of the resource, as clients subscribe to it.
         uri: String,
     },
+    /// A task.
+    Task {
+        /// Of the task.
+        id: String,
+    },
     /// Nobody knows what, for example because the bus was away: listeners are told that all they listen for changed.
     Everything,
     /// Something that only a newer version knows.
@@ -52,17 +57,19 @@ impl Change {
                 | Self::PromptsListChanged
                 | Self::ResourcesListChanged
                 | Self::ResourceUpdated { .. }
+                | Self::Task { .. }
                 | Self::Everything
         )
     }
 
-    /// Whether a client that listens for `filter`, its URIs in order, is told.
+    /// Whether a client that listens for `filter`, its URIs and ids in order, is told.
     fn concerns(&self, filter: &SubscriptionFilter) -> bool {
         match self {
             Self::ToolsListChanged => filter.tools_list_changed,
             Self::PromptsListChanged => filter.prompts_list_changed,
             Self::ResourcesListChanged => filter.resources_list_changed,
             Self::ResourceUpdated { uri } => filter.resource_subscriptions.binary_search(uri).is_ok(),
+            Self::Task { id } => filter.task_ids.binary_search(id).is_ok(),
             Self::Everything => true,
             Self::Unknown => false,
         }
@@ -131,8 +138,10 @@ impl LocalBus {
 
     /// What changes from now on, as far as it is in `filter`.
     pub fn listen(&self, mut filter: SubscriptionFilter) -> Changes {
-        filter.resource_subscriptions.sort_unstable();
-        filter.resource_subscriptions.dedup();
+        for names in [&mut filter.resource_subscriptions, &mut filter.task_ids] {
+            names.sort_unstable();
+            names.dedup();
+        }
         let filter = Arc::new(filter);
         let listener = Listener { filter: Arc::clone(&filter), waiting: VecDeque::new(), reader: None, ended: false };
         let mut listeners = self.listeners();
@@ -205,7 +214,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// What is listened for, each URI once.
+    /// What is listened for, each URI and id once.
     pub fn filter(&self) -> &SubscriptionFilter {
         &self.filter
     }

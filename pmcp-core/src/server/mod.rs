@@ -160,7 +160,7 @@ impl Server {
         let capabilities = &self.0.capabilities;
         match method {
             "server/discover" => true,
-            LISTEN => self.0.notifier.is_some(),
+            LISTEN => self.0.notifier.is_some() || self.0.has_tasks(),
             "tools/call" | "tools/list" => capabilities.tools.is_some(),
             "resources/read" | "resources/list" | "resources/templates/list" => capabilities.resources.is_some(),
             "prompts/get" | "prompts/list" => capabilities.prompts.is_some(),

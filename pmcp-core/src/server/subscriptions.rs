@@ -1,18 +1,19 @@
 //! `subscriptions/listen` (specification page `basic/patterns/subscriptions`): a stream of changes, open until either
 //! side has enough.
 
-use std::{future::poll_fn, task::Poll};
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Answer, BusError, Change, Changes, Context, Outcome, Registry, Reply, Server};
+use super::{Answer, BusError, Change, Changes, Context, Outcome, Registry, Reply, Server, tasks::Watched};
 use crate::{
     error::{Error, Result},
     jsonrpc::{RequestId, encode_notification},
     protocol::{
-        Acknowledged, Changed, RequestParams, SUBSCRIPTION_ID, ServerCapabilities, SubscriptionFilter, SubscriptionMeta,
+        Acknowledged, Changed, ClientCapabilities, RequestParams, SUBSCRIPTION_ID, ServerCapabilities,
+        SubscriptionFilter, SubscriptionMeta, TASKS, TaskChanged, tasks_capability,
     },
 };
 
@@ -20,8 +21,8 @@ use crate::{
 pub(crate) const LISTEN: &str = "subscriptions/listen";
 
 /// What one stream may ask for, so that a stream that costs little stays that cheap.
-const MOST_URIS: usize = 256;
-const MOST_URI_BYTES: usize = 8 << 10;
+const MOST_NAMES: usize = 256;
+const MOST_NAME_BYTES: usize = 8 << 10;
 
 /// What a server with a notifier declares besides.
 pub(super) fn declare(capabilities: &mut ServerCapabilities) {
@@ -35,22 +36,29 @@ pub(super) fn declare(capabilities: &mut ServerCapabilities) {
 
 /// Answers with a stream; what is wrong with the request, and a bus that cannot be reached, before it begins.
 pub(super) fn listen(server: &Server, params: &RequestParams<'_>, cx: Context) -> Reply {
-    let notifier = server.registry().notifier.clone().filter(|_| !cx.revision().is_legacy());
-    let Some(notifier) = notifier else {
+    if cx.revision().is_legacy() || !server.serves(LISTEN) {
         return Reply::Ready(Err(Error::MethodNotFound { method: LISTEN.to_owned() }));
-    };
-    let filter = match parse_filter(params) {
-        Ok(filter) => honoured(filter, &server.registry().capabilities),
+    }
+    let mut filter = match parse_filter(params) {
+        Ok(filter) => honoured(filter, server),
         Err(error) => return Reply::Ready(Err(error)),
     };
+    if !filter.task_ids.is_empty() && !knows_tasks(params) {
+        return Reply::Ready(Err(Error::MissingClientCapability(Box::new(tasks_capability()))));
+    }
     let server = server.clone();
     Reply::pending(async move {
+        let Registry { notifier, tasks, .. } = server.registry();
+        if !filter.task_ids.is_empty() {
+            filter.task_ids = Box::pin(tasks.visible(std::mem::take(&mut filter.task_ids), &cx)).await?;
+        }
+        let watched = Watched::new(tasks, &filter);
         // As the client wrote it, before the bus sorts it.
         let acknowledged = Acknowledged { meta: meta(&cx), notifications: &filter };
         let acknowledged = encode("notifications/subscriptions/acknowledged", &acknowledged)?;
-        let changes = notifier.subscribe(filter).await?;
+        let changes = notifier.as_ref().unwrap_or(tasks.notifier()).subscribe(filter).await?;
         cx.outbox().send(acknowledged).await;
-        tell(changes, &cx).await?;
+        tell(changes, watched, &cx).await?;
         ended(server.registry(), cx.request_id())
     })
 }
@@ -62,44 +70,66 @@ fn parse_filter(params: &RequestParams<'_>) -> Result<SubscriptionFilter> {
     })?;
     let filter: SubscriptionFilter = serde_json::from_str(raw.get())
         .map_err(|error| Error::InvalidParams(format!("params.notifications cannot be read: {error}.")))?;
-    let uris = &filter.resource_subscriptions;
-    if uris.len() > MOST_URIS || uris.iter().map(String::len).sum::<usize>() > MOST_URI_BYTES {
-        return Err(Error::InvalidParams(format!(
-            "params.notifications.resourceSubscriptions may have {MOST_URIS} URIs of {MOST_URI_BYTES} bytes in all; \
-             listen more than once for more."
-        )));
+    for (member, names) in [("resourceSubscriptions", &filter.resource_subscriptions), ("taskIds", &filter.task_ids)] {
+        if names.len() > MOST_NAMES || names.iter().map(String::len).sum::<usize>() > MOST_NAME_BYTES {
+            return Err(Error::InvalidParams(format!(
+                "params.notifications.{member} may have {MOST_NAMES} entries of {MOST_NAME_BYTES} bytes in all; \
+                 listen more than once for more."
+            )));
+        }
     }
     Ok(filter)
 }
 
-/// What the server agrees to: changes of what it has.
-pub(crate) fn honoured(mut filter: SubscriptionFilter, capabilities: &ServerCapabilities) -> SubscriptionFilter {
-    filter.tools_list_changed &= capabilities.tools.is_some();
-    filter.prompts_list_changed &= capabilities.prompts.is_some();
-    filter.resources_list_changed &= capabilities.resources.is_some();
-    if capabilities.resources.is_none() {
+/// What the server agrees to: changes of what it has, as far as it tells of any.
+pub(crate) fn honoured(mut filter: SubscriptionFilter, server: &Server) -> SubscriptionFilter {
+    let Registry { capabilities, notifier, .. } = server.registry();
+    let tells = |feature: &Option<_>| notifier.is_some() && feature.is_some();
+    filter.tools_list_changed &= tells(&capabilities.tools);
+    filter.prompts_list_changed &= tells(&capabilities.prompts);
+    filter.resources_list_changed &= tells(&capabilities.resources);
+    if !tells(&capabilities.resources) {
         filter.resource_subscriptions = Vec::new();
+    }
+    if !server.registry().has_tasks() {
+        filter.task_ids = Vec::new();
     }
     filter
 }
 
+/// Whether the client declares the extension; a listen stream keeps nothing else of what it declares.
+fn knows_tasks(params: &RequestParams<'_>) -> bool {
+    let declared = params.meta.client_capabilities.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let extensions = declared.and_then(|declared: ClientCapabilities| declared.extensions);
+    extensions.is_some_and(|extensions| extensions.contains_key(TASKS))
+}
+
 /// Tells of changes until there are no more or the platform wants to end.
-async fn tell(mut changes: Changes, cx: &Context) -> Result<()> {
+async fn tell(mut changes: Changes, mut watched: Watched, cx: &Context) -> Result<()> {
     let mut draining = cx.platform().draining();
+    // What became of a task before the stream began would otherwise be told never.
+    for change in tasks_of(changes.filter()) {
+        tell_one(&change, &mut watched, cx).await?;
+    }
     loop {
-        let next = poll_fn(|task| match draining.as_mut().poll(task) {
-            Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => changes.poll_next(task),
+        let next = poll_fn(|task| {
+            if draining.as_mut().poll(task).is_ready() {
+                return Poll::Ready(None);
+            }
+            match changes.poll_next(task) {
+                Poll::Pending => watched.poll_due(cx, task).map(|change| Some(Arc::new(change))),
+                told => told,
+            }
         });
         let Some(change) = next.await else {
             return Ok(());
         };
         if *change == Change::Everything {
             for change in all_of(changes.filter()) {
-                tell_one(&change, cx).await?;
+                tell_one(&change, &mut watched, cx).await?;
             }
         } else {
-            tell_one(&change, cx).await?;
+            tell_one(&change, &mut watched, cx).await?;
         }
     }
 }
@@ -112,15 +142,27 @@ fn all_of(filter: &SubscriptionFilter) -> impl Iterator<Item = Change> {
         filter.resources_list_changed.then_some(Change::ResourcesListChanged),
     ];
     let uris = filter.resource_subscriptions.iter().cloned();
-    lists.into_iter().flatten().chain(uris.map(|uri| Change::ResourceUpdated { uri }))
+    lists.into_iter().flatten().chain(uris.map(|uri| Change::ResourceUpdated { uri })).chain(tasks_of(filter))
 }
 
-async fn tell_one(change: &Change, cx: &Context) -> Result<()> {
+fn tasks_of(filter: &SubscriptionFilter) -> impl Iterator<Item = Change> {
+    filter.task_ids.iter().cloned().map(|id| Change::Task { id })
+}
+
+async fn tell_one(change: &Change, watched: &mut Watched, cx: &Context) -> Result<()> {
     let (method, uri) = match change {
         Change::ToolsListChanged => ("notifications/tools/list_changed", None),
         Change::PromptsListChanged => ("notifications/prompts/list_changed", None),
         Change::ResourcesListChanged => ("notifications/resources/list_changed", None),
         Change::ResourceUpdated { uri } => ("notifications/resources/updated", Some(uri.as_str())),
+        Change::Task { id } => {
+            // Boxed, so that streams without tasks stay small.
+            if let Some(task) = Box::pin(watched.look(id, cx)).await? {
+                let params = TaskChanged { task: &task, meta: meta(cx) };
+                cx.outbox().send(encode("notifications/tasks", &params)?).await;
+            }
+            return Ok(());
+        }
         Change::Everything | Change::Unknown => return Ok(()),
     };
     cx.outbox().send(encode(method, &Changed { meta: meta(cx), uri })?).await;

@@ -129,7 +129,7 @@ async fn tell(session: InSession, notifier: Notifier, server: Server, outbox: Ar
         (filter.tools_list_changed, filter.prompts_list_changed, filter.resources_list_changed) = (true, true, true);
         filter.resource_subscriptions = uris.into_iter().collect();
         // Nothing is told that was not declared.
-        let mut changes = notifier.subscribe(honoured(filter, server.capabilities())).await?;
+        let mut changes = notifier.subscribe(honoured(filter, &server)).await?;
         // What came while the session changed its mind is not lost.
         if let Some(mut before) = before.take() {
             while let Poll::Ready(Some(change)) = poll_fn(|task| Poll::Ready(before.poll_next(task))).await {
@@ -174,7 +174,7 @@ async fn say(change: &Change, changes: &Changes, outbox: &Outbox) {
             let all = filter.resource_subscriptions.iter().map(updated);
             lists.into_iter().flatten().map(list).chain(all).collect()
         }
-        Change::Unknown => Vec::new(),
+        Change::Task { .. } | Change::Unknown => Vec::new(),
     };
     for (method, params) in messages {
         match encode_notification(&method, &params) {

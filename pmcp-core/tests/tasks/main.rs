@@ -3,6 +3,7 @@
 mod create;
 mod end;
 mod input;
+mod listen;
 mod older;
 mod races;
 mod store;

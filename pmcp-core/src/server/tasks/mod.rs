@@ -6,6 +6,7 @@
 //! written into the record by the instance that receives them; the process that runs the handler reads them there.
 
 mod call;
+mod changes;
 mod desk;
 mod record;
 mod runner;
@@ -24,13 +25,14 @@ pub use record::TaskRecord;
 pub use store::{InMemoryTaskStore, TaskStore, TaskStoreError};
 
 pub(super) use call::{call, refuse_plain};
+pub(super) use changes::Watched;
 pub(crate) use desk::Desk;
 
 use self::{
     record::Change,
     runner::{LEASE, Runner},
 };
-use super::{Answer, AnswerBody, Context, Outcome, Registry, Reply, ServerBuilder};
+use super::{Answer, AnswerBody, Context, Notifier, Outcome, Registry, Reply, ServerBuilder};
 use crate::{
     error::{Error, Result},
     jsonrpc::{ErrorCode, ErrorObject},
@@ -52,6 +54,9 @@ pub(crate) struct Tasks {
     /// The tasks that this process runs.
     running: Arc<Mutex<HashMap<String, Arc<Desk>>>>,
     listener: Option<Arc<dyn HearOfTask>>,
+    notifier: Notifier,
+    /// Whether what other instances do to a task is told here.
+    is_told: bool,
 }
 
 /// Hears of every change of a task that its client can see.
@@ -83,12 +88,17 @@ impl Default for Tasks {
             poll_interval: Duration::from_secs(1),
             running: Arc::default(),
             listener: None,
+            notifier: Notifier::local(),
+            is_told: false,
         }
     }
 }
 
 impl ServerBuilder {
     /// Keeps tasks in `store`. The default keeps them in the memory of the process, which does for one instance.
+    ///
+    /// Where several instances share a store, give them a [`Notifier`] that they share too: clients are then told of
+    /// what happens at any of them, and answers and cancellations reach a task at once.
     #[must_use]
     pub fn task_store(mut self, store: impl TaskStore) -> Self {
         self.registry.tasks.store = Arc::new(store);
@@ -251,20 +261,12 @@ impl Tasks {
             record.advance(change, now);
             if self.store.update(record.clone(), now).await? {
                 if change == Change::Seen {
-                    self.announce(&record);
+                    self.announce(&record).await;
                 }
                 return Ok(Modified::Now(record));
             }
         }
         Err(TaskStoreError::failed("too many others change the same task at the same time"))
-    }
-
-    /// Tells whoever listens that a task has changed. Every change that a client can see comes through here, once, in
-    /// the process that wrote it.
-    fn announce(&self, record: &TaskRecord) {
-        if let Some(listener) = &self.listener {
-            listener.hear(record);
-        }
     }
 
     /// Makes the process that runs the task read its record now and not in a while, where it is this one.

@@ -23,6 +23,9 @@ pub struct TaskRecord {
     status_message: Option<String>,
     created: Duration,
     updated: Duration,
+    /// How many changes its client could see.
+    #[serde(default)]
+    changes: u64,
     ttl: Duration,
     poll_interval: Duration,
     /// Until when the process that runs the task has vouched for it.
@@ -62,6 +65,7 @@ impl TaskRecord {
             status_message: None,
             created: now,
             updated: now,
+            changes: 0,
             ttl,
             poll_interval,
             leased: now,
@@ -128,7 +132,18 @@ impl TaskRecord {
         self.version += 1;
         if change == Change::Seen {
             self.updated = now;
+            self.changes += 1;
         }
+    }
+
+    /// How many changes its client could see.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Until when its process has vouched for it.
+    pub(super) fn leased(&self) -> Duration {
+        self.leased
     }
 
     pub(super) fn lease_ended(&self, now: Duration) -> bool {

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Desk, Modified, Tasks,
+    changes::Ear,
     record::{Change, kept},
 };
 use crate::{
@@ -52,12 +53,15 @@ struct Wait {
     status: Option<BoxFuture<()>>,
     stopping: BoxFuture<()>,
     look: Duration,
+    ear: Ear,
 }
 
 impl Runner {
     /// Runs `handler` until it is done, the task is over for another reason, or nobody can ask for it any more.
     pub(super) async fn run(self, mut handler: BoxFuture<Outcome>) {
-        let mut wait = Wait { tick: None, status: None, stopping: self.platform.stopping(), look: FIRST_LOOK };
+        let stopping = self.platform.stopping();
+        let mut wait = Wait { tick: None, status: None, stopping, look: FIRST_LOOK, ear: Ear::Deaf };
+        self.listen(&mut wait);
         let outcome = loop {
             match poll_fn(|task| self.poll(&mut handler, &mut wait, task)).await {
                 Event::Finished(outcome) => break outcome,
@@ -81,7 +85,7 @@ impl Runner {
         if wait.stopping.as_mut().poll(task).is_ready() {
             return Poll::Ready(Event::Stopping);
         }
-        if self.desk.poll_urgent(task.waker()) {
+        if self.desk.poll_urgent(task.waker()) || wait.ear.poll(task).is_ready() {
             return Poll::Ready(Event::Due);
         }
         if self.desk.has_status() {
@@ -98,11 +102,18 @@ impl Runner {
         timer.as_mut().poll(task).map(|()| Event::Due)
     }
 
+    fn listen(&self, wait: &mut Wait) {
+        if self.tasks.is_told {
+            wait.ear.open(&self.tasks.notifier, &self.id);
+        }
+    }
+
     /// Writes what the handler has asked and said, and brings it the answers; `false` where the task is over.
     async fn exchange(&self, wait: &mut Wait) -> bool {
         let post = self.desk.take();
         wait.look = if post.is_urgent() { FIRST_LOOK } else { (wait.look * 3 / 2).min(TICK) };
         (wait.tick, wait.status) = (None, None);
+        self.listen(wait);
         let mut answers = serde_json::Map::new();
         let modified = self
             .tasks
