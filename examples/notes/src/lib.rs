@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use pmcp_core::prelude::*;
 
 /// The server, ready for any adapter; `notifier` says whom it tells of changes.
-pub fn server(notifier: Notifier) -> impl IntoServer {
+pub fn server(notifier: Notifier) -> ServerBuilder {
     let notes = Notes { texts: Mutex::default(), notifier: notifier.clone() };
     notes.into_builder().notifier(&notifier)
 }
@@ -47,6 +48,15 @@ impl Notes {
             return Err(format!("There is no note {name}; list_notes has the names."));
         }
         Ok(format!("Removed {name}.{}", self.tell(&name).await))
+    }
+
+    /// Show a note again after a while. Clients that know tasks need not wait for it.
+    #[tool(task, read_only, open_world = false)]
+    async fn remind(&self, name: String, after_seconds: u32, cx: &Context) -> Result<String, String> {
+        cx.status(format!("waits {after_seconds} s"));
+        cx.sleep(Duration::from_secs(after_seconds.into())).await;
+        let text = self.texts().get(&name).cloned();
+        text.ok_or_else(|| format!("There is no note {name} any more; list_notes has the names."))
     }
 
     /// The names of all notes.

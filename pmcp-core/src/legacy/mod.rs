@@ -8,6 +8,7 @@ mod initialize;
 mod lists;
 mod memory_store;
 mod session;
+mod task_input;
 mod tasks;
 
 use std::sync::OnceLock;

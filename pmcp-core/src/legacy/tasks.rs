@@ -1,13 +1,14 @@
 //! Tasks as revision 2025-11-25 has them, as an experiment (its specification page `basic/utilities/tasks`).
 //!
 //! The tasks are the same; what differs is that the client asks for one with `params.task`, how a task is written, and
-//! that its result is fetched with a request of its own, which waits for it.
+//! that its result is fetched with a request of its own, which waits for it and asks what the task asks.
 
-use std::time::Duration;
+use std::{future::poll_fn, task::Poll, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::task_input::Input;
 use crate::{
     error::Error,
     jsonrpc::{ErrorCode, ErrorObject},
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// The key that says which task a result belongs to.
-const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
+pub(super) const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
 /// How soon and how late somebody who waits for a result looks again.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
@@ -59,14 +60,25 @@ pub(super) fn handle(server: &Server, method: &str, params: &RequestParams<'_>, 
             record.map(|record| shown(record.task())).ok_or_else(over)
         }),
         _ => Reply::pending(async move {
-            let mut pause = LOOKS.0;
+            let (mut pause, mut input) = (LOOKS.0, Input::default());
             loop {
                 let task = tasks.find(&id, &cx).await?.task();
                 if task.status.is_terminal() {
                     return result(task);
                 }
-                cx.sleep(pause).await;
-                pause = (pause * 2).min(LOOKS.1);
+                input.put(&task, &cx).await?;
+                let mut timer = cx.sleep(pause);
+                let answer = poll_fn(|task| match input.poll(task) {
+                    Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                    Poll::Pending => timer.as_mut().poll(task).map(|()| None),
+                });
+                pause = match answer.await {
+                    Some(answer) => {
+                        tasks.answer(&id, &answer?, &cx).await?;
+                        LOOKS.0
+                    }
+                    None => (pause * 2).min(LOOKS.1),
+                };
             }
         }),
     }

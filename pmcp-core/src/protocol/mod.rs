@@ -43,7 +43,7 @@ pub(crate) use completion::{CompleteResult, CompletionArgument, CompletionContex
 pub(crate) use elicitation::{Action, ElicitParams, ElicitResult};
 pub(crate) use logging::LogMessage;
 pub(crate) use meta::{RequestMeta, SERVER_INFO};
-pub(crate) use mrtr::{InputRequest, InputRequiredResult};
+pub(crate) use mrtr::{InputRequest, InputRequiredResult, REFUSED};
 pub(crate) use params::RequestParams;
 pub(crate) use progress::Progress;
 pub(crate) use roots::ListRootsResult;

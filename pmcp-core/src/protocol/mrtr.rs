@@ -3,6 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+/// In place of an answer: the client refused the question, for the reason under this key.
+pub(crate) const REFUSED: &str = "pmcp/refused";
+
 /// One question to the client: a request without an id.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct InputRequest {

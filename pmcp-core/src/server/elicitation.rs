@@ -17,7 +17,8 @@ impl Context {
     /// `T` is flat: text, numbers, booleans, enums without data, lists of such enums; an `Option` is a field that may
     /// stay empty. Never ask for secrets in a form: [`elicit_url`](Self::elicit_url) is for those. `key` names the
     /// question within the request. In revision 2026-07-28 the handler ends here and is run again from the top when
-    /// the answer is there: see [`once`](Self::once).
+    /// the answer is there: see [`once`](Self::once). In a task nothing is run again: the `await` goes on in place, as
+    /// it does for clients of older revisions.
     ///
     /// ```
     /// # use pmcp_core::{prelude::*, protocol::Elicitation};
@@ -80,7 +81,8 @@ impl Context {
     /// Asks the person to open `url`: for secrets, payments and signing in, which never pass through the client.
     ///
     /// To accept is to consent to opening it, no more. Whoever opens it may be somebody else: the page must check who
-    /// it is, and the handler must look up what came of it.
+    /// it is, and the handler must look up what came of it. The handler is run again, or goes on in place, as for
+    /// [`elicit`](Self::elicit).
     ///
     /// # Errors
     /// As [`elicit`](Self::elicit), for clients that open no URLs.

@@ -88,11 +88,11 @@ impl Context {
         request: impl FnOnce() -> InputRequest,
         parse: impl Fn(&Value) -> Option<T>,
     ) -> Result<T> {
-        if self.revision().is_legacy() {
-            return self.ask_now(request(), parse).await;
-        }
         if let Some(desk) = self.desk().filter(|desk| desk.is_task()) {
             return desk.ask(key, request(), parse).await;
+        }
+        if self.revision().is_legacy() {
+            return self.ask_now(request(), parse).await;
         }
         let mut request = Some(request);
         poll_fn(|_| {
@@ -143,6 +143,9 @@ impl Context {
     /// goes in here, under a name of its own; in later rounds `work` is dropped, and its result is what it was. The
     /// result travels with the client, sealed, so keep it small. Where the request is abandoned, or sent again from
     /// the start, nothing remembers it: work that must not be done twice by anybody needs a key in your database.
+    ///
+    /// A handler is not run again in a task, nor for a client of an older revision: there `work` is simply done, once
+    /// for each name.
     ///
     /// # Errors
     /// When the result cannot be kept as JSON, or was kept by another version of the code and does not fit.

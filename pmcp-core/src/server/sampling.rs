@@ -12,7 +12,8 @@ use crate::{
 impl Context {
     /// Asks the client's model. Deprecated by the protocol since 2026-07-28; call a model's API for new work.
     ///
-    /// `key` names the question within the request; the handler is run again as for [`elicit`](Self::elicit).
+    /// `key` names the question within the request; the handler is run again, or in a task goes on in place, as for
+    /// [`elicit`](Self::elicit).
     ///
     /// # Errors
     /// [`Error::MissingClientCapability`] when the client has no model to ask, or none with tools;
@@ -33,7 +34,8 @@ impl Context {
     }
 
     /// Asks for the client's roots. Deprecated by the protocol since 2026-07-28. They are hints: check every path
-    /// against what the server itself allows.
+    /// against what the server itself allows. The handler is run again, or in a task goes on in place, as for
+    /// [`elicit`](Self::elicit).
     ///
     /// # Errors
     /// [`Error::MissingClientCapability`] when the client has none, [`Error::CannotAsk`] when it cannot be asked.

@@ -72,6 +72,18 @@ fn failures_and_ends_are_those_of_the_revision() {
 }
 
 #[test]
+fn a_client_without_a_session_cannot_be_asked() {
+    let platform = TestPlatform::default();
+    let (client, _) = older(&platform, Revision::V2025_11_25);
+    pollster::block_on(platform.run(async {
+        let created = call(&client, "greet", json!({}), json!({})).await.unwrap();
+        let params = json!({"taskId": created["task"]["taskId"]});
+        let result = client.request("tasks/result", params).await.result.unwrap();
+        assert_eq!(result["isError"], true, "it fails at once and does not wait: {result}");
+    }));
+}
+
+#[test]
 fn tools_say_whether_they_are_tasks() {
     let platform = TestPlatform::default();
     let (client, _) = older(&platform, Revision::V2025_11_25);

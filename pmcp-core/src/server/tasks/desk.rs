@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::{Error, Result},
-    protocol::InputRequest,
+    protocol::{InputRequest, REFUSED},
     server::Context,
 };
 
@@ -111,6 +111,9 @@ impl Desk {
             })
             .await;
             question.answered = true;
+            if let Some(reason) = answer.get(REFUSED).and_then(Value::as_str) {
+                return Err(Error::Failed(format!("The client refused a question: {reason}.")));
+            }
             if let Some(answer) = parse(&answer) {
                 return Ok(answer);
             }

@@ -149,9 +149,7 @@ pub(super) fn update(registry: &Registry, params: &RequestParams<'_>, cx: Contex
         Err(error) => return Reply::Ready(require(&cx).and(Err(error.into()))),
     };
     on_task(registry, params, cx, |tasks, id, cx| async move {
-        tasks.find(&id, &cx).await?;
-        tasks.modify(&id, &**cx.platform(), |record| record.answer(&responses)).await?;
-        tasks.nudge(&id);
+        tasks.answer(&id, &responses, &cx).await?;
         Ok(Answer(AnswerBody::Acknowledged))
     })
 }
@@ -226,6 +224,14 @@ impl Tasks {
             Modified::Now(record) | Modified::Over(record) => Ok(record),
             Modified::Unknown => Err(unknown(id)),
         }
+    }
+
+    /// Answers what the task that `id` names has asked, where it belongs to whoever asks.
+    pub(crate) async fn answer(&self, id: &str, responses: &Map<String, Value>, cx: &Context) -> Result<()> {
+        self.find(id, cx).await?;
+        self.modify(id, &**cx.platform(), |record| record.answer(responses)).await?;
+        self.nudge(id);
+        Ok(())
     }
 
     /// Ends the task that `id` names, where it belongs to whoever asks; `None` where it was over before.
