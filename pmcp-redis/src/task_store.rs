@@ -17,6 +17,13 @@ if string.match(kept, '^%d+') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1";
 
+/// Keeps a record, and its place among those of its owner, where places of before are forgotten.
+const CREATE: &str = "
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('ZREMRANGEBYLEX', KEYS[2], '-', '[' .. ARGV[4])
+redis.call('ZADD', KEYS[2], 0, ARGV[3])
+if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end";
+
 /// Keeps the tasks of a server where all its instances find them; cheap to clone.
 ///
 /// A task goes on only in the process that runs it. When that ends, the other instances report the task as failed.
@@ -37,6 +44,10 @@ impl RedisTaskStore {
     fn key(&self, id: &str) -> String {
         self.redis.key(&format!("task:{id}"))
     }
+
+    fn places(&self, owner: &str) -> String {
+        self.redis.key(&format!("tasks-of:{owner}"))
+    }
 }
 
 /// The version in front, so that it is compared without reading the rest.
@@ -53,13 +64,52 @@ fn decode(kept: &str) -> Result<TaskRecord, TaskStoreError> {
 impl TaskStore for RedisTaskStore {
     fn create(&self, record: TaskRecord, now: Duration) -> BoxFuture<Result<(), TaskStoreError>> {
         let (redis, key) = (self.redis.clone(), self.key(record.id()));
+        let places = record.owner().map(|owner| self.places(owner));
         Box::pin(async move {
             // Rounded up: not before it expires.
             let left = record.expires().saturating_sub(now).as_millis() + 1;
             let left = u64::try_from(left).unwrap_or(u64::MAX);
-            let mut set = cmd("SET");
-            set.arg(key).arg(encode(&record)?).arg("PX").arg(left);
-            redis.query::<()>(&set).await.map_err(TaskStoreError::failed)
+            let mut create = cmd("EVAL");
+            match places {
+                Some(places) => {
+                    create.arg(CREATE).arg(2).arg(key).arg(places).arg(encode(&record)?).arg(left);
+                    create.arg(record.place()).arg(TaskRecord::places_until(now));
+                }
+                None => {
+                    create = cmd("SET");
+                    create.arg(key).arg(encode(&record)?).arg("PX").arg(left);
+                }
+            }
+            redis.query::<()>(&create).await.map_err(TaskStoreError::failed)
+        })
+    }
+
+    fn list(
+        &self,
+        owner: &str,
+        after: &str,
+        most: usize,
+        now: Duration,
+    ) -> BoxFuture<Result<Vec<TaskRecord>, TaskStoreError>> {
+        let (store, places) = (self.clone(), self.places(owner));
+        // What has expired stands in front.
+        let mut after = TaskRecord::places_until(now).max(after.to_owned());
+        Box::pin(async move {
+            let mut records = Vec::new();
+            while records.len() < most {
+                let mut range = cmd("ZRANGEBYLEX");
+                range.arg(&places).arg(format!("({after}")).arg("+").arg("LIMIT").arg(0).arg(most - records.len());
+                let found: Vec<String> = store.redis.query(&range).await.map_err(TaskStoreError::failed)?;
+                let Some(last) = found.last() else { break };
+                let mut get = cmd("MGET");
+                get.arg(found.iter().map(|place| store.key(TaskRecord::id_at(place))).collect::<Vec<_>>());
+                let kept: Vec<Option<String>> = store.redis.query(&get).await.map_err(TaskStoreError::failed)?;
+                for kept in kept.into_iter().flatten() {
+                    records.push(decode(&kept)?);
+                }
+                after.clone_from(last);
+            }
+            Ok(records)
         })
     }
 

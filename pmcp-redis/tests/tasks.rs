@@ -156,3 +156,38 @@ async fn a_version_is_replaced_once_and_forgotten_in_time() {
     // By the clock of Redis, whatever that of the instance says.
     assert!(store.read(&id, Duration::ZERO).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn tasks_are_listed_by_owner_in_pages_and_forgotten_in_time() {
+    let Some(server) = pmcp_tests::Redis::start("tasks_are_listed_by_owner_in_pages_and_forgotten_in_time") else {
+        return;
+    };
+    let process = Process::default();
+    let ada = client(&server, &process);
+    let eve = client(&server, &process).with_principal("eve");
+    let mut started = Vec::new();
+    for _ in 0..5 {
+        started.push(start(&ada, "slow").await);
+    }
+    start(&eve, "slow").await;
+    let (store, now) = (store(&server), process.now());
+    let (mut listed, mut after) = (Vec::new(), String::new());
+    for expected in [2, 2, 1, 0] {
+        let page = store.list("ada", &after, 2, now).await.unwrap();
+        assert_eq!(page.len(), expected);
+        after = page.last().map_or(after, |last| last.place());
+        listed.extend(page.into_iter().map(|record| record.id().to_owned()));
+    }
+    assert_eq!(listed, started, "those that expire first stand first");
+    assert!(store.list("nobody", "", 2, now).await.unwrap().is_empty());
+    assert!(store.list("ada", "", 9, now + Duration::from_secs(3_601)).await.unwrap().is_empty());
+
+    // A record that is gone leaves no gap in a page.
+    let short = Works.into_builder().task_store(store.clone()).task_ttl(Duration::from_secs(1));
+    let short = Client::new(short).unwrap().with_tasks().with_principal("ada");
+    let short = short.with_platform(Arc::new(process.clone()));
+    start(&short, "slow").await;
+    assert_eq!(store.list("ada", "", 9, now).await.unwrap().len(), 6);
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(store.list("ada", "", 1, now).await.unwrap()[0].id(), started[0]);
+}

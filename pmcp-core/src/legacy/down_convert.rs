@@ -76,10 +76,15 @@ fn take_block(block: &mut ContentBlock, revision: Revision) {
     *block = converted;
 }
 
-pub(super) fn capabilities(declared: &ServerCapabilities, revision: Revision, announces: bool) -> ServerCapabilities {
+pub(super) fn capabilities(
+    declared: &ServerCapabilities,
+    revision: Revision,
+    announces: bool,
+    is_known: bool,
+) -> ServerCapabilities {
     let mut declared = declared.clone();
     let has_tasks = declared.extensions.take().is_some_and(|extensions| extensions.contains_key(TASKS));
-    declared.tasks = (has_tasks && revision == Revision::V2025_11_25).then(tasks::capability);
+    declared.tasks = (has_tasks && revision == Revision::V2025_11_25).then(|| tasks::capability(is_known));
     // What only a listen stream or a session delivers.
     if !announces {
         for feature in [&mut declared.tools, &mut declared.prompts, &mut declared.resources].into_iter().flatten() {

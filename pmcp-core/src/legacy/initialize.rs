@@ -7,7 +7,7 @@ use super::down_convert;
 use crate::{
     error::{Error, Result},
     protocol::{Implementation, RequestParams, Revision, ServerCapabilities},
-    server::{Answer, Outcome, Server},
+    server::{Answer, Context, Outcome, Server},
 };
 
 #[derive(Serialize)]
@@ -30,12 +30,13 @@ fn requested(params: &RequestParams<'_>) -> Result<String> {
     Ok(RequestParams::required_str(params.protocol_version, "protocolVersion")?.into_owned())
 }
 
-pub(super) fn handle(server: &Server, revision: Revision, params: &RequestParams<'_>, announces: bool) -> Outcome {
+pub(super) fn handle(server: &Server, params: &RequestParams<'_>, announces: bool, cx: &Context) -> Outcome {
+    let (revision, is_known) = (cx.revision(), cx.principal().is_some());
     requested(params)?;
     let registry = server.registry();
     let result = InitializeResult {
         protocol_version: revision.as_str(),
-        capabilities: down_convert::capabilities(&registry.capabilities, revision, announces),
+        capabilities: down_convert::capabilities(&registry.capabilities, revision, announces, is_known),
         server_info: down_convert::implementation(&registry.info, revision),
         instructions: registry.instructions.as_deref(),
     };

@@ -62,7 +62,7 @@ impl Legacy {
     pub(crate) fn dispatch(&self, method: &str, params: &RequestParams<'_>, cx: Context) -> Reply {
         let revision = cx.revision();
         match method {
-            "initialize" => Reply::Ready(initialize::handle(&self.server, revision, params, self.announces)),
+            "initialize" => Reply::Ready(initialize::handle(&self.server, params, self.announces, &cx)),
             "ping" => Reply::Ready(Ok(empty())),
             "logging/setLevel" if self.server.capabilities().logging.is_some() => {
                 // Without a session it cannot outlive this request; messages go on from `info`.

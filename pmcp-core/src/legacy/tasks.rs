@@ -13,9 +13,12 @@ use crate::{
     error::Error,
     jsonrpc::{ErrorCode, ErrorObject},
     protocol::{CallToolResult, RequestParams, Revision, Task, TaskStatus, TaskSupport, Tool},
-    server::{Answer, AnswerBody, Context, Outcome, Reply, Server},
+    server::{Answer, AnswerBody, Context, Outcome, Reply, Server, TaskRecord},
 };
 
+const LIST: &str = "tasks/list";
+/// How many tasks one page has at the most.
+const MOST_LISTED: usize = 100;
 /// The key that says which task a result belongs to.
 pub(super) const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
 /// How soon and how late somebody who waits for a result looks again.
@@ -40,13 +43,47 @@ impl ListedTool {
     }
 }
 
-/// The capability of a server whose tools may be tasks. There is no list: who asks for it cannot be told from others.
-pub(super) fn capability() -> Value {
-    json!({ "cancel": {}, "requests": { "tools": { "call": {} } } })
+/// The capability of a server whose tools may be tasks. There is a list only where it is known who asks for it.
+pub(super) fn capability(lists: bool) -> Value {
+    let requests = json!({ "tools": { "call": {} } });
+    if lists {
+        json!({ "list": {}, "cancel": {}, "requests": requests })
+    } else {
+        json!({ "cancel": {}, "requests": requests })
+    }
 }
 
-/// `tasks/get`, `tasks/result` or `tasks/cancel`.
+/// `tasks/list`
+fn list(server: &Server, params: &RequestParams<'_>, cx: Context) -> Reply {
+    if cx.principal().is_none() {
+        return Reply::Ready(Err(Error::MethodNotFound { method: LIST.to_owned() }));
+    }
+    let after = match RequestParams::optional_str(params.cursor, "cursor") {
+        Ok(cursor) => cursor.map(std::borrow::Cow::into_owned).unwrap_or_default(),
+        Err(error) => return Reply::Ready(Err(error.into())),
+    };
+    if !after.is_empty() && TaskRecord::id_at(&after).is_empty() {
+        let text = "params.cursor is none that this server gave; begin again without one.";
+        return Reply::Ready(Err(Error::InvalidParams(text.to_owned())));
+    }
+    let (tasks, most) = (server.registry().tasks.clone(), server.registry().page_size.min(MOST_LISTED));
+    Reply::pending(async move {
+        // One more, to know whether there is a next page.
+        let mut records = tasks.list(&after, most + 1, &cx).await?;
+        let more = records.len() > most;
+        records.truncate(most);
+        let next = records.last().filter(|_| more).map(|last| ("nextCursor".to_owned(), json!(last.place())));
+        let shown = records.iter().map(|record| members(record.task())).collect::<Vec<_>>();
+        let page = Map::from_iter([("tasks".to_owned(), json!(shown))].into_iter().chain(next));
+        Ok(Answer::prepared(Value::Object(page).to_string().into()))
+    })
+}
+
+/// `tasks/get`, `tasks/result`, `tasks/cancel` or `tasks/list`.
 pub(super) fn handle(server: &Server, method: &str, params: &RequestParams<'_>, cx: Context) -> Reply {
+    if method == LIST {
+        return list(server, params, cx);
+    }
     let id = match RequestParams::required_str(params.task_id, "taskId") {
         Ok(id) => id.into_owned(),
         Err(error) => return Reply::Ready(Err(error.into())),
@@ -106,6 +143,11 @@ fn result(task: Task) -> Outcome {
 
 /// Writes `task` in the words of this revision, alone or as the answer to the call that it was made of.
 pub(super) fn encode(out: &mut Vec<u8>, task: Task, is_created: bool) -> serde_json::Result<()> {
+    let shown = members(task);
+    if is_created { serde_json::to_writer(out, &json!({ "task": shown })) } else { serde_json::to_writer(out, &shown) }
+}
+
+fn members(task: Task) -> Map<String, Value> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Failed {
@@ -124,12 +166,12 @@ pub(super) fn encode(out: &mut Vec<u8>, task: Task, is_created: bool) -> serde_j
     shown.insert("lastUpdatedAt".to_owned(), json!(task.last_updated_at));
     shown.insert("ttl".to_owned(), json!(task.ttl_ms));
     shown.extend(task.poll_interval_ms.map(|interval| ("pollInterval".to_owned(), json!(interval))));
-    if is_created { serde_json::to_writer(out, &json!({ "task": shown })) } else { serde_json::to_writer(out, &shown) }
+    shown
 }
 
 /// Whether a method is of tasks, in the revision that had them built in.
 pub(super) fn serves(server: &Server, revision: Revision, method: &str) -> bool {
     revision == Revision::V2025_11_25
         && server.has_tasks()
-        && matches!(method, "tasks/get" | "tasks/result" | "tasks/cancel")
+        && matches!(method, "tasks/get" | "tasks/result" | "tasks/cancel" | LIST)
 }

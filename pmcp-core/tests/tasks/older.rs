@@ -131,3 +131,44 @@ fn older_clients_have_none() {
         assert!(listed["tools"].as_array().unwrap().iter().all(|tool| tool.get("execution").is_none()));
     }
 }
+
+#[test]
+fn a_client_that_is_known_lists_its_tasks_and_no_others() {
+    let platform = TestPlatform::default();
+    let store = InMemoryTaskStore::new();
+    let [ada, eve] = ["ada", "eve"].map(|who| {
+        let client = client(kept_in(&store).page_size(2), &platform);
+        client.with_revision(Revision::V2025_11_25).with_principal(who)
+    });
+    pollster::block_on(platform.run(async {
+        let opening = json!({"protocolVersion": "2025-11-25"});
+        let opened = ada.request("initialize", opening).await.result.unwrap();
+        assert_eq!(opened["capabilities"]["tasks"]["list"], json!({}));
+
+        let mut started = Vec::new();
+        for seconds in 0..5 {
+            let created = call(&ada, "slow", json!({"seconds": seconds}), json!({})).await.unwrap();
+            started.push(created["task"]["taskId"].clone());
+        }
+        call(&eve, "slow", json!({"seconds": 1}), json!({})).await.unwrap();
+
+        let (mut listed, mut params, mut pages) = (Vec::new(), json!({}), 0);
+        loop {
+            let page = ada.request("tasks/list", params).await.result.unwrap();
+            let tasks = page["tasks"].as_array().unwrap();
+            assert!(tasks.len() <= 2 && tasks.iter().all(|task| task["ttl"] == 3_600_000), "{page}");
+            listed.extend(tasks.iter().map(|task| task["taskId"].clone()));
+            pages += 1;
+            let Some(cursor) = page.get("nextCursor") else { break };
+            params = json!({"cursor": cursor});
+        }
+        started.sort_by_key(Value::to_string);
+        listed.sort_by_key(Value::to_string);
+        assert_eq!((pages, listed), (3, started));
+        for cursor in [json!("x"), json!("1.2"), json!(7)] {
+            assert_eq!(code(ada.request("tasks/list", json!({"cursor": cursor})).await.result), -32602);
+        }
+        platform.sleep(3_600 * SECOND).await;
+        assert_eq!(ada.request("tasks/list", json!({})).await.result.unwrap(), json!({"tasks": []}));
+    }));
+}

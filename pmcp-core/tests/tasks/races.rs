@@ -28,6 +28,15 @@ impl TaskStore for Slow {
             store.create(record, now).await
         })
     }
+    fn list(
+        &self,
+        owner: &str,
+        after: &str,
+        most: usize,
+        now: Duration,
+    ) -> BoxFuture<Result<Vec<TaskRecord>, TaskStoreError>> {
+        self.store.list(owner, after, most, now)
+    }
     fn read(&self, id: &str, now: Duration) -> BoxFuture<Result<Option<TaskRecord>, TaskStoreError>> {
         let (store, step, id) = (self.store.clone(), self.step(), id.to_owned());
         Box::pin(async move {

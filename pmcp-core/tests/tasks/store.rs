@@ -29,6 +29,15 @@ impl TaskStore for Flaky {
     fn create(&self, record: TaskRecord, now: Duration) -> BoxFuture<Result<(), TaskStoreError>> {
         self.or_fail(|| self.store.create(record, now))
     }
+    fn list(
+        &self,
+        owner: &str,
+        after: &str,
+        most: usize,
+        now: Duration,
+    ) -> BoxFuture<Result<Vec<TaskRecord>, TaskStoreError>> {
+        self.or_fail(|| self.store.list(owner, after, most, now))
+    }
     fn read(&self, id: &str, now: Duration) -> BoxFuture<Result<Option<TaskRecord>, TaskStoreError>> {
         self.or_fail(|| self.store.read(id, now))
     }

@@ -211,19 +211,36 @@ impl Tasks {
         if record.owner() != cx.principal().map(|principal| &*principal.0) {
             return Err(unknown(id));
         }
+        self.settle(record, platform).await?.ok_or_else(|| unknown(id))
+    }
+
+    /// Up to `most` tasks of whoever asks, those after the place `after`; nobody has any where nobody is known.
+    pub(crate) async fn list(&self, after: &str, most: usize, cx: &Context) -> Result<Vec<TaskRecord>> {
+        let platform = &**cx.platform();
+        let Some(principal) = cx.principal() else { return Ok(Vec::new()) };
+        let mut records = Vec::new();
+        for record in self.store.list(&principal.0, after, most, platform.now()).await? {
+            records.extend(self.settle(record, platform).await?);
+        }
+        Ok(records)
+    }
+
+    /// The record, failed where nobody vouches for it any more; `None` where it has expired meanwhile.
+    async fn settle(&self, record: TaskRecord, platform: &dyn Platform) -> Result<Option<TaskRecord>> {
+        let id = record.id();
         // Its process may be frozen between requests, and is alive all the same.
         if !record.lease_ended(platform.now()) || self.running().contains_key(id) {
-            return Ok(record);
+            return Ok(Some(record));
         }
         let text = "The process that ran this task has ended before the task was done; call the tool again.";
         let modified = self.modify(id, platform, |record| match record.lease_ended(platform.now()) {
             true => record.fail(ErrorObject::new(ErrorCode::INTERNAL_ERROR, text)),
             false => Change::None,
         });
-        match modified.await? {
-            Modified::Now(record) | Modified::Over(record) => Ok(record),
-            Modified::Unknown => Err(unknown(id)),
-        }
+        Ok(match modified.await? {
+            Modified::Now(record) | Modified::Over(record) => Some(record),
+            Modified::Unknown => None,
+        })
     }
 
     /// Answers what the task that `id` names has asked, where it belongs to whoever asks.

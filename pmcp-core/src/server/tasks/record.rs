@@ -38,6 +38,9 @@ pub struct TaskRecord {
     error: Option<ErrorObject>,
 }
 
+/// Of the time in a place, in nanoseconds.
+const DIGITS: usize = 20;
+
 /// What a step did to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Change {
@@ -89,6 +92,22 @@ impl TaskRecord {
     /// When it may be forgotten, and not before: the time since 1970.
     pub fn expires(&self) -> Duration {
         self.created.saturating_add(self.ttl)
+    }
+
+    /// Where it stands among others in the order in which they expire: text of digits first, to be compared as text.
+    pub fn place(&self) -> String {
+        format!("{}{}", place(self.expires()), self.id)
+    }
+
+    /// What stands before the places of all records that expire after `time`, and after those that expire before.
+    pub fn places_until(time: Duration) -> String {
+        place(time)
+    }
+
+    /// The id of the record at `place`; empty where that is none.
+    pub fn id_at(place: &str) -> &str {
+        let parts = place.split_at_checked(DIGITS).filter(|(time, _)| time.bytes().all(|byte| byte.is_ascii_digit()));
+        parts.map_or("", |(_, id)| id)
     }
 
     /// Whom it belongs to: the principal that the task was created for.
@@ -265,6 +284,11 @@ fn with_result_type(result: &RawValue) -> Box<RawValue> {
     // An object with at least its `content`.
     let open = result.get().strip_suffix('}').unwrap_or_default();
     RawValue::from_string(format!(r#"{open},"resultType":"complete"}}"#)).unwrap_or_else(|_| result.to_owned())
+}
+
+/// Where the records stand that expire at `time`.
+fn place(time: Duration) -> String {
+    format!("{:0DIGITS$}", time.as_nanos())
 }
 
 fn millis(duration: Duration) -> u64 {

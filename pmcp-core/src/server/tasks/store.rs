@@ -37,6 +37,16 @@ pub trait TaskStore: MaybeSend + MaybeSync + 'static {
     /// Keeps a new record. Whoever asks any instance for it once this is done must find it.
     fn create(&self, record: TaskRecord, now: Duration) -> BoxFuture<Result<(), TaskStoreError>>;
 
+    /// The first `most` records of `owner` that have not expired, by [their places](TaskRecord::place), from after the
+    /// place `after` on.
+    fn list(
+        &self,
+        owner: &str,
+        after: &str,
+        most: usize,
+        now: Duration,
+    ) -> BoxFuture<Result<Vec<TaskRecord>, TaskStoreError>>;
+
     /// The newest version of a record; `None` where there is none, or it has expired.
     fn read(&self, id: &str, now: Duration) -> BoxFuture<Result<Option<TaskRecord>, TaskStoreError>>;
 
@@ -108,6 +118,22 @@ impl TaskStore for InMemoryTaskStore {
             Err(TaskStoreError::Full)
         };
         Box::pin(std::future::ready(created))
+    }
+
+    fn list(
+        &self,
+        owner: &str,
+        after: &str,
+        most: usize,
+        now: Duration,
+    ) -> BoxFuture<Result<Vec<TaskRecord>, TaskStoreError>> {
+        let kept = self.kept();
+        let theirs = kept.records.values().filter(|record| record.owner() == Some(owner) && record.expires() > now);
+        let mut places: Vec<_> = theirs.map(|record| (record.place(), record)).collect();
+        places.retain(|(place, _)| place.as_str() > after);
+        places.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let records = places.into_iter().take(most).map(|(_, record)| record.clone()).collect();
+        Box::pin(std::future::ready(Ok(records)))
     }
 
     fn read(&self, id: &str, now: Duration) -> BoxFuture<Result<Option<TaskRecord>, TaskStoreError>> {
