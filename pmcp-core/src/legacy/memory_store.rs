@@ -65,7 +65,13 @@ impl SessionStore for MemorySessionStore {
     fn create(&self, id: &str, session: Session, now: Duration) -> BoxFuture<Result<(), SessionStoreError>> {
         let mut entries = self.entries();
         if entries.len() >= MOST_SESSIONS {
-            entries.retain(|_, entry| now.saturating_sub(entry.used) < LIFETIME);
+            entries.retain(|_, entry| {
+                let lives = now.saturating_sub(entry.used) < LIFETIME;
+                if !lives {
+                    entry.wake_all();
+                }
+                lives
+            });
         }
         if entries.len() >= MOST_SESSIONS {
             let oldest = entries.iter().min_by_key(|(_, entry)| entry.used).map(|(id, _)| id.clone());
@@ -84,7 +90,8 @@ impl SessionStore for MemorySessionStore {
                 entry.used = now;
                 Some(entry.session.clone())
             }
-            Some(_) => {
+            Some(entry) => {
+                entry.wake_all();
                 entries.remove(id);
                 None
             }
@@ -93,9 +100,15 @@ impl SessionStore for MemorySessionStore {
         Box::pin(ready(Ok(session)))
     }
 
-    fn save(&self, id: &str, session: Session) -> BoxFuture<Result<(), SessionStoreError>> {
-        self.with(id, |entry| entry.session = session);
-        Box::pin(ready(Ok(())))
+    fn save(&self, id: &str, session: Session) -> BoxFuture<Result<bool, SessionStoreError>> {
+        let saved = self.with(id, |entry| {
+            let follows = session.version().checked_sub(1) == Some(entry.session.version());
+            if follows {
+                entry.session = session;
+            }
+            follows
+        });
+        Box::pin(ready(Ok(saved.unwrap_or(false))))
     }
 
     fn remove(&self, id: &str) -> BoxFuture<Result<bool, SessionStoreError>> {
@@ -105,6 +118,9 @@ impl SessionStore for MemorySessionStore {
 
     fn open(&self, id: &str, stream: &str) -> BoxFuture<Result<(), SessionStoreError>> {
         self.with(id, |entry| {
+            if entry.streams.contains_key(stream) {
+                return;
+            }
             if entry.streams.len() >= MOST_STREAMS {
                 let ended = entry.streams.iter().filter(|(_, stream)| stream.has_ended);
                 let oldest = ended.min_by_key(|(_, stream)| stream.order).map(|(name, _)| name.clone());
@@ -112,7 +128,7 @@ impl SessionStore for MemorySessionStore {
             }
             entry.opened += 1;
             let fresh = Stream { order: entry.opened, ..Stream::default() };
-            entry.streams.entry(stream.to_owned()).or_insert(fresh);
+            entry.streams.insert(stream.to_owned(), fresh);
         });
         Box::pin(ready(Ok(())))
     }

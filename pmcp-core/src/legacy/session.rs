@@ -37,10 +37,14 @@ pub struct Session {
     /// The resources whose changes the client wants to hear of.
     #[serde(default)]
     pub subscriptions: BTreeSet<String>,
+    /// How often it was changed.
+    #[serde(default)]
+    version: u64,
 }
 
 impl Session {
-    pub(crate) fn new(revision: Revision) -> Self {
+    /// A session of which nothing is known but its revision.
+    pub fn new(revision: Revision) -> Self {
         Self {
             revision,
             capabilities: ClientCapabilities::default(),
@@ -48,7 +52,19 @@ impl Session {
             principal: None,
             log_level: None,
             subscriptions: BTreeSet::new(),
+            version: 0,
         }
+    }
+
+    /// How often it was changed: what [`SessionStore::save`] compares.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The next version, for [`SessionStore::save`].
+    #[must_use]
+    pub fn next_version(self) -> Self {
+        Self { version: self.version + 1, ..self }
     }
 }
 
@@ -83,9 +99,14 @@ pub struct StreamEvent {
 #[error("the session store failed: {0}")]
 pub struct SessionStoreError(pub String);
 
-/// Where sessions are kept.
+/// Where sessions are kept; several instances may share one.
 ///
-/// `now` is the time since 1970, so that a store needs no clock. Sessions that nobody uses for long may be forgotten.
+/// A session is JSON to a store (it implements [`serde::Serialize`]). `now` is the time since 1970, so that a store
+/// needs no clock. Sessions that nobody uses for long, and their streams, may be forgotten; whoever reads a stream calls
+/// [`load`](Self::load) once a minute.
+///
+/// What one instance has done, all others find once it is done: a message is read wherever somebody waits for it, and
+/// a stream that ends does so for all its readers.
 pub trait SessionStore: MaybeSend + MaybeSync + 'static {
     /// Begins the session `id`.
     fn create(&self, id: &str, session: Session, now: Duration) -> BoxFuture<Result<(), SessionStoreError>>;
@@ -93,13 +114,15 @@ pub trait SessionStore: MaybeSend + MaybeSync + 'static {
     /// The session `id`, which is in use from now on; `None` where there is none (any more).
     fn load(&self, id: &str, now: Duration) -> BoxFuture<Result<Option<Session>, SessionStoreError>>;
 
-    /// Keeps a changed session.
-    fn save(&self, id: &str, session: Session) -> BoxFuture<Result<(), SessionStoreError>>;
+    /// Replaces a session by its next version, in one step: `false`, and nothing is changed, unless the version that
+    /// is kept is one less than that of `session`. Two instances may change a session at the same time.
+    fn save(&self, id: &str, session: Session) -> BoxFuture<Result<bool, SessionStoreError>>;
 
     /// Ends the session `id` and all its streams; whether there was one.
     fn remove(&self, id: &str) -> BoxFuture<Result<bool, SessionStoreError>>;
 
-    /// Opens a stream of the session, without messages.
+    /// Opens a stream of the session, without messages. One that is open stays as it is, and is kept for longer; where
+    /// there is no such session, nothing happens.
     fn open(&self, id: &str, stream: &str) -> BoxFuture<Result<(), SessionStoreError>>;
 
     /// Adds a message to a stream; whether there is such a stream and it had not ended.
@@ -111,8 +134,8 @@ pub trait SessionStore: MaybeSend + MaybeSync + 'static {
         is_last: bool,
     ) -> BoxFuture<Result<bool, SessionStoreError>>;
 
-    /// The messages of a stream after the number `after`, as soon as there are any; `None` where there is no such
-    /// stream, or nothing can follow.
+    /// The messages of a stream after the number `after`, as soon as there are any; not necessarily all of them, and
+    /// without those of which the store keeps no more. `None` where there is no such stream, or nothing can follow.
     fn read(
         &self,
         id: &str,
@@ -120,6 +143,6 @@ pub trait SessionStore: MaybeSend + MaybeSync + 'static {
         after: u64,
     ) -> BoxFuture<Result<Option<Vec<StreamEvent>>, SessionStoreError>>;
 
-    /// Forgets a stream.
+    /// Forgets a stream; who waits for its messages learns that there are none.
     fn close(&self, id: &str, stream: &str) -> BoxFuture<Result<(), SessionStoreError>>;
 }

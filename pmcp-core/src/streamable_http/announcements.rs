@@ -13,7 +13,8 @@ use serde_json::json;
 
 use super::{
     events::{KEEP_ALIVE, write_event},
-    session::InSession,
+    replay::stay_in_use,
+    session::{InSession, random_id},
 };
 use crate::{
     error::{Error, Result},
@@ -24,7 +25,8 @@ use crate::{
     server::{Change, Changes, Notifier, Outbox, Server, honoured},
 };
 
-/// The stream in which a change of the session's subscriptions is noted.
+/// The stream in which a change of the session's subscriptions is noted, by a message without a word. Who begins to
+/// read notes a mark of its own, and whoever finds the mark of another behind its own is told no more.
 pub(super) const ALTERED: &str = "altered";
 
 /// The changes that one session hears of, until its client goes or asks for them on another stream.
@@ -33,14 +35,16 @@ pub(super) struct Announcements {
     telling: BoxFuture<Result<()>>,
     platform: Arc<dyn Platform>,
     keep_alive: Option<BoxFuture<()>>,
+    in_use: BoxFuture<()>,
     finished: bool,
 }
 
 impl Announcements {
     pub(super) fn new(session: InSession, notifier: Notifier, server: Server) -> Self {
         let (outbox, platform) = (Arc::new(Outbox::default()), Arc::clone(session.platform()));
+        let in_use = stay_in_use(&session.store, &platform, &session.id, Some(ALTERED));
         let telling = Box::pin(tell(session, notifier, server, Arc::clone(&outbox)));
-        Self { outbox, telling, platform, keep_alive: None, finished: false }
+        Self { outbox, telling, platform, keep_alive: None, in_use, finished: false }
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -64,6 +68,7 @@ impl Announcements {
         self.outbox.take().iter().for_each(|message| write_event(&mut bytes, message));
         if bytes.is_empty() && !self.finished {
             let platform = &self.platform;
+            let _ = self.in_use.as_mut().poll(task);
             ready!(self.keep_alive.get_or_insert_with(|| platform.sleep(KEEP_ALIVE)).as_mut().poll(task));
             bytes.extend_from_slice(b":\n\n");
         }
@@ -76,36 +81,58 @@ impl InSession {
     /// The resources that the session is subscribed to now; `None` where it has ended.
     async fn subscriptions(&self) -> Result<Option<BTreeSet<String>>> {
         let loaded = self.store.load(&self.id, self.platform().now()).await;
-        let session = loaded.map_err(|error| Error::Internal(error.to_string()))?;
+        let session = loaded.map_err(failed)?;
         Ok(session.map(|session| session.subscriptions))
     }
 
-    /// Tells when the subscriptions change; whoever asked before is told no more.
+    /// Tells when the subscriptions change; whoever asked before, at whichever instance, is told no more.
     async fn alterations(&self) -> Result<Alterations> {
-        let failed = |error: SessionStoreError| Error::Internal(error.to_string());
-        self.store.close(&self.id, ALTERED).await.map_err(failed)?;
-        self.store.open(&self.id, ALTERED).await.map_err(failed)?;
-        Ok(Alterations { session: self.clone(), after: 0, reading: None })
+        let mark = random_id::<12>(&**self.platform());
+        let begun = async {
+            self.store.open(&self.id, ALTERED).await?;
+            self.store.append(&self.id, ALTERED, mark.clone().into(), false).await
+        };
+        begun.await.map_err(failed)?;
+        Ok(Alterations { session: self.clone(), mark, has_begun: false, after: 0, reading: None })
     }
+}
+
+fn failed(error: SessionStoreError) -> Error {
+    Error::Internal(error.to_string())
 }
 
 /// Changes of a session's subscriptions.
 struct Alterations {
     session: InSession,
+    mark: String,
+    /// Whether the mark was found.
+    has_begun: bool,
     after: u64,
     reading: Option<Reading>,
 }
 
 impl Alterations {
-    /// Whether there was a change; `false` where there can be none any more.
-    fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<bool> {
+    /// Whether there was a change; `false` where nothing more is to be told.
+    fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Result<bool>> {
         let InSession { store, id, .. } = &self.session;
-        let reading = self.reading.get_or_insert_with(|| store.read(id, ALTERED, self.after));
-        let read = ready!(reading.as_mut().poll(task));
-        self.reading = None;
-        let last = read.ok().flatten().and_then(|events| events.last().map(|event| event.number));
-        self.after = last.unwrap_or(self.after);
-        Poll::Ready(last.is_some())
+        loop {
+            let reading = self.reading.get_or_insert_with(|| store.read(id, ALTERED, self.after));
+            let read = ready!(reading.as_mut().poll(task));
+            self.reading = None;
+            let Some(events) = read.map_err(failed)? else { return Poll::Ready(Ok(false)) };
+            let mut altered = false;
+            for event in events {
+                self.after = event.number;
+                match self.has_begun {
+                    false => self.has_begun = event.message == self.mark,
+                    true if event.message.is_empty() => altered = true,
+                    true => return Poll::Ready(Ok(false)),
+                }
+            }
+            if altered {
+                return Poll::Ready(Ok(true));
+            }
+        }
     }
 }
 
@@ -139,14 +166,14 @@ async fn tell(session: InSession, notifier: Notifier, server: Server, outbox: Ar
         loop {
             let next = poll_fn(|task| {
                 if draining.as_mut().poll(task).is_ready() {
-                    return Poll::Ready(Next::End);
+                    return Poll::Ready(Ok(Next::End));
                 }
                 if let Poll::Ready(again) = altered.poll(task) {
-                    return Poll::Ready(if again { Next::Altered } else { Next::End });
+                    return Poll::Ready(again.map(|again| if again { Next::Altered } else { Next::End }));
                 }
-                changes.poll_next(task).map(|change| change.map_or(Next::End, Next::Change))
+                changes.poll_next(task).map(|change| Ok(change.map_or(Next::End, Next::Change)))
             });
-            match next.await {
+            match next.await? {
                 Next::Change(change) => say(&change, &changes, &outbox).await,
                 Next::Altered => break,
                 Next::End => return Ok(()),

@@ -13,6 +13,7 @@ mod origin;
 mod refusal;
 mod replay;
 mod session;
+mod settings;
 
 use std::{sync::Arc, time::Duration};
 

@@ -4,6 +4,7 @@
 use std::{
     sync::Arc,
     task::{self, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -17,6 +18,32 @@ use crate::{
 /// What stands in a stream where the server lets the client go, to come back after a number of milliseconds.
 pub(super) const RETRY: &[u8] = b"retry:";
 
+/// How often a session whose stream is read is used.
+const USE: Duration = Duration::from_secs(60);
+
+/// Uses a session as long as it is polled, so that it lives while a stream of it is read; and keeps `stream`, which
+/// nobody may write to for long.
+pub(super) fn stay_in_use(
+    store: &Arc<dyn SessionStore>,
+    platform: &Arc<dyn Platform>,
+    session: &str,
+    stream: Option<&'static str>,
+) -> BoxFuture<()> {
+    let (store, platform, session) = (Arc::clone(store), Arc::clone(platform), session.to_owned());
+    Box::pin(async move {
+        loop {
+            platform.sleep(USE).await;
+            let mut used = store.load(&session, platform.now()).await.map(drop);
+            if let Some(stream) = stream {
+                used = used.and(store.open(&session, stream).await);
+            }
+            if let Err(error) = used {
+                tracing::warn!(%error, "a session that is in use may be forgotten");
+            }
+        }
+    })
+}
+
 /// The messages of one stream, from some number on.
 pub(super) struct Replay {
     store: Arc<dyn SessionStore>,
@@ -28,6 +55,7 @@ pub(super) struct Replay {
     primes: bool,
     reading: Option<BoxFuture<Result<Option<Vec<StreamEvent>>, SessionStoreError>>>,
     keep_alive: Option<BoxFuture<()>>,
+    in_use: BoxFuture<()>,
     finished: bool,
 }
 
@@ -39,6 +67,7 @@ impl Replay {
         stream: String,
         after: u64,
     ) -> Self {
+        let in_use = stay_in_use(&store, &platform, &session, None);
         Self {
             store,
             platform,
@@ -48,6 +77,7 @@ impl Replay {
             primes: false,
             reading: None,
             keep_alive: None,
+            in_use,
             finished: false,
         }
     }
@@ -87,6 +117,7 @@ impl Replay {
             }
             return Poll::Ready((!bytes.is_empty()).then(|| bytes.into()));
         }
+        let _ = self.in_use.as_mut().poll(task);
         let platform = &self.platform;
         ready!(self.keep_alive.get_or_insert_with(|| platform.sleep(KEEP_ALIVE)).as_mut().poll(task));
         self.keep_alive = None;

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     Body, Refusal, StreamableHttp,
-    announcements::{ALTERED, Announcements},
+    announcements::Announcements,
     era,
     exchange::{Exchange, First},
     headers,
@@ -20,16 +20,14 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    jsonrpc::{ErrorCode, ErrorObject, Request, RequestId, Response as Answer},
-    legacy::{Legacy, Session, SessionStore, SessionStoreError, empty, question},
+    jsonrpc::{ErrorCode, ErrorObject, RequestId, Response as Answer},
+    legacy::{Legacy, Session, SessionStore, SessionStoreError, question},
     platform::{BoxFuture, Platform},
-    protocol::{ClientCapabilities, Implementation, LogLevel, RequestParams, Revision},
+    protocol::{ClientCapabilities, Implementation, Revision},
     server::{ClientAnswer, ClientLink, Principal},
 };
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-/// How many resources one session may subscribe to.
-const MOST_SUBSCRIPTIONS: usize = 256;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// A session in use by one request.
@@ -38,7 +36,7 @@ pub(super) struct InSession {
     pub(super) store: Arc<dyn SessionStore>,
     platform: Arc<dyn Platform>,
     pub(super) id: String,
-    session: Session,
+    pub(super) session: Session,
 }
 
 impl StreamableHttp {
@@ -134,7 +132,7 @@ impl StreamableHttp {
             }
             (_, Started::Running(exchange)) => exchange,
         };
-        exchange.cancelled_by(session.cancellation(&id).await.map_err(unavailable)?);
+        exchange.cancelled_by(session.cancellation(&id));
         match exchange.first().await {
             First::Finished(outcome) => Ok(Body::json(StatusCode::OK, self.legacy.encode(revision, &id, outcome))),
             First::Notified if streams => {
@@ -151,65 +149,6 @@ impl StreamableHttp {
             }
             First::Notified => Err(Refusal::invalid_request("This client takes no events.").with_id(&id)),
         }
-    }
-
-    /// What changes the session itself is answered here.
-    async fn change_session(
-        &self,
-        session: &InSession,
-        request: &Request<'_>,
-        params: &Result<RequestParams<'_>, ErrorObject>,
-    ) -> Result<Option<Response<Body>>, Refusal> {
-        let subscribes = match request.method.as_ref() {
-            "resources/subscribe" => true,
-            "resources/unsubscribe" => false,
-            "logging/setLevel" if self.server.capabilities().logging.is_some() => {
-                return self.change_log_level(session, params).await;
-            }
-            _ => return Ok(None),
-        };
-        if self.server.notifier().is_none() || self.server.capabilities().resources.is_none() {
-            return Ok(None);
-        }
-        let uri =
-            params.as_ref().map_err(Clone::clone).and_then(|params| RequestParams::required_str(params.uri, "uri"));
-        let outcome = match uri {
-            Err(error) => Err(error.into()),
-            Ok(uri) => {
-                let mut changed = session.session.clone();
-                let altered = match subscribes {
-                    true if changed.subscriptions.len() >= MOST_SUBSCRIPTIONS => {
-                        return Err(Refusal::invalid_params(format!(
-                            "A session may subscribe to {MOST_SUBSCRIPTIONS} resources; unsubscribe from some first."
-                        ))
-                        .with_id(&request.id));
-                    }
-                    true => changed.subscriptions.insert(uri.into_owned()),
-                    false => changed.subscriptions.remove(uri.as_ref()),
-                };
-                if altered {
-                    session.store.save(&session.id, changed).await.map_err(unavailable)?;
-                    session.store.append(&session.id, ALTERED, Bytes::new(), false).await.map_err(unavailable)?;
-                }
-                Ok(empty())
-            }
-        };
-        let json = self.legacy.encode(session.session.revision, &request.id, outcome);
-        Ok(Some(Body::json(StatusCode::OK, json)))
-    }
-
-    async fn change_log_level(
-        &self,
-        session: &InSession,
-        params: &Result<RequestParams<'_>, ErrorObject>,
-    ) -> Result<Option<Response<Body>>, Refusal> {
-        let level =
-            params.as_ref().ok().and_then(|params| RequestParams::required::<LogLevel>(params.level, "level").ok());
-        // Where the level is none, the usual way says so.
-        let Some(level) = level else { return Ok(None) };
-        let changed = Session { log_level: Some(level), ..session.session.clone() };
-        session.store.save(&session.id, changed).await.map_err(unavailable)?;
-        Ok(None)
     }
 
     /// Takes a client's answer to a question of a handler.
@@ -268,18 +207,44 @@ impl InSession {
         Replay::new(store, platform, self.id.clone(), stream.to_owned(), after)
     }
 
-    /// Completes when the client cancels the request `id`.
-    async fn cancellation(&self, id: &RequestId) -> Result<BoxFuture<()>, SessionStoreError> {
-        let stream = cancel_stream(id);
-        self.store.close(&self.id, &stream).await?;
-        self.store.open(&self.id, &stream).await?;
-        let reading = self.store.read(&self.id, &stream, 0);
-        Ok(Box::pin(async move {
-            if !matches!(reading.await, Ok(Some(_))) {
-                // The stream went with the request or the session: there is nobody left to cancel.
-                std::future::pending::<()>().await;
+    /// Completes when the client cancels the request `id`. Costs nothing before the handler first has to wait.
+    fn cancellation(&self, id: &RequestId) -> BoxFuture<()> {
+        let (session, stream) = (self.clone(), cancel_stream(id));
+        Box::pin(async move {
+            let InSession { store, id, .. } = &session;
+            let opened = async {
+                store.close(id, &stream).await?;
+                store.open(id, &stream).await
+            };
+            match opened.await {
+                Err(error) => tracing::warn!(%error, "a request cannot be cancelled"),
+                Ok(()) => {
+                    let _awaited = Awaited { session: session.clone(), stream: stream.clone() };
+                    if matches!(store.read(id, &stream, 0).await, Ok(Some(_))) {
+                        return;
+                    }
+                }
             }
-        }))
+            // The stream went with the session: there is nobody left to cancel.
+            std::future::pending().await
+        })
+    }
+}
+
+/// A stream for one message, which is closed when nobody waits for that any more.
+struct Awaited {
+    session: InSession,
+    stream: String,
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        let closing = self.session.store.close(&self.session.id, &self.stream);
+        self.session.platform.background(Box::pin(async move {
+            if let Err(error) = closing.await {
+                tracing::warn!(%error, "a stream stays until its session ends");
+            }
+        }));
     }
 }
 
@@ -307,11 +272,11 @@ impl ClientLink for InSession {
     }
 
     fn answer(&self, id: String) -> BoxFuture<Result<ClientAnswer>> {
-        let (store, session, stream) = (Arc::clone(&self.store), self.id.clone(), answer_stream(&id));
+        let awaited = Awaited { session: self.clone(), stream: answer_stream(&id) };
         Box::pin(async move {
-            let failed = |error: SessionStoreError| Error::Internal(error.to_string());
-            let events = store.read(&session, &stream, 0).await.map_err(failed)?;
-            store.close(&session, &stream).await.map_err(failed)?;
+            let InSession { store, id, .. } = &awaited.session;
+            let read = store.read(id, &awaited.stream, 0).await;
+            let events = read.map_err(|error| Error::Internal(error.to_string()))?;
             let message = events.into_iter().flatten().next().map(|event| event.message);
             let message = message.ok_or_else(|| Error::Failed("The client ended its session.".to_owned()))?;
             let mut answer: Value = serde_json::from_slice(&message).unwrap_or_default();
@@ -347,8 +312,7 @@ async fn pump(mut exchange: Exchange, session: InSession, stream: String, legacy
             (First::Notified, None) => {}
         }
     };
-    let forgotten = session.store.close(&session.id, &cancel_stream(&id)).await;
-    if let Err(error) = ended.and(forgotten) {
+    if let Err(error) = ended {
         tracing::error!(%error, "the rest of a stream is lost");
     }
 }
@@ -378,13 +342,13 @@ fn cancel_stream(id: &RequestId) -> String {
 }
 
 /// Unguessable, and fit for a header.
-fn random_id<const BYTES: usize>(platform: &dyn Platform) -> String {
+pub(super) fn random_id<const BYTES: usize>(platform: &dyn Platform) -> String {
     let mut bytes = [0; BYTES];
     platform.random(&mut bytes);
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn unavailable(error: SessionStoreError) -> Refusal {
+pub(super) fn unavailable(error: SessionStoreError) -> Refusal {
     tracing::error!(%error, "a session could not be used");
     Refusal::new(
         StatusCode::SERVICE_UNAVAILABLE,
