@@ -164,7 +164,7 @@ impl Channel {
         let mut pause = pace.pauses.0;
         let mut away_since = Instant::now();
         loop {
-            let error = match redis.subscribe(name).await {
+            let error = match redis.subscribe(std::slice::from_ref(name)).await {
                 Ok(subscription) => {
                     tracing::info!("following {name} of Redis at {}", redis.address());
                     // Nobody knows what was published meanwhile. Before the first connection nobody listens.

@@ -75,12 +75,12 @@ impl Redis {
         answer.map_err(|error| Error::of(&error, &connector.address))
     }
 
-    /// A connection of its own, which hears what is published on `channel`.
-    pub(crate) async fn subscribe(&self, channel: &str) -> Result<PubSub, Error> {
+    /// A connection of its own, which hears what is published on `channels`, of which there is at least one.
+    pub(crate) async fn subscribe(&self, channels: &[String]) -> Result<PubSub, Error> {
         let Connector { client, address, .. } = &*self.connector;
         let subscribed = timeout(PATIENCE, async {
             let mut subscription = client.get_async_pubsub().await?;
-            subscription.subscribe(channel).await?;
+            subscription.subscribe(channels).await?;
             Ok(subscription)
         });
         let subscribed = subscribed.await.map_err(|_| Error::silent(address))?;
@@ -150,7 +150,7 @@ mod tests {
         let redis = Redis::open("redis://ada:secret@127.0.0.1:1").expect("a URL");
         for error in [
             redis.query::<()>(&redis::cmd("PING")).await.expect_err("nobody there"),
-            redis.subscribe("c").await.map(drop).expect_err("nobody there"),
+            redis.subscribe(&["c".to_owned()]).await.map(drop).expect_err("nobody there"),
         ] {
             let text = error.to_string();
             assert!(text.starts_with("cannot reach Redis at 127.0.0.1:1: "), "{text}");

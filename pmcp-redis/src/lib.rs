@@ -16,14 +16,21 @@
 //!
 //! [`RedisTaskStore`] keeps tasks where every instance finds them, also when the one that began them is gone.
 //!
+//! [`RedisSessionStore`] keeps the sessions of clients of older revisions, so that each of their requests may reach
+//! another instance.
+//!
 //! It runs on tokio. Feature `rustls`: TLS, for URLs that begin with `rediss://`.
 
 mod bus;
 mod connection;
 mod error;
+mod record;
+mod session_store;
 mod task_store;
+mod wakeups;
 
 pub use bus::RedisBus;
 pub use connection::Redis;
 pub use error::Error;
+pub use session_store::RedisSessionStore;
 pub use task_store::RedisTaskStore;

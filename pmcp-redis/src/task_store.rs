@@ -5,17 +5,7 @@ use std::time::Duration;
 use pmcp_core::{TaskRecord, TaskStore, TaskStoreError, platform::BoxFuture};
 use redis::cmd;
 
-use crate::Redis;
-
-/// Replaces a record by its next version. A second time with the same record it says again what it did, since a command
-/// may be sent again when a connection broke.
-const REPLACE: &str = "
-local kept = redis.call('GET', KEYS[1])
-if not kept then return 0 end
-if kept == ARGV[2] then return 1 end
-if string.match(kept, '^%d+') ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
-return 1";
+use crate::{Redis, record};
 
 /// Keeps a record, and its place among those of its owner, where places of before are forgotten.
 const CREATE: &str = "
@@ -50,17 +40,6 @@ impl RedisTaskStore {
     }
 }
 
-/// The version in front, so that it is compared without reading the rest.
-fn encode(record: &TaskRecord) -> Result<String, TaskStoreError> {
-    let json = serde_json::to_string(record).map_err(TaskStoreError::failed)?;
-    Ok(format!("{}\n{json}", record.version()))
-}
-
-fn decode(kept: &str) -> Result<TaskRecord, TaskStoreError> {
-    let json = kept.split_once('\n').map_or(kept, |(_, json)| json);
-    serde_json::from_str(json).map_err(TaskStoreError::failed)
-}
-
 impl TaskStore for RedisTaskStore {
     fn create(&self, record: TaskRecord, now: Duration) -> BoxFuture<Result<(), TaskStoreError>> {
         let (redis, key) = (self.redis.clone(), self.key(record.id()));
@@ -69,15 +48,16 @@ impl TaskStore for RedisTaskStore {
             // Rounded up: not before it expires.
             let left = record.expires().saturating_sub(now).as_millis() + 1;
             let left = u64::try_from(left).unwrap_or(u64::MAX);
+            let encoded = record::encode(record.version(), &record).map_err(TaskStoreError::failed)?;
             let mut create = cmd("EVAL");
             match places {
                 Some(places) => {
-                    create.arg(CREATE).arg(2).arg(key).arg(places).arg(encode(&record)?).arg(left);
+                    create.arg(CREATE).arg(2).arg(key).arg(places).arg(encoded).arg(left);
                     create.arg(record.place()).arg(TaskRecord::places_until(now));
                 }
                 None => {
                     create = cmd("SET");
-                    create.arg(key).arg(encode(&record)?).arg("PX").arg(left);
+                    create.arg(key).arg(encoded).arg("PX").arg(left);
                 }
             }
             redis.query::<()>(&create).await.map_err(TaskStoreError::failed)
@@ -105,7 +85,7 @@ impl TaskStore for RedisTaskStore {
                 get.arg(found.iter().map(|place| store.key(TaskRecord::id_at(place))).collect::<Vec<_>>());
                 let kept: Vec<Option<String>> = store.redis.query(&get).await.map_err(TaskStoreError::failed)?;
                 for kept in kept.into_iter().flatten() {
-                    records.push(decode(&kept)?);
+                    records.push(record::decode(&kept).map_err(TaskStoreError::failed)?);
                 }
                 after.clone_from(last);
             }
@@ -119,17 +99,16 @@ impl TaskStore for RedisTaskStore {
             let mut get = cmd("GET");
             get.arg(key);
             let kept: Option<String> = redis.query(&get).await.map_err(TaskStoreError::failed)?;
-            let record = kept.as_deref().map(decode).transpose()?;
-            Ok(record.filter(|record| record.expires() > now))
+            let record = kept.as_deref().map(record::decode::<TaskRecord>).transpose();
+            Ok(record.map_err(TaskStoreError::failed)?.filter(|record| record.expires() > now))
         })
     }
 
     fn update(&self, record: TaskRecord, _now: Duration) -> BoxFuture<Result<bool, TaskStoreError>> {
         let (redis, key) = (self.redis.clone(), self.key(record.id()));
         Box::pin(async move {
-            let mut replace = cmd("EVAL");
-            replace.arg(REPLACE).arg(1).arg(key).arg(record.version().saturating_sub(1)).arg(encode(&record)?);
-            redis.query(&replace).await.map_err(TaskStoreError::failed)
+            let encoded = record::encode(record.version(), &record).map_err(TaskStoreError::failed)?;
+            redis.query(&record::replace(&key, record.version(), &encoded)).await.map_err(TaskStoreError::failed)
         })
     }
 }
