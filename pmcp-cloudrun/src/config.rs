@@ -1,8 +1,10 @@
 //! The settings, and the environment variables they are read from.
 
-use std::{env, net::IpAddr, str::FromStr, time::Duration};
+use std::{env, fmt, net::IpAddr, str::FromStr, sync::Arc, time::Duration};
 
-use pmcp_core::{BuildErrors, IntoServer, MemorySessionStore, StateKey, StreamableHttp};
+use pmcp_core::{IntoServer, MemorySessionStore, SessionStore, StateKey, StreamableHttp};
+
+use crate::Error;
 
 /// How the server listens, and what one caller may cost.
 ///
@@ -20,7 +22,7 @@ use pmcp_core::{BuildErrors, IntoServer, MemorySessionStore, StateKey, Streamabl
 /// | `PMCP_HEADER_TIMEOUT_MS` | `10000` | how long a request head may take, and a connection be idle |
 /// | `PMCP_BODY_TIMEOUT_MS` | `30000` | how long a request body may take |
 /// | `PMCP_WRITE_TIMEOUT_MS` | `30000` | how long a client may read nothing of what is sent to it |
-/// | `PMCP_SESSIONS` | `none` | `memory` keeps sessions for clients of revisions before 2026-07-28 in this process: for one instance |
+/// | `PMCP_SESSIONS` | `none` | `memory` keeps sessions for clients of revisions before 2026-07-28 in this process: for one instance; `shared` keeps them where all instances find them, if the server says where ([`share_sessions`](Self::share_sessions)) |
 /// | `PMCP_STATE_KEYS` | one made up at start | keys that seal what clients carry between the rounds of a request, by comma: the first seals, all open; `openssl rand -base64 32` makes one. Needed where several instances run: keep it in a secret |
 /// | `PMCP_STATE_LIFETIME_MS` | `600000` | how long a person may take to answer a question |
 /// | `PMCP_SHUTDOWN_GRACE_MS` | `9000` | how long requests in flight may go on after SIGTERM |
@@ -54,8 +56,10 @@ pub struct Config {
     pub body_timeout: Duration,
     /// How long a client may read nothing of what is sent to it.
     pub write_timeout: Duration,
-    /// Whether this process keeps sessions for clients of older revisions.
-    pub sessions: bool,
+    /// Where sessions for clients of older revisions are kept.
+    pub sessions: Sessions,
+    /// Where those are that are shared.
+    pub(crate) session_store: Option<SharedStore>,
     /// Keys that seal what clients carry between the rounds of a request: the first seals, all open.
     pub state_keys: Vec<StateKey>,
     /// How long a person may take to answer a question.
@@ -70,6 +74,28 @@ pub struct Config {
     pub trace_project: Option<String>,
     /// Whether the process runs on Cloud Run, which wants its logs in JSON.
     pub on_cloud_run: bool,
+}
+
+/// Where sessions for clients of older revisions are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sessions {
+    /// Nowhere: every request stands alone.
+    #[default]
+    None,
+    /// In this process, which does for one instance.
+    Memory,
+    /// In the store that [`Config::share_sessions`] was given.
+    Shared,
+}
+
+#[derive(Clone)]
+pub(crate) struct SharedStore(Arc<dyn SessionStore>);
+
+impl fmt::Debug for SharedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedStore")
+    }
 }
 
 /// A setting that is wrong.
@@ -100,7 +126,8 @@ impl Default for Config {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
-            sessions: false,
+            sessions: Sessions::None,
+            session_store: None,
             state_keys: Vec::new(),
             state_lifetime: Duration::from_secs(600),
             shutdown_grace: Duration::from_secs(9),
@@ -164,10 +191,12 @@ impl Config {
             body_timeout: environment.timeout("PMCP_BODY_TIMEOUT_MS", default.body_timeout)?,
             write_timeout: environment.timeout("PMCP_WRITE_TIMEOUT_MS", default.write_timeout)?,
             sessions: match variable("PMCP_SESSIONS").as_deref().map(str::trim) {
-                None | Some("none") => false,
-                Some("memory") => true,
-                Some(_) => return Err(environment.wrong("PMCP_SESSIONS", "none or memory")),
+                None | Some("none") => Sessions::None,
+                Some("memory") => Sessions::Memory,
+                Some("shared") => Sessions::Shared,
+                Some(_) => return Err(environment.wrong("PMCP_SESSIONS", "none, memory or shared")),
             },
+            session_store: None,
             state_keys: environment.state_keys()?,
             state_lifetime: environment.duration("PMCP_STATE_LIFETIME_MS", default.state_lifetime)?,
             shutdown_grace: environment.duration("PMCP_SHUTDOWN_GRACE_MS", default.shutdown_grace)?,
@@ -183,14 +212,29 @@ impl Config {
         })
     }
 
+    /// Keeps sessions in `store` where they are to be [`shared`](Sessions::Shared), such as a `RedisSessionStore` of
+    /// `pmcp-redis`: whether they are is up to whoever runs the server.
+    #[must_use]
+    pub fn share_sessions(mut self, store: impl SessionStore) -> Self {
+        self.session_store = Some(SharedStore(Arc::new(store)));
+        self
+    }
+
     /// The endpoint that serves `server` under these rules.
-    pub(crate) fn endpoint(&self, server: impl IntoServer) -> Result<StreamableHttp, BuildErrors> {
+    pub(crate) fn endpoint(&self, server: impl IntoServer) -> Result<StreamableHttp, Error> {
         let mut endpoint = StreamableHttp::new(server)?
             .max_body_bytes(self.max_body_bytes)
             .allowed_origins(self.allowed_origins.iter().cloned())
             .state_keys(self.state_keys.iter().cloned(), self.state_lifetime);
-        if self.sessions {
-            endpoint = endpoint.sessions(MemorySessionStore::default());
+        match (self.sessions, &self.session_store) {
+            (Sessions::None, _) => {}
+            (Sessions::Memory, _) => endpoint = endpoint.sessions(MemorySessionStore::default()),
+            (Sessions::Shared, Some(SharedStore(store))) => endpoint = endpoint.sessions_in(Arc::clone(store)),
+            (Sessions::Shared, None) => {
+                let expected = "none or memory: this server has no store to share (see Config::share_sessions)";
+                let (variable, value) = ("PMCP_SESSIONS", "shared".to_owned());
+                return Err(ConfigError { variable, value, expected }.into());
+            }
         }
         if let Some(limit) = self.time_limit {
             endpoint = endpoint.time_limit(limit);
@@ -276,6 +320,17 @@ mod tests {
             let error = read(&[(variable, value)]).expect_err(variable);
             assert_eq!((error.variable, error.value.as_str()), (variable, value));
         }
+    }
+
+    #[test]
+    fn sessions_are_shared_only_where_there_is_a_store() {
+        let config = read(&[("PMCP_SESSIONS", "shared")]).expect("good settings");
+        let error = config.endpoint(calculator::server()).err().expect("nowhere to keep them").to_string();
+        assert!(error.starts_with("the environment variable PMCP_SESSIONS is \"shared\", but must be none or memory"));
+        assert!(config.share_sessions(MemorySessionStore::default()).endpoint(calculator::server()).is_ok());
+        // Given a store, the server still keeps no sessions unless it is told to.
+        assert!(read(&[]).is_ok_and(|config| config.sessions == Sessions::None));
+        assert!(read(&[("PMCP_SESSIONS", "redis")]).is_err_and(|error| error.variable == "PMCP_SESSIONS"));
     }
 
     #[test]

@@ -29,11 +29,12 @@ const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 
 /// Serves until the process is told to end.
 pub(crate) async fn serve(server: Server, config: Config) -> Result {
+    let endpoint = config.endpoint(server)?;
     let mut signals = Signals::new().map_err(Error::Signal)?;
     let address = SocketAddr::new(config.host, config.port);
     let listen = |error| Error::Listen { address, error };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
-    announce(&server, listener.local_addr().map_err(listen)?, &config);
+    announce(endpoint.server(), listener.local_addr().map_err(listen)?, &config);
 
     let (tasks, stopping, closing) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
     let in_flight = Limit::new(config.max_concurrency);
@@ -43,7 +44,7 @@ pub(crate) async fn serve(server: Server, config: Config) -> Result {
         tasks: tasks.clone(),
         in_flight: in_flight.clone(),
     });
-    let service = Service::new(config.endpoint(server)?, platform, in_flight, &config);
+    let service = Service::new(endpoint, platform, in_flight, &config);
     let connections = Connections { http: http(&config), service, closing: closing.clone(), config };
 
     let signal = loop {

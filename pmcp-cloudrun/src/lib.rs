@@ -29,7 +29,7 @@ use std::{fmt, net::SocketAddr};
 
 use pmcp_core::{BuildErrors, IntoServer};
 
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, Sessions};
 #[cfg(feature = "axum")]
 pub use service::router;
 

@@ -189,11 +189,11 @@ mod axum_router {
     /// ```
     ///
     /// # Errors
-    /// All that is wrong with what was registered.
+    /// All that is wrong with what was registered, or with `config`.
     pub fn router<S: Clone + Send + Sync + 'static>(
         server: impl pmcp_core::IntoServer,
         config: Config,
-    ) -> Result<axum::Router<S>, pmcp_core::BuildErrors> {
+    ) -> crate::Result<axum::Router<S>> {
         let in_flight = Limit::new(config.max_concurrency);
         let platform = TokioPlatform {
             draining: Default::default(),

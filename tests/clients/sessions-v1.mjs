@@ -1,10 +1,22 @@
-// The TypeScript SDK of the first generation, in a session: it answers what the server's handlers ask.
+// The TypeScript SDK of the first generation, in a session: it answers what the server's handlers ask. Given several
+// URLs, it is sent from one instance to the next, as a load balancer would.
 import assert from 'node:assert/strict';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { CreateMessageRequestSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
-const url = new URL(process.argv[2]);
+const instances = process.argv.slice(2).map((url) => new URL(url));
+const url = instances[0];
+// Where calls arrived, and where the answers to their questions did.
+const reached = { calls: new Set(), answers: new Set() };
+let requests = 0;
+function balanced(_, init) {
+  const instance = requests++ % instances.length;
+  const message = init?.body ? JSON.parse(init.body) : {};
+  if (message.method === 'tools/call') reached.calls.add(instance);
+  if ('result' in message) reached.answers.add(instance);
+  return fetch(instances[instance], init);
+}
 const client = new Client({ name: 'sessions', version: '1.0.0' }, { capabilities: { sampling: {}, elicitation: {} } });
 const asked = [];
 client.setRequestHandler(ElicitRequestSchema, async ({ params }) => {
@@ -16,7 +28,7 @@ client.setRequestHandler(CreateMessageRequestSchema, async ({ params }) => {
   return { role: 'assistant', content: { type: 'text', text: 'Paris.' }, model: 'none' };
 });
 
-const transport = new StreamableHTTPClientTransport(url);
+const transport = new StreamableHTTPClientTransport(url, { fetch: balanced });
 await client.connect(transport);
 assert.ok(transport.sessionId, 'a session');
 console.log('ok connect');
@@ -37,6 +49,20 @@ assert.equal(many.length, 10);
 assert.deepEqual(asked.slice(0, 2), ['Who are you?', 'Capital of France?']);
 assert.equal(new Set(asked.slice(2)).size, 10);
 console.log('ok ten questions at once');
+
+if (instances.length > 1) {
+  // One question at a time, so that the answer is the next request, and arrives elsewhere.
+  const before = asked.length;
+  for (let n = 0; n < 4; n++) {
+    reached.calls.clear();
+    reached.answers.clear();
+    await client.callTool({ name: 'test_elicitation', arguments: { message: `question ${n}` } });
+    assert.equal(reached.calls.size, 1);
+    assert.ok(reached.answers.isDisjointFrom(reached.calls), 'answered at the instance that asked');
+  }
+  assert.equal(asked.length, before + 4);
+  console.log('ok answers arrive at another instance');
+}
 
 await transport.terminateSession();
 await client.close();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use pmcp_tests::{Finished, Server, run_to_end, tool};
+use pmcp_tests::{Finished, Redis, Server, run_to_end, tool};
 use serde_json::Value;
 
 /// As many checks pass; raise the number when more do.
@@ -22,12 +22,20 @@ const LIMIT: Duration = Duration::from_secs(180);
 
 #[test]
 fn conformance_2026_07_28() {
-    run_suite("conformance_2026_07_28", "2026-07-28", FLOOR_2026_07_28);
+    run_suite("conformance_2026_07_28", "2026-07-28", FLOOR_2026_07_28, &[("PMCP_SESSIONS", "memory")]);
 }
 
 #[test]
 fn conformance_2025_11_25() {
-    run_suite("conformance_2025_11_25", "2025-11-25", FLOOR_2025_11_25);
+    run_suite("conformance_2025_11_25", "2025-11-25", FLOOR_2025_11_25, &[("PMCP_SESSIONS", "memory")]);
+}
+
+#[test]
+fn conformance_2025_11_25_with_sessions_in_redis() {
+    let test = "conformance_2025_11_25_with_sessions_in_redis";
+    let Some(redis) = Redis::start(test) else { return };
+    let env = [("PMCP_SESSIONS", "shared"), ("REDIS_URL", &redis.url())];
+    run_suite(test, "2025-11-25", FLOOR_2025_11_25, &env);
 }
 
 /// An entry that names nothing excuses nothing, and nobody would notice.
@@ -43,12 +51,12 @@ fn the_list_names_scenarios_that_exist() {
     assert!(unknown.is_empty(), "listed, but no scenario of the suite: {unknown:?}");
 }
 
-fn run_suite(test: &str, revision: &str, floor: usize) {
+fn run_suite(test: &str, revision: &str, floor: usize, env: &[(&str, &str)]) {
     let Some(node) = tool(test, "PMCP_NODE", "needs Node 22 or newer") else { return };
     let Some(suite) = suite(test) else { return };
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("conformance-{revision}-{}", std::process::id()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}", std::process::id()));
 
-    let server = Server::start("conformance-cloudrun", &[("PMCP_SESSIONS", "memory")]);
+    let server = Server::start("conformance-cloudrun", env);
     let finished = run_to_end(
         Command::new(node)
             .arg(suite.join("dist/index.js"))

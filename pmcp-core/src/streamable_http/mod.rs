@@ -135,9 +135,15 @@ impl StreamableHttp {
     /// Keeps sessions for clients of older revisions, in `store`: handlers can then ask these clients too, their
     /// streams can be taken up again, and they can set a log level. Without, every request stands alone.
     #[must_use]
-    pub fn sessions(mut self, store: impl SessionStore) -> Self {
+    pub fn sessions(self, store: impl SessionStore) -> Self {
+        self.sessions_in(Arc::new(store))
+    }
+
+    /// The same as [`sessions`](Self::sessions), in a store that was chosen when the process started.
+    #[must_use]
+    pub fn sessions_in(mut self, store: Arc<dyn SessionStore>) -> Self {
         self.legacy = Arc::new(Legacy::announcing(self.server.clone()));
-        self.sessions = Some(Arc::new(store));
+        self.sessions = Some(store);
         self
     }
 
