@@ -2,6 +2,8 @@
 //! may go away and come back.
 
 use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
     thread,
     time::{Duration, Instant},
 };
@@ -108,6 +110,36 @@ fn an_answer_reaches_the_handler_from_the_other_instance() {
     let set = in_session(&session, "logging/setLevel", json!({"level": "emergency"}));
     assert_eq!(send(&first, &set).result(), json!({}));
     assert_eq!(logs(&second), 0);
+}
+
+/// How many keys there are.
+fn keys(redis: &Redis) -> usize {
+    let mut connection = TcpStream::connect(redis.url().trim_start_matches("redis://")).expect("Redis accepts");
+    connection.write_all(b"DBSIZE\r\n").expect("Redis reads");
+    let mut line = String::new();
+    BufReader::new(connection).read_line(&mut line).expect("Redis answers");
+    line.trim().trim_start_matches(':').parse().expect("a number")
+}
+
+#[test]
+fn nothing_is_kept_of_what_was_waited_for() {
+    let Some(redis) = Redis::start("nothing_is_kept_of_what_was_waited_for") else { return };
+    let [first, second] = pair("conformance-cloudrun", &redis);
+    let session = open_session(&first);
+    let calls = 10;
+    for _ in 0..calls {
+        let (asking, question) = ask(&first, &session);
+        assert_eq!(answer(&second, &session, &question), 202);
+        assert_answered(asking);
+    }
+    // The session, the list of its streams, and a stream for each call; none for cancellations or answers.
+    let deadline = Instant::now() + BACK;
+    while keys(&redis) != 2 + calls {
+        assert!(Instant::now() < deadline, "{} keys after {calls} calls", keys(&redis));
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(send(&second, &verb("DELETE", &session)).status(), 204);
+    assert_eq!(keys(&redis), 0);
 }
 
 #[test]
