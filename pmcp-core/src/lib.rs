@@ -60,7 +60,7 @@ pub use server::{
     Amount, Answer, Arguments, BuildError, BuildErrors, BusError, Cancelled, Change, ChangeBus, Changes,
     CompletionRequest, Contents, Context, Image, InMemoryTaskStore, IntoCompletion, IntoContents, IntoMessages,
     IntoServer, IntoToolResult, IntoTotal, IntoWords, InvalidStateKey, Json, LocalBus, Notifier, Outcome, Principal,
-    Reply, Server, ServerBuilder, StateKey, StringArguments, TaskRecord, TaskStore, TaskStoreError,
+    Reply, Server, ServerBuilder, StateKey, StringArguments, TaskRecord, TaskStore, TaskStoreError, View,
 };
 pub use streamable_http::StreamableHttp;
 
@@ -71,7 +71,7 @@ pub mod prelude {
 
     pub use crate::{
         BuildErrors, CompletionRequest, Context, Error, Image, IntoServer, Json, Notifier, Result, Server,
-        ServerBuilder, StringArguments, prompt,
+        ServerBuilder, StringArguments, View, prompt,
         protocol::{
             Cache, CallToolResult, Completion, ContentBlock, GetPromptResult, Icon, LogLevel, Prompt, PromptArgument,
             PromptMessage, Resource, ResourceContents, ResourceTemplate, Role, Tool, ToolAnnotations,

@@ -51,6 +51,8 @@ pub fn server(arguments: TokenStream, block: TokenStream) -> TokenStream {
 /// | `destructive = false` | what it changes is not lost |
 /// | `idempotent` | calling it twice is the same as once |
 /// | `open_world = false` | it reaches only what it knows |
+/// | `ui = "ui://board/view"` | hosts show its result with this view, a resource of the server |
+/// | `visibility = app` | views may call it and the model may not; `= model` is the other way round |
 ///
 /// The doc comment is the description. Arguments are described by a doc comment or `#[arg(description = "…")]`.
 #[proc_macro_attribute]

@@ -22,7 +22,10 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<T
     let description = optional_string(doc_text(&method.attrs));
     let annotations = annotations(&mut entries)?;
     let task = task(&mut entries)?;
-    entries.finish("name, title, icon, read_only, destructive, idempotent, open_world, task, asks_first")?;
+    let ui = ui(&mut entries)?;
+    entries.finish(
+        "name, title, icon, read_only, destructive, idempotent, open_world, task, asks_first, ui, visibility",
+    )?;
 
     let fields = fields(&signature)?;
     let idents: Vec<_> = signature.arguments().map(|argument| &argument.ident).collect();
@@ -50,7 +53,7 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<T
                     icons: #icons,
                     task: #task,
                     ..::pmcp_core::protocol::Tool::new(#name)
-                },
+                } #ui,
                 #[allow(unused_variables)]
                 move |arguments, cx| match arguments.parse::<__Arguments>() {
                     ::core::result::Result::Ok(__Arguments { #(#pattern),* }) => #reply,
@@ -107,6 +110,25 @@ fn task(entries: &mut Entries) -> Result<TokenStream> {
     Ok(quote! {
         ::core::option::Option::Some(::pmcp_core::protocol::TaskSupport { required: #required, asks_first: #asks_first })
     })
+}
+
+/// `ui = "ui://…"` and `visibility = app` or `model`: calls on the tool that take them up.
+fn ui(entries: &mut Entries) -> Result<TokenStream> {
+    let mut calls = TokenStream::new();
+    if let Some(uri) = entries.string("ui")? {
+        calls.extend(quote!(.with_ui(#uri)));
+    }
+    match entries.value("visibility") {
+        None => {}
+        Some(Expr::Path(path)) if path.path.is_ident("app") => {
+            calls.extend(quote!(.with_visibility(::pmcp_core::protocol::Visibility::App)));
+        }
+        Some(Expr::Path(path)) if path.path.is_ident("model") => {
+            calls.extend(quote!(.with_visibility(::pmcp_core::protocol::Visibility::Model)));
+        }
+        Some(other) => return Err(syn::Error::new(other.span(), "`visibility` is `app` or `model`")),
+    }
+    Ok(calls)
 }
 
 fn annotations(entries: &mut Entries) -> Result<TokenStream> {

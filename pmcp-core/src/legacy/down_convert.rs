@@ -83,8 +83,12 @@ pub(super) fn capabilities(
     is_known: bool,
 ) -> ServerCapabilities {
     let mut declared = declared.clone();
-    let has_tasks = declared.extensions.take().is_some_and(|extensions| extensions.contains_key(TASKS));
+    let mut extensions = declared.extensions.take().unwrap_or_default();
+    // Built in, and once.
+    let has_tasks = extensions.remove(TASKS).is_some();
     declared.tasks = (has_tasks && revision == Revision::V2025_11_25).then(|| tasks::capability(is_known));
+    // What says in `_meta` what it is, is listed without it to older clients.
+    declared.extensions = (!extensions.is_empty() && revision >= Revision::V2025_06_18).then_some(extensions);
     // What only a listen stream or a session delivers.
     if !announces {
         for feature in [&mut declared.tools, &mut declared.prompts, &mut declared.resources].into_iter().flatten() {

@@ -1,5 +1,6 @@
 //! The types of the protocol in the shape of revision 2026-07-28, named after the pages of the specification.
 
+mod apps;
 mod capabilities;
 mod completion;
 mod content;
@@ -21,6 +22,7 @@ mod tasks;
 mod timestamp;
 mod tools;
 
+pub use apps::{UiCsp, UiMeta, UiPermissions, Visibility};
 pub use capabilities::{ClientCapabilities, ServerCapabilities};
 pub use completion::Completion;
 pub use content::{Annotations, ContentBlock, ResourceContents, Role};
@@ -39,6 +41,7 @@ pub use subscriptions::SubscriptionFilter;
 pub use tasks::{Task, TaskStatus, TaskSupport};
 pub use tools::{CallToolResult, Tool, ToolAnnotations};
 
+pub(crate) use apps::{UI, VIEW_MIME_TYPE, VIEW_SCHEME};
 pub(crate) use completion::{CompleteResult, CompletionArgument, CompletionContext, CompletionReference};
 pub(crate) use elicitation::{Action, ElicitParams, ElicitResult};
 pub(crate) use logging::LogMessage;

@@ -78,6 +78,17 @@ pub enum BuildError {
         /// The argument.
         argument: String,
     },
+    /// The view that a tool names is not there.
+    #[error("tool `{tool}`: there is no view at `{uri}`; register a resource at a URI that begins with `ui://`")]
+    View {
+        /// Its name.
+        tool: String,
+        /// Where the view should be.
+        uri: String,
+    },
+    /// A view is declared as something else.
+    #[error("resource `{0}`: what is under `ui://` has the MIME type `text/html;profile=mcp-app`; leave out its own")]
+    ViewType(String),
     /// A definition cannot be written as JSON.
     #[error("the definitions cannot be written as JSON: {0}")]
     Encoding(String),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{BuildError, BuildErrors, Registry, Server, discover, pages::Lists, subscriptions};
-use crate::protocol::{Cache, Icon, Implementation, SERVER_INFO, ServerCapabilities, TASKS, Tool};
+use super::{BuildError, BuildErrors, Registry, Server, apps, discover, pages::Lists, subscriptions};
+use crate::protocol::{Cache, Icon, Implementation, SERVER_INFO, ServerCapabilities, TASKS, UI};
 
 /// Collects tools, resources and prompts, and makes a [`Server`] of them.
 ///
@@ -133,6 +133,7 @@ impl ServerBuilder {
         #[cfg(feature = "jsonschema")]
         self.hold_to_schemas();
         let registry = &mut self.registry;
+        apps::check(registry, &mut self.errors);
         let declared = ServerCapabilities::declared;
         registry.capabilities = ServerCapabilities {
             completions: declared(!self.completers.is_empty()),
@@ -140,7 +141,7 @@ impl ServerBuilder {
             prompts: declared(!registry.prompt_definitions.is_empty()),
             resources: declared(!registry.resource_definitions.is_empty() || !registry.template_definitions.is_empty()),
             tools: declared(!registry.tool_definitions.is_empty()),
-            extensions: extensions(&registry.tool_definitions),
+            extensions: extensions(registry),
             ..ServerCapabilities::default()
         };
         if let Some(notifier) = &registry.notifier {
@@ -178,10 +179,16 @@ impl ServerBuilder {
     }
 }
 
-/// The extensions that the tools need.
-fn extensions(tools: &[Tool]) -> Option<Map<String, Value>> {
-    let tasks = tools.iter().any(|tool| tool.task.is_some());
-    tasks.then(|| Map::from_iter([(TASKS.to_owned(), json!({}))]))
+/// The extensions that are needed for what is registered.
+fn extensions(registry: &Registry) -> Option<Map<String, Value>> {
+    let mut extensions = Map::new();
+    if registry.tool_definitions.iter().any(|tool| tool.task.is_some()) {
+        extensions.insert(TASKS.to_owned(), json!({}));
+    }
+    if apps::are_in(registry) {
+        extensions.insert(UI.to_owned(), json!({}));
+    }
+    (!extensions.is_empty()).then_some(extensions)
 }
 
 /// Encodes the answers that are the same for every request.

@@ -1,5 +1,6 @@
 //! A server: what is registered, and how a request of a feature finds its handler.
 
+mod apps;
 mod build_error;
 mod builder;
 mod cancellation;
@@ -32,6 +33,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 
+pub use apps::View;
 pub use build_error::{BuildError, BuildErrors, IntoServer};
 pub use builder::ServerBuilder;
 pub use cancellation::Cancelled;

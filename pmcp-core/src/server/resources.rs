@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Answer, AnswerBody, Contents, Context, Outcome, Registry, Reply, StringArguments, catch, prompts::StringHandler,
+    Answer, AnswerBody, Contents, Context, Outcome, Registry, Reply, StringArguments, apps, catch,
+    prompts::StringHandler,
 };
 use crate::{
     error::{Error, Result},
@@ -17,6 +18,13 @@ pub(super) struct Resources {
     pub(super) fixed: HashMap<String, Box<dyn StringHandler>>,
     /// Tried in the order of registration.
     pub(super) templates: Vec<(UriTemplate, Box<dyn StringHandler>)>,
+}
+
+impl Resources {
+    /// Whether something is registered that would be asked for what is at `uri`.
+    pub(super) fn has(&self, uri: &str) -> bool {
+        self.fixed.contains_key(uri) || self.templates.iter().any(|(template, _)| template.matches(uri).is_some())
+    }
 }
 
 /// `resources/read`
@@ -57,6 +65,7 @@ pub(super) fn outcome(contents: Result<Option<Contents>>, uri: &str, mime_type: 
         }
         if part.mime_type.is_none() {
             let default = if part.text.is_some() { "text/plain" } else { "application/octet-stream" };
+            let mime_type = mime_type.or_else(|| apps::mime_type(uri));
             part.mime_type = Some(mime_type.unwrap_or(default).to_owned());
         }
     }
