@@ -52,6 +52,8 @@ pub mod uri_template;
 
 pub use error::{Error, Result};
 pub use legacy::{MemorySessionStore, Session, SessionStore, SessionStoreError, StreamEvent};
+#[cfg(feature = "skills")]
+pub use pmcp_macros::skills;
 pub use pmcp_macros::{prompt, resource, server, tool};
 pub use schemars;
 pub use serde;
@@ -60,7 +62,7 @@ pub use server::{
     Amount, Answer, Arguments, BuildError, BuildErrors, BusError, Cancelled, Change, ChangeBus, Changes,
     CompletionRequest, Contents, Context, Image, InMemoryTaskStore, IntoCompletion, IntoContents, IntoMessages,
     IntoServer, IntoToolResult, IntoTotal, IntoWords, InvalidStateKey, Json, LocalBus, Notifier, Outcome, Principal,
-    Reply, Server, ServerBuilder, StateKey, StringArguments, TaskRecord, TaskStore, TaskStoreError, View,
+    Reply, Server, ServerBuilder, SkillError, StateKey, StringArguments, TaskRecord, TaskStore, TaskStoreError, View,
 };
 pub use streamable_http::StreamableHttp;
 
@@ -69,6 +71,8 @@ pub mod prelude {
     pub use schemars::{self, JsonSchema};
     pub use serde::{self, Deserialize, Serialize};
 
+    #[cfg(feature = "skills")]
+    pub use crate::skills;
     pub use crate::{
         BuildErrors, CompletionRequest, Context, Error, Image, IntoServer, Json, Notifier, Result, Server,
         ServerBuilder, StringArguments, View, prompt,

@@ -25,6 +25,7 @@ pub fn server() -> impl IntoServer {
         .notifier(&notifier)
         .merge(asking::Asking.into_builder())
         .merge(eliciting::Eliciting.into_builder())
+        .skills(skills!("skills"))
         .tool(contact::tool(), contact::call);
     tasks::register(builder)
 }

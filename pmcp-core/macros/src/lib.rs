@@ -7,6 +7,7 @@ mod prompt;
 mod resource;
 mod server;
 mod signature;
+mod skills;
 mod tool;
 
 use proc_macro::TokenStream;
@@ -80,6 +81,20 @@ pub fn resource(_arguments: TokenStream, method: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn prompt(_arguments: TokenStream, method: TokenStream) -> TokenStream {
     stray("prompt", method)
+}
+
+/// Embeds a folder of skills: `.skills(skills!("skills"))` on a [`ServerBuilder`](struct.ServerBuilder.html) of
+/// pmcp-core.
+///
+/// The folder is named from that of the crate's Cargo.toml. Every folder in it that has a `SKILL.md`, at any depth, is
+/// a skill; files whose names begin with a dot are left out. It comes to the path and the bytes of each file:
+/// `[("refunds/SKILL.md", b"…"), …]`.
+///
+/// Cargo compiles anew when an embedded file changes. For files that are added it needs to be told, in `build.rs`:
+/// `println!("cargo:rerun-if-changed=skills")`.
+#[proc_macro]
+pub fn skills(folder: TokenStream) -> TokenStream {
+    skills::expand(folder.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// `server` takes its marks away before they are expanded, so a mark that is expanded stands somewhere else.

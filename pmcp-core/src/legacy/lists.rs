@@ -5,7 +5,7 @@ use serde_json::Map;
 use super::{down_convert, tasks::ListedTool};
 use crate::{
     protocol::Revision,
-    server::{Pages, Registry},
+    server::{Pages, Registry, Skills},
 };
 
 pub(super) struct Lists {
@@ -13,6 +13,7 @@ pub(super) struct Lists {
     resources: Pages,
     templates: Pages,
     prompts: Pages,
+    pub(super) skills: Skills,
 }
 
 impl Lists {
@@ -40,6 +41,7 @@ impl Lists {
             resources: Pages::encode("resources", &resources, size, &nothing)?,
             templates: Pages::encode("resourceTemplates", &templates, size, &nothing)?,
             prompts: Pages::encode("prompts", &prompts, size, &nothing)?,
+            skills: Skills::encode(&registry.skills, size, &nothing)?,
         })
     }
 

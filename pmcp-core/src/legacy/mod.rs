@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     jsonrpc::{ErrorCode, ErrorObject, RequestId, encode_error, encode_reply},
     protocol::{LogLevel, RequestParams, Revision},
-    server::{Answer, AnswerBody, Context, Outcome, Reply, Server},
+    server::{Answer, AnswerBody, Context, Outcome, Reply, Server, Skills},
 };
 pub(crate) use down_convert::question;
 use lists::Lists;
@@ -78,6 +78,10 @@ impl Legacy {
             {
                 Reply::Ready(self.list(revision, method, params))
             }
+            _ if Skills::has_method(method) => match self.server.serves(method) && revision >= Revision::V2025_06_18 {
+                true => Reply::Ready(self.list(revision, method, params)),
+                false => Reply::Ready(Err(Error::MethodNotFound { method: method.to_owned() })),
+            },
             _ => self.server.dispatch(method, params, cx),
         }
     }
@@ -88,6 +92,7 @@ impl Legacy {
             .get(revision as usize)
             .map(|lists| lists.get_or_init(|| Lists::encode(self.server.registry(), revision)));
         match lists {
+            Some(Ok(lists)) if Skills::has_method(method) => lists.skills.answer(method, params).map(Answer::prepared),
             Some(Ok(lists)) => lists.of(method).at(params).map(Answer::prepared),
             Some(Err(error)) => Err(Error::Internal(format!("The list cannot be written as JSON: {error}."))),
             None => Err(Error::MethodNotFound { method: method.to_owned() }),

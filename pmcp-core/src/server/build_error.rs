@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Server, ServerBuilder};
+use super::{Server, ServerBuilder, SkillError};
 use crate::{schema::SchemaError, uri_template::UriTemplateError};
 
 /// What turns into a server: a [`Server`], a [`ServerBuilder`], the `Result` of building one, or a type with the
@@ -89,6 +89,14 @@ pub enum BuildError {
     /// A view is declared as something else.
     #[error("resource `{0}`: what is under `ui://` has the MIME type `text/html;profile=mcp-app`; leave out its own")]
     ViewType(String),
+    /// A file of a skill is not as it should be.
+    #[error("skill file `{file}`: {error}")]
+    Skill {
+        /// Its path.
+        file: String,
+        /// What is wrong.
+        error: SkillError,
+    },
     /// A definition cannot be written as JSON.
     #[error("the definitions cannot be written as JSON: {0}")]
     Encoding(String),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{BuildError, BuildErrors, Registry, Server, apps, discover, pages::Lists, subscriptions};
-use crate::protocol::{Cache, Icon, Implementation, SERVER_INFO, ServerCapabilities, TASKS, UI};
+use crate::protocol::{Cache, Icon, Implementation, SERVER_INFO, SKILLS, ServerCapabilities, TASKS, UI};
 
 /// Collects tools, resources and prompts, and makes a [`Server`] of them.
 ///
@@ -54,6 +54,7 @@ impl ServerBuilder {
                 prompts: Default::default(),
                 completers: Default::default(),
                 tasks: Default::default(),
+                skills: Default::default(),
                 lists: Lists::default(),
                 discover: Default::default(),
                 notifier: None,
@@ -187,6 +188,9 @@ fn extensions(registry: &Registry) -> Option<Map<String, Value>> {
     }
     if apps::are_in(registry) {
         extensions.insert(UI.to_owned(), json!({}));
+    }
+    if !registry.skills.is_empty() {
+        extensions.insert(SKILLS.to_owned(), json!({ "directoryRead": true }));
     }
     (!extensions.is_empty()).then_some(extensions)
 }

@@ -25,6 +25,7 @@ mod register;
 mod request_state;
 mod resources;
 mod sampling;
+mod skills;
 mod subscriptions;
 mod tasks;
 mod tools;
@@ -45,6 +46,7 @@ pub use handler::{Answer, Arguments, Outcome, Reply, StringArguments};
 pub use notifier::Notifier;
 pub use progress::{Amount, IntoTotal, IntoWords};
 pub use request_state::{InvalidStateKey, StateKey};
+pub use skills::SkillError;
 pub use tasks::{InMemoryTaskStore, TaskRecord, TaskStore, TaskStoreError};
 
 pub(crate) use cancellation::EndsRequest;
@@ -57,11 +59,14 @@ pub(crate) use mrtr::Memory;
 pub(crate) use outbox::Outbox;
 pub(crate) use pages::Pages;
 pub(crate) use request_state::Sealer;
+pub(crate) use skills::Skills;
 pub(crate) use subscriptions::{LISTEN, honoured};
 
 use crate::{
     error::Error,
-    protocol::{Implementation, Prompt, RequestParams, Resource, ResourceTemplate, ServerCapabilities, TASKS, Tool},
+    protocol::{
+        Implementation, Prompt, RequestParams, Resource, ResourceTemplate, SKILLS, ServerCapabilities, TASKS, Tool,
+    },
 };
 
 /// A server, ready to answer; cheap to clone.
@@ -85,6 +90,7 @@ pub(crate) struct Registry {
     resources: resources::Resources,
     prompts: HashMap<String, prompts::RegisteredPrompt>,
     completers: completion::Completers,
+    pub(crate) skills: skills::SkillFiles,
     pub(crate) tasks: tasks::Tasks,
     lists: pages::Lists,
     discover: Bytes,
@@ -96,7 +102,11 @@ pub(crate) struct Registry {
 impl Registry {
     /// Whether any tool may run as a task.
     fn has_tasks(&self) -> bool {
-        self.capabilities.extensions.as_ref().is_some_and(|extensions| extensions.contains_key(TASKS))
+        self.has_extension(TASKS)
+    }
+
+    fn has_extension(&self, identifier: &str) -> bool {
+        self.capabilities.extensions.as_ref().is_some_and(|extensions| extensions.contains_key(identifier))
     }
 }
 
@@ -144,6 +154,9 @@ impl Server {
                 completion::complete(registry, params, cx)
             }
             LISTEN => subscriptions::listen(self, params, cx),
+            _ if Skills::has_method(method) && self.serves(method) => {
+                Reply::Ready(registry.lists.skills.answer(method, params).map(Answer::prepared))
+            }
             "server/discover" => Reply::Ready(Ok(Answer::prepared(registry.discover.clone()))),
             _ => Reply::Ready(match registry.lists.of(method) {
                 Some(pages) => pages.at(params).map(Answer::prepared),
@@ -168,7 +181,7 @@ impl Server {
             "prompts/get" | "prompts/list" => capabilities.prompts.is_some(),
             "completion/complete" => capabilities.completions.is_some(),
             "tasks/get" | "tasks/update" | "tasks/cancel" => self.0.has_tasks(),
-            _ => false,
+            _ => Skills::has_method(method) && self.0.has_extension(SKILLS),
         }
     }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::Registry;
+use super::{Registry, Skills};
 use crate::{
     error::{Error, Result},
     protocol::{Cache, RequestParams},
@@ -68,6 +68,7 @@ pub(super) struct Lists {
     resources: Option<Pages>,
     templates: Option<Pages>,
     prompts: Option<Pages>,
+    pub(super) skills: Skills,
 }
 
 impl Lists {
@@ -88,6 +89,7 @@ impl Lists {
             resources: capabilities.resources.is_some().then(resources).transpose()?,
             templates: capabilities.resources.is_some().then(templates).transpose()?,
             prompts: capabilities.prompts.is_some().then(prompts).transpose()?,
+            skills: Skills::encode(&registry.skills, size, &common)?,
         })
     }
 

@@ -261,6 +261,7 @@ impl ServerBuilder {
         }
         registry.completers.prompts.extend(added.completers.prompts);
         registry.completers.templates.extend(added.completers.templates);
+        registry.skills.extend(added.skills);
         registry.any_header_params |= added.any_header_params;
         registry.tool_definitions.extend(added.tool_definitions);
         registry.resource_definitions.extend(added.resource_definitions);

@@ -1,6 +1,8 @@
 //! Extensions: what a server declares for what is registered, and what it then serves.
 
 mod apps;
+#[cfg(feature = "skills")]
+mod skills;
 
 use pmcp_core::{
     protocol::Revision,
