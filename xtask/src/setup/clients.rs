@@ -25,7 +25,7 @@ pub(crate) fn clients(samples: &Path, cache: &Cache, node: &Path, permission: Pe
     // The lock file leaves out what other platforms need.
     inputs.extend([OS, ARCH]);
     let part = Part {
-        what: "the MCP clients from npm (160 MB)",
+        what: "the MCP clients from npm (180 MB)",
         folder: "clients",
         proof: "node_modules/.package-lock.json",
         inputs: &inputs,
