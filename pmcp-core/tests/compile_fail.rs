@@ -11,6 +11,9 @@ const WORDS_OF: &str = "rustc 1.95.";
 fn mistakes_are_named() {
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/compile_fail/*.rs");
+    if cfg!(feature = "skills") {
+        cases.compile_fail("tests/compile_fail/skills/*.rs");
+    }
     if compiler().starts_with(WORDS_OF) {
         cases.compile_fail("tests/compile_fail/compiler/*.rs");
     } else {

@@ -107,7 +107,7 @@ pub(super) fn check(registry: &mut Registry, errors: &mut Vec<BuildError>) {
         let is_there = uri.as_str().is_some_and(|uri| uri.starts_with(VIEW_SCHEME) && registry.resources.has(uri));
         if !is_there {
             let uri = uri.as_str().map_or_else(|| uri.to_string(), str::to_owned);
-            errors.push(BuildError::View { tool: tool.name.clone(), uri });
+            errors.push(BuildError::ViewMissing { tool: tool.name.clone(), uri });
         }
     }
     let resources = registry.resource_definitions.iter_mut().map(|known| (&known.uri, &mut known.mime_type));

@@ -80,7 +80,7 @@ pub enum BuildError {
     },
     /// The view that a tool names is not there.
     #[error("tool `{tool}`: there is no view at `{uri}`; register a resource at a URI that begins with `ui://`")]
-    View {
+    ViewMissing {
         /// Its name.
         tool: String,
         /// Where the view should be.

@@ -139,7 +139,7 @@ fn a_tool_whose_view_is_not_there_is_refused() {
     };
     for uri in ["ui://board/veiw", "board://view"] {
         let found = errors(with(uri));
-        assert_eq!(found, [BuildError::View { tool: "board".to_owned(), uri: uri.to_owned() }]);
+        assert_eq!(found, [BuildError::ViewMissing { tool: "board".to_owned(), uri: uri.to_owned() }]);
         let words = found[0].to_string();
         assert!(words.contains("tool `board`") && words.contains(uri), "{words}");
     }
@@ -148,7 +148,7 @@ fn a_tool_whose_view_is_not_there_is_refused() {
     let mut other = tool("other").with_visibility(Visibility::App);
     other.meta.get_or_insert_default().insert("ui".to_owned(), json!({ "resourceUri": 7 }));
     let part = Server::builder("part", "1.0.0").tool(other, |_: Value, _| async {});
-    assert_eq!(errors(part), [BuildError::View { tool: "other".to_owned(), uri: "7".to_owned() }]);
+    assert_eq!(errors(part), [BuildError::ViewMissing { tool: "other".to_owned(), uri: "7".to_owned() }]);
     let view = Server::builder("part", "1.0.0")
         .resource(Resource::new("ui://board/veiw", "view"), |_, _| async { View::html("") });
     assert_eq!(errors(with("ui://board/veiw").merge(view)), []);

@@ -186,7 +186,7 @@ fn a_bad_folder_is_refused_by_name() {
     assert_eq!(with("a/SKILL.md.md"), []);
     assert_eq!(with("b/c.md"), [("b/c.md".to_owned(), SkillError::Stray)]);
     for path in ["/a/b", "a//b", "a/../b", "a/b/"] {
-        assert_eq!(with(path), [(path.to_owned(), SkillError::Path)]);
+        assert_eq!(with(path), [(path.to_owned(), SkillError::BadPath)]);
     }
     let many = (0..512).map(|number| (format!("a/{number}"), Vec::new()));
     let found = errors(Server::builder("shop", "1.0.0").skills(many.chain([good()])));

@@ -62,7 +62,7 @@ impl ServerBuilder {
         let mut manifests: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
         for (path, bytes) in &files {
             if path.split('/').any(|name| matches!(name, "" | "." | "..")) {
-                refuse(path, SkillError::Path);
+                refuse(path, SkillError::BadPath);
                 continue;
             }
             let Some(folder) = path.strip_suffix("SKILL.md").and_then(|folder| folder.strip_suffix('/')) else {

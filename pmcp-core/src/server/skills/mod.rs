@@ -27,7 +27,7 @@ const MOST: (usize, usize) = (512, 16 * 1024 * 1024);
 pub enum SkillError {
     /// Its path cannot be one within the folder of all skills.
     #[error("a path is names with `/` between them, such as `refunds/SKILL.md`")]
-    Path,
+    BadPath,
     /// It stands outside of every skill.
     #[error("it belongs to no skill: put it into a folder that has a SKILL.md")]
     Stray,

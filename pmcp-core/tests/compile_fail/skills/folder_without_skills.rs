@@ -1,0 +1,5 @@
+use pmcp_core::{Server, skills};
+
+fn main() {
+    let _ = Server::builder("crm", "1.0.0").skills(skills!("."));
+}
