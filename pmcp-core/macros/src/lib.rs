@@ -83,8 +83,7 @@ pub fn prompt(_arguments: TokenStream, method: TokenStream) -> TokenStream {
     stray("prompt", method)
 }
 
-/// Embeds a folder of skills: `.skills(skills!("skills"))` on a [`ServerBuilder`](struct.ServerBuilder.html) of
-/// pmcp-core.
+/// Embeds a folder of skills: `.skills(skills!("skills"))` on a `ServerBuilder` of pmcp-core.
 ///
 /// The folder is named from that of the crate's Cargo.toml. Every folder in it that has a `SKILL.md`, at any depth, is
 /// a skill; files whose names begin with a dot are left out. It comes to the path and the bytes of each file:
