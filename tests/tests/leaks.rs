@@ -63,8 +63,9 @@ fn open_and_drop(server: &Server, request: &Request, count: usize) {
 }
 
 fn assert_nothing_stays(server: &Server, request: &Request) {
-    // What is made once, and what the allocator keeps at the most at one time.
-    open_and_drop(server, request, 1_000);
+    // What is made once, and what the allocator keeps for itself: it takes some thousand streams to level off, and
+    // measured from there it is as high after 40,000.
+    open_and_drop(server, request, 5_000);
     thread::sleep(Duration::from_millis(300));
     let before = Held::by(server);
     open_and_drop(server, request, MANY);
