@@ -69,7 +69,7 @@ async def run_steps(session: ClientSession) -> None:
     values = [value for value, _ in seen]
     assert len(values) >= 3 and all(a < b for a, b in zip(values, values[1:])), values
     # Batched notifications would all arrive together with the result.
-    assert end - seen[0][1] >= 0.3, f"first progress only {end - seen[0][1]:.3f} s before the result"
+    assert end - seen[0][1] >= 0.1, f"first progress only {end - seen[0][1]:.3f} s before the result"
     ok("progress while countdown runs")
 
     templates = (await session.list_resource_templates()).resourceTemplates
