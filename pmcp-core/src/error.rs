@@ -69,6 +69,13 @@ pub enum Error {
         limit: Duration,
     },
 
+    /// The time that the platform gives a request was up before the handler was done.
+    #[error(
+        "The handler was ended shortly before the platform would have stopped it: the time for one request is up. Ask \
+         for less at a time, or let the platform give requests more time."
+    )]
+    OutOfTime,
+
     /// The client cancelled the request.
     #[error("The client cancelled this request.")]
     Cancelled,
@@ -114,6 +121,7 @@ impl From<Error> for ErrorObject {
             | Error::Internal(_)
             | Error::CannotAsk
             | Error::TimedOut { .. }
+            | Error::OutOfTime
             | Error::Stopping
             | Error::Cancelled => Self::new(ErrorCode::INTERNAL_ERROR, message),
             Error::InvalidArguments(_) | Error::InvalidParams(_) => Self::new(ErrorCode::INVALID_PARAMS, message),

@@ -62,7 +62,8 @@ pub use server::{
     Amount, Answer, Arguments, BuildError, BuildErrors, BusError, Cancelled, Change, ChangeBus, Changes,
     CompletionRequest, Contents, Context, Image, InMemoryTaskStore, IntoCompletion, IntoContents, IntoMessages,
     IntoServer, IntoToolResult, IntoTotal, IntoWords, InvalidStateKey, Json, LocalBus, Notifier, Outcome, Principal,
-    Reply, Server, ServerBuilder, SkillError, StateKey, StringArguments, TaskRecord, TaskStore, TaskStoreError, View,
+    PublicUrl, Reply, Server, ServerBuilder, SkillError, StateKey, StringArguments, TaskRecord, TaskStore,
+    TaskStoreError, View,
 };
 pub use streamable_http::StreamableHttp;
 

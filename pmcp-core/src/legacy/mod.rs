@@ -111,7 +111,7 @@ impl Legacy {
             }
             Err(error) => error,
         };
-        if let Error::Internal(_) | Error::TimedOut { .. } = &error {
+        if let Error::Internal(_) | Error::TimedOut { .. } | Error::OutOfTime = &error {
             tracing::error!(%error, request = %id, "a request failed");
         }
         let is_missing = matches!(error, Error::ResourceNotFound { .. });

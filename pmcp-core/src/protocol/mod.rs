@@ -55,4 +55,4 @@ pub(crate) use roots::ListRootsResult;
 pub(crate) use skills::{DIRECTORY_MIME_TYPE, SKILLS};
 pub(crate) use subscriptions::{Acknowledged, Changed, SUBSCRIPTION_ID, SubscriptionMeta, TaskChanged};
 pub(crate) use tasks::{TASKS, tasks_capability};
-pub(crate) use timestamp::timestamp;
+pub use timestamp::timestamp;

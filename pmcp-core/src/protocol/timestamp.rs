@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `since_1970` as `2026-07-28T12:00:00.000Z`.
-pub(crate) fn timestamp(since_1970: Duration) -> String {
+pub fn timestamp(since_1970: Duration) -> String {
     const DAY: u64 = 86_400;
     let (seconds, millis) = (since_1970.as_secs(), since_1970.subsec_millis());
     let (year, month, day) = date(seconds / DAY);

@@ -21,6 +21,7 @@ mod outbox;
 mod pages;
 mod progress;
 mod prompts;
+mod public_url;
 mod register;
 mod request_state;
 mod resources;
@@ -45,6 +46,7 @@ pub use convert::{Contents, Image, IntoCompletion, IntoContents, IntoMessages, I
 pub use handler::{Answer, Arguments, Outcome, Reply, StringArguments};
 pub use notifier::Notifier;
 pub use progress::{Amount, IntoTotal, IntoWords};
+pub use public_url::PublicUrl;
 pub use request_state::{InvalidStateKey, StateKey};
 pub use skills::SkillError;
 pub use tasks::{InMemoryTaskStore, TaskRecord, TaskStore, TaskStoreError};

@@ -124,7 +124,10 @@ impl Running {
         {
             return Poll::Ready(Err(Error::TimedOut { limit }));
         }
-        endings.stopping.as_mut().poll(task).map(|()| Err(Error::Stopping))
+        endings.stopping.as_mut().poll(task).map(|()| {
+            let is_out_of_time = platform.deadline().is_some_and(|deadline| deadline <= platform.now());
+            Err(if is_out_of_time { Error::OutOfTime } else { Error::Stopping })
+        })
     }
 }
 

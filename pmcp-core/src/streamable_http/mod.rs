@@ -14,6 +14,7 @@ mod refusal;
 mod replay;
 mod session;
 mod settings;
+mod summary;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,6 +22,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header, request};
 
 pub use body::Body;
+pub use summary::Summary;
 // What the other transport has in common with this one.
 pub(crate) use era::missing_meta;
 pub(crate) use exchange::Exchange;

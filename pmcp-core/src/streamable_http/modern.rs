@@ -167,11 +167,11 @@ pub(crate) fn encode_outcome(server: &Server, id: &RequestId, outcome: Outcome) 
         }
         Err(error) => error,
     };
-    if let Error::Internal(_) | Error::TimedOut { .. } = &error {
+    if let Error::Internal(_) | Error::TimedOut { .. } | Error::OutOfTime = &error {
         tracing::error!(%error, request = %id, "a request failed");
     }
     let ended = match error {
-        Error::TimedOut { .. } => Some(StatusCode::INTERNAL_SERVER_ERROR),
+        Error::TimedOut { .. } | Error::OutOfTime => Some(StatusCode::INTERNAL_SERVER_ERROR),
         Error::Stopping => Some(StatusCode::SERVICE_UNAVAILABLE),
         _ => None,
     };
