@@ -93,12 +93,19 @@ struct HttpDescription {
 }
 
 /// The event is no HTTP request, or not whole.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(PartialEq, Eq, thiserror::Error)]
 #[error(
     "This function answers HTTP requests: let API Gateway, a Function URL or a load balancer invoke it. The event is \
      none of theirs: {0}."
 )]
 pub(crate) struct NotHttp(pub(crate) String);
+
+/// The runtime logs it so.
+impl fmt::Debug for NotHttp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl From<NotHttp> for Diagnostic {
     fn from(error: NotHttp) -> Self {

@@ -1,14 +1,15 @@
 //! One invocation: the work that it leaves behind is finished before the next event is asked for.
 
-use std::{future::Future, pin::Pin, task};
+use std::{future::Future, pin::Pin, task, time::Duration};
 
 use lambda_runtime::{
     Error, LambdaEvent, LambdaInvocation, Runtime, service_fn,
     tower::{Layer, Service as TowerService},
 };
 use serde_json::value::RawValue;
+use tracing::Instrument;
 
-use crate::{platform::Leftovers, service::Service};
+use crate::{log, platform::Leftovers, service::Service};
 
 tokio::task_local! {
     /// What the invocation that is being answered leaves behind.
@@ -31,7 +32,7 @@ pub(crate) async fn poll(service: Service) -> Result<(), Error> {
 
 /// Waits, after the answer, for what goes on without its request.
 struct Finishing {
-    margin: std::time::Duration,
+    margin: Duration,
 }
 
 impl<S> Layer<S> for Finishing {
@@ -45,7 +46,7 @@ impl<S> Layer<S> for Finishing {
 #[derive(Clone)]
 struct Finished<S> {
     inner: S,
-    margin: std::time::Duration,
+    margin: Duration,
 }
 
 impl<S> TowerService<LambdaInvocation> for Finished<S>
@@ -62,12 +63,17 @@ where
     }
 
     fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
+        let span = log::span(&invocation.context);
         let leftovers = Leftovers::new(invocation.context.deadline, self.margin);
-        let answered = LEFTOVERS.scope(leftovers.clone(), self.inner.call(invocation));
-        Box::pin(async move {
+        let answered = LEFTOVERS.scope(leftovers.clone(), span.in_scope(|| self.inner.call(invocation)));
+        let finished = async move {
             let answered = answered.await;
             leftovers.finish().await;
-            answered
-        })
+            // One answer that could not be delivered, as the log says by now, must not keep others from being given.
+            // If Lambda is gone for good, asking it for the next event fails.
+            drop(answered);
+            Ok(())
+        };
+        Box::pin(finished.instrument(span))
     }
 }

@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use lambda_runtime::FunctionResponse;
 use pmcp_core::{StreamableHttp, platform::Platform};
 use serde_json::value::RawValue;
-use tracing::Instrument;
+use tracing::Span;
 
 use crate::{
     Config, ResponseMode,
@@ -63,7 +63,6 @@ impl Service {
     ) -> Result<FunctionResponse<Whole, Chunks>, NotHttp> {
         let Inner { endpoint, config, is_cold } = &*self.0;
         let is_cold = is_cold.swap(false, Ordering::Relaxed);
-        let span = log::span(context);
         let (front, mut request) = Event::parse(payload.get())?.into_request(config)?;
         if let Some(trace) = context.xray_trace_id.as_deref().and_then(|trace| HeaderValue::try_from(trace).ok()) {
             request.headers_mut().insert("x-amzn-trace-id", trace);
@@ -74,22 +73,22 @@ impl Service {
         let ends = leftovers.handlers_end().into_iter().chain(gateway_ends).min();
         let platform: Arc<dyn Platform> = Arc::new(LambdaPlatform { leftovers, ends, streams });
         let mut entry = log::is_on().then(|| Entry::new(endpoint, &request, front, is_cold));
-        let response = self.route(request, &platform).instrument(span.clone()).await;
+        let response = self.route(request, &platform).await;
         if let Some(entry) = &mut entry {
             entry.status = response.status().as_u16();
         }
         let (parts, body) = response.into_parts();
         if streams {
-            return Ok(FunctionResponse::StreamingResponse(Chunks::response(parts, body, span, entry)));
+            return Ok(FunctionResponse::StreamingResponse(Chunks::response(parts, body, Span::current(), entry)));
         }
-        let Ok(body) = body.collect().instrument(span.clone()).await.map(http_body_util::Collected::to_bytes);
+        let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes);
         let whole = Whole::new(front, parts, body);
         let whole = match too_long(&whole, front) {
             None => whole,
             Some(reason) => self.fail(payload, &reason).await?,
         };
         if let Some(entry) = entry {
-            span.in_scope(|| entry.write(whole.body_len()));
+            entry.write(whole.body_len());
         }
         Ok(FunctionResponse::BufferedResponse(whole))
     }

@@ -4,23 +4,30 @@
 //! - [`Request`] is one HTTP request with a good MCP message in it, to be spoiled at will.
 //! - [`Connection`] sends bytes and reads replies; [`exchange`] does one of each.
 //! - [`Gateway`] stands between a client and the server, and keeps and changes what is sent.
+//! - [`Lambda`] is a function's process behind a made-up Runtime API, [`Emulator`] one behind cargo-lambda's.
 //! - [`Redis`] is a Redis server that goes away and comes back.
 //! - [`run_client`] runs a client script with a time limit; [`skip`] is for machines that cannot.
 
 mod binary;
 mod connection;
+mod emulator;
 mod gateway;
+mod lambda;
 mod process;
 mod redis;
 mod reply;
 mod request;
+mod runtime_api;
 mod server;
 
 pub use binary::binary;
 pub use connection::{Connection, exchange};
+pub use emulator::Emulator;
 pub use gateway::{Gateway, Recorded};
+pub use lambda::{Front, Lambda, captured_event};
 pub use process::{Finished, run_client, run_script, run_to_end, skip, tool};
 pub use redis::Redis;
 pub use reply::{Head, Reply};
 pub use request::{MODERN, Request};
+pub use runtime_api::{Fault, Outcome, RuntimeApi};
 pub use server::Server;

@@ -165,6 +165,26 @@ impl Request {
         serde_json::from_slice(&self.body).ok()
     }
 
+    /// The verb.
+    pub fn method(&self) -> &str {
+        &self.verb
+    }
+
+    /// Path and query.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The headers that were set.
+    pub fn headers(&self) -> &[(String, Vec<u8>)] {
+        &self.headers
+    }
+
+    /// The body.
+    pub fn bytes(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The bytes to send to `addr`; `Host` and `Content-Length` are added unless they were set.
     pub fn to_bytes(&self, addr: SocketAddr) -> Vec<u8> {
         let mut bytes = format!("{} {} {}\r\n", self.verb, self.target, self.protocol).into_bytes();

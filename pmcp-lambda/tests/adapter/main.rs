@@ -1,0 +1,65 @@
+//! The adapter as Lambda sees it: a process that asks a Runtime API for events, here one that is made up.
+
+mod events;
+mod invocations;
+mod limits;
+mod process;
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use pmcp_tests::{Front, Lambda, Reply, Request};
+use serde_json::{Value, json};
+
+/// Far more than any of these takes.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The executable of tests/probe, which `cargo test` builds only where it is not told which tests to run.
+static PROBE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--message-format=json", "--package", "pmcp-lambda", "--example", "probe"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo starts");
+    assert!(output.status.success(), "cargo build --example probe failed");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("an example is an executable")
+});
+
+fn probe(env: &[(&str, &str)]) -> Lambda {
+    Lambda::start(&PROBE, env)
+}
+
+fn call(tool: &str, arguments: Value) -> Request {
+    Request::call(tool, arguments)
+}
+
+/// The same in a revision that opens with `initialize`.
+fn older_call(tool: &str, arguments: Value) -> Request {
+    Request::legacy(Some("2025-11-25"), "tools/call", json!({ "name": tool, "arguments": arguments }))
+}
+
+fn text(reply: &Reply) -> String {
+    assert_eq!(reply.status(), 200, "{}", reply.text());
+    reply.result()["content"][0]["text"].as_str().expect("a text").to_owned()
+}
+
+/// The lines of the log that are about answered requests.
+fn answered(log: &str) -> Vec<Value> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["message"] == "answered").collect()
+}
+
+/// What the probe's tool `request` says of `event`, with the message put in.
+fn described(lambda: &Lambda, front: Front, mut event: Value) -> Value {
+    let request = older_call("request", json!({}));
+    event["body"] = String::from_utf8_lossy(request.bytes()).into();
+    let reply = front.unwrap(lambda.invoke(&event, MINUTE));
+    serde_json::from_str(&text(&reply)).expect("JSON")
+}
