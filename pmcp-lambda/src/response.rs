@@ -52,8 +52,8 @@ pub(crate) struct Whole {
     headers: Option<Single>,
     #[serde(skip_serializing_if = "Option::is_none")]
     multi_value_headers: Option<Multiple>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    cookies: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cookies: Option<Vec<String>>,
     body: Text,
     is_base64_encoded: bool,
 }
@@ -67,14 +67,14 @@ impl Whole {
             status_description: None,
             headers: None,
             multi_value_headers: None,
-            cookies: Vec::new(),
+            cookies: None,
             body: Text(if is_text { body } else { BASE64_STANDARD.encode(body).into() }),
             is_base64_encoded: !is_text,
         };
         match front {
             Front::Rest => whole.multi_value_headers = Some(Multiple(headers)),
             Front::Http | Front::FunctionUrl => {
-                whole.cookies = take_cookies(&mut headers);
+                whole.cookies = Some(take_cookies(&mut headers));
                 whole.headers = Some(Single(headers));
             }
             Front::Alb { multi_value } => {

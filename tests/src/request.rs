@@ -175,6 +175,11 @@ impl Request {
         &self.target
     }
 
+    /// The `HTTP/1.1` of the request line.
+    pub fn version(&self) -> &str {
+        &self.protocol
+    }
+
     /// The headers that were set.
     pub fn headers(&self) -> &[(String, Vec<u8>)] {
         &self.headers
@@ -219,7 +224,8 @@ impl Request {
         bytes
     }
 
-    fn has_header(&self, name: &str) -> bool {
+    /// Whether a header of that name was set.
+    pub fn has_header(&self, name: &str) -> bool {
         self.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name))
     }
 }

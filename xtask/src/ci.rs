@@ -99,7 +99,7 @@ fn quick_steps(root: &Path, report: &mut Report) {
     });
     // Tests switch features on that a user may not have.
     report.step("clippy without features", || {
-        let crates = ["-p", "pmcp-core", "-p", "pmcp-cloudrun"];
+        let crates = ["-p", "pmcp-core", "-p", "pmcp-cloudrun", "-p", "pmcp-lambda"];
         let flags = ["clippy"].into_iter().chain(crates).chain(["--", "-D", "warnings"]);
         program::run(&mut program::cargo(root, flags))
     });

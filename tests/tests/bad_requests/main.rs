@@ -1,5 +1,6 @@
 //! Wrong requests, one row each: the exact answer, and the server still serving afterwards.
 
+mod contract;
 mod headers;
 mod http;
 mod json;

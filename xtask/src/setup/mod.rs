@@ -1,7 +1,8 @@
 //! Brings what the tests need and a machine may lack into the cache: Node, MCP clients in JavaScript and Python,
-//! Redis.
+//! an emulator of Lambda, Redis.
 
 mod cargo_deny;
+mod cargo_lambda;
 mod clients;
 mod node;
 mod python;
@@ -41,13 +42,14 @@ impl Tools {
 }
 
 /// The variables that tell the tests where things are; a test skips where its variable is unset.
-pub(crate) const VARIABLES: [&str; 5] = ["PMCP_NODE", "PMCP_CLIENTS", "PMCP_PYTHON", "PMCP_PYTHON_V1", "PMCP_REDIS"];
+pub(crate) const VARIABLES: [&str; 6] =
+    ["PMCP_NODE", "PMCP_CLIENTS", "PMCP_PYTHON", "PMCP_PYTHON_V1", "PMCP_REDIS", "PMCP_CARGO_LAMBDA"];
 
 /// Brings everything that the tests use and that is not there yet.
 pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Result<Tools, Failure> {
     let _only_one = cache.lock()?;
     let samples = root.join("tests/clients");
-    let [node, clients, python, python_v1, redis] = VARIABLES;
+    let [node, clients, python, python_v1, redis, cargo_lambda] = VARIABLES;
     let mut tools = Tools::default();
     match node::node(cache, permission) {
         Ok(binary) => {
@@ -64,6 +66,7 @@ pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Resul
         tools.note(variable, python::environment(cache, folder, &requirements, permission));
     }
     tools.note(redis, redis::redis(permission));
+    tools.note(cargo_lambda, cargo_lambda::cargo_lambda(cache, permission));
     Ok(tools)
 }
 

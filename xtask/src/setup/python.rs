@@ -20,7 +20,7 @@ const VENV: Package =
     Package { what: "a Python from 3.10 on with its venv module", apt: "python3-venv", brew: "python" };
 
 /// The interpreter inside a virtual environment.
-const INTERPRETER: &str = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
+pub(super) const INTERPRETER: &str = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
 
 /// The Python of a virtual environment that has what the requirements file lists.
 pub(crate) fn environment(
@@ -51,7 +51,7 @@ pub(crate) fn environment(
 }
 
 /// A Python that can make virtual environments; Debian packages that ability by itself.
-fn base_interpreter(permission: Permission) -> Result<PathBuf, Failure> {
+pub(super) fn base_interpreter(permission: Permission) -> Result<PathBuf, Failure> {
     let find = || NAMES.iter().filter_map(|name| program::find(name)).find(|path| suits(path));
     if let Some(path) = find() {
         return Ok(path);

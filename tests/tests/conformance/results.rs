@@ -1,23 +1,11 @@
-//! The official conformance suite against the fixture server: what each revision requires, and every scenario there is,
-//! those of extensions and those that the suite does not score yet among them.
-//!
-//! Nothing is excused: a warning is a failure here, and a check that the suite skips is one that nobody saw, so each of
-//! those is named with its reason. The suite's own exit code covers less than that.
+//! Reads what the suite wrote, and judges it.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::path::Path;
 
-use pmcp_tests::{Finished, Redis, Server, run_to_end, tool};
+use pmcp_tests::Finished;
 use serde_json::Value;
-
-/// As many checks pass; raise the number when more do.
-const FLOOR_2026_07_28: usize = 196;
-const FLOOR_2025_11_25: usize = 83;
-const FLOOR_2025_06_18: usize = 56;
-const FLOOR_OF_ALL: usize = 275;
 
 /// The checks that the suite itself never runs, whatever the server: scenario, check, and its reason.
 const SKIPPED: &[(&str, &str, &str)] = &[(
@@ -26,96 +14,21 @@ const SKIPPED: &[(&str, &str, &str)] = &[(
     "written for a draft in which the stream of the call told of its task; listen streams do, and it does not open one",
 )];
 
-/// The scenarios of older revisions need sessions.
-const IN_MEMORY: [(&str, &str); 1] = [("PMCP_SESSIONS", "memory")];
-
-/// A run takes 10 s on an idle machine; the rest is for a busy one.
-const LIMIT: Duration = Duration::from_secs(180);
-
-#[test]
-fn conformance_2026_07_28() {
-    run_suite("conformance_2026_07_28", &IN_MEMORY, &["--requirements", "2026-07-28"], FLOOR_2026_07_28);
-}
-
-#[test]
-fn conformance_2025_11_25() {
-    run_suite("conformance_2025_11_25", &IN_MEMORY, &["--requirements", "2025-11-25"], FLOOR_2025_11_25);
-}
-
-#[test]
-fn conformance_2025_11_25_with_sessions_in_redis() {
-    let test = "conformance_2025_11_25_with_sessions_in_redis";
-    let Some(redis) = Redis::start(test) else { return };
-    let env = [("PMCP_SESSIONS", "shared"), ("REDIS_URL", &redis.url())];
-    run_suite(test, &env, &["--requirements", "2025-11-25"], FLOOR_2025_11_25);
-}
-
-#[test]
-fn conformance_2025_06_18() {
-    run_suite(
-        "conformance_2025_06_18",
-        &IN_MEMORY,
-        &["--suite", "all", "--spec-version", "2025-06-18"],
-        FLOOR_2025_06_18,
-    );
-}
-
-#[test]
-fn conformance_of_every_scenario() {
-    const TEST: &str = "conformance_of_every_scenario";
-    let Some(results) = run_suite(TEST, &IN_MEMORY, &["--suite", "all"], FLOOR_OF_ALL) else { return };
-    let Some(mut suite) = suite(TEST) else { return };
-    let listed = run_to_end(suite.args(["list", "--server"]), LIMIT);
-    let unseen: Vec<_> = listed_scenarios(&listed.stdout).filter(|name| !results.covers(name)).collect();
-    assert!(listed.stdout.contains("tools-list"), "the suite lists nothing: {listed}");
-    assert!(unseen.is_empty(), "the suite has scenarios that no run covered: {unseen:?}");
-}
-
-/// Runs the suite against a fixture of its own; nothing where the machine lacks what it needs.
-fn run_suite(test: &str, env: &[(&str, &str)], selection: &[&str], floor: usize) -> Option<Results> {
-    let mut suite = suite(test)?;
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}", std::process::id()));
-
-    let server = Server::start("conformance-cloudrun", env);
-    let command = suite.args(["server", "--url", &server.url()]).args(selection).arg("--output-dir").arg(&folder);
-    let finished = run_to_end(command, LIMIT);
-    let results = Results::read(&folder);
-    let problems = problems(&finished, &results, floor);
-    assert!(
-        problems.is_empty(),
-        "{selection:?}:\n- {}\nevery check is under {}\n{finished}\n--- the server\n{}",
-        problems.join("\n- "),
-        folder.display(),
-        server.log()
-    );
-    fs::remove_dir_all(&folder).expect("the folder of the results can be removed");
-    Some(results)
-}
-
-/// The suite's command.
-fn suite(test: &str) -> Option<Command> {
-    let node = tool(test, "PMCP_NODE", "needs Node 22 or newer")?;
-    let clients: PathBuf = tool(test, "PMCP_CLIENTS", "needs the npm packages of tests/clients")?;
-    let mut command = Command::new(node);
-    command.arg(clients.join("node_modules/@modelcontextprotocol/conformance/dist/index.js"));
-    Some(command)
-}
-
 /// All that is wrong with a run, one line each.
-fn problems(finished: &Finished, results: &Results, floor: usize) -> Vec<String> {
+pub(crate) fn problems(finished: &Finished, results: &Results, floor: usize, left_out: &[&str]) -> Vec<String> {
     let mut problems = Vec::new();
     let started: Vec<_> = started_scenarios(&finished.stdout).collect();
     if started.is_empty() {
         problems.push("the suite ran no scenario".to_owned());
     }
-    let broken = started.into_iter().filter(|name| !results.0.contains_key(*name));
+    let broken = started.into_iter().filter(|name| !left_out.contains(name) && !results.0.contains_key(*name));
     problems.extend(broken.map(|name| format!("the suite could not finish {name}")));
-    problems.extend(results.problems());
+    problems.extend(results.problems(left_out));
     let passed = results.passed();
     if passed < floor {
         problems.push(format!("{passed} checks passed, and at least {floor} did before"));
     }
-    if problems.is_empty() && !finished.is_success() {
+    if problems.is_empty() && finished.is_success() != left_out.is_empty() {
         problems.push("the suite failed for a reason that its checks do not tell".to_owned());
     }
     problems
@@ -126,14 +39,9 @@ fn started_scenarios(stdout: &str) -> impl Iterator<Item = &str> {
     stdout.lines().filter_map(|line| line.strip_prefix("=== Running scenario: ")?.strip_suffix(" ==="))
 }
 
-/// The names in lines such as `  - ping [2025-06-18,2025-11-25]`.
-fn listed_scenarios(stdout: &str) -> impl Iterator<Item = &str> {
-    stdout.lines().filter_map(|line| line.trim().strip_prefix("- ")?.split_whitespace().next())
-}
-
 /// What the suite wrote of one check.
 #[derive(Debug)]
-struct Check {
+pub(crate) struct Check {
     id: String,
     /// `SUCCESS`, `FAILURE`, `WARNING`, `SKIPPED`, or `INFO` where there was nothing to check.
     status: String,
@@ -164,11 +72,11 @@ impl Check {
 
 /// The checks of each scenario. An id may be there more than once.
 #[derive(Debug, Default)]
-struct Results(BTreeMap<String, Vec<Check>>);
+pub(crate) struct Results(BTreeMap<String, Vec<Check>>);
 
 impl Results {
     /// Reads `<folder>/server-<scenario>-<time>/checks.json`.
-    fn read(folder: &Path) -> Self {
+    pub(crate) fn read(folder: &Path) -> Self {
         let Ok(entries) = fs::read_dir(folder) else {
             // The suite did not get as far as its first scenario, which `problems` says.
             return Self::default();
@@ -191,13 +99,22 @@ impl Results {
     }
 
     /// Whether a check of the scenario passed, or is skipped for a reason.
-    fn covers(&self, scenario: &str) -> bool {
+    pub(crate) fn covers(&self, scenario: &str) -> bool {
         let covers = |check: &Check| matches!(check.status.as_str(), "SUCCESS" | "SKIPPED");
         self.0.get(scenario).is_some_and(|checks| checks.iter().any(covers))
     }
 
-    fn problems(&self) -> impl Iterator<Item = String> {
-        self.0.iter().flat_map(|(scenario, checks)| checks.iter().filter_map(move |check| check.problem(scenario)))
+    fn problems(&self, left_out: &[&str]) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (scenario, checks) in &self.0 {
+            let found = checks.iter().filter_map(|check| check.problem(scenario));
+            match left_out.contains(&scenario.as_str()) {
+                false => problems.extend(found),
+                true if found.count() == 0 => problems.push(format!("{scenario} passes: it need not be left out")),
+                true => {}
+            }
+        }
+        problems
     }
 }
 
@@ -213,8 +130,6 @@ fn reads_what_the_suite_writes() {
     assert_eq!(scenario_of("server-x"), None);
     let stdout = "noise\n=== Running scenario: ping ===\nRunning client scenario\n=== SUMMARY ===\n";
     assert_eq!(started_scenarios(stdout).collect::<Vec<_>>(), ["ping"]);
-    let stdout = "Server scenarios (test against a server):\n  - ping [2025-06-18]\n  - skills [extension]\n";
-    assert_eq!(listed_scenarios(stdout).collect::<Vec<_>>(), ["ping", "skills"]);
 }
 
 #[test]
@@ -226,7 +141,8 @@ fn judges_every_check() {
         ("tasks-status-notifications".into(), vec![check("tasks-status-notifications", "SKIPPED")]),
     ]));
     let found = ["bad:b FAILURE: why", "bad:c WARNING: why", "good:b SKIPPED: why"];
-    assert_eq!(results.problems().collect::<Vec<_>>(), found);
+    assert_eq!(results.problems(&[]), found);
+    assert_eq!(results.problems(&["bad", "good"]), [""; 0]);
     assert!(results.covers("good") && !results.covers("lost"));
     let stale = check("tasks-status-notifications", "SUCCESS").problem("tasks-status-notifications");
     assert_eq!(
@@ -236,13 +152,15 @@ fn judges_every_check() {
 
     let good = Results(BTreeMap::from([("good".into(), vec![check("a", "SUCCESS"), check("c", "INFO")])]));
     let finished = |stdout: &str| Finished { status: None, stdout: stdout.into(), stderr: String::new() };
-    assert_eq!(problems(&finished(""), &good, 1), ["the suite ran no scenario"]);
+    assert_eq!(problems(&finished(""), &good, 1, &[]), ["the suite ran no scenario"]);
     assert_eq!(
-        problems(&finished("=== Running scenario: lost ===\n=== Running scenario: good ==="), &good, 2),
+        problems(&finished("=== Running scenario: lost ===\n=== Running scenario: good ==="), &good, 2, &[]),
         ["the suite could not finish lost", "1 checks passed, and at least 2 did before"]
     );
+    let left_out = problems(&finished("=== Running scenario: good ==="), &good, 1, &["good"]);
+    assert_eq!(left_out, ["good passes: it need not be left out"]);
     assert_eq!(
-        problems(&finished("=== Running scenario: good ==="), &good, 1),
+        problems(&finished("=== Running scenario: good ==="), &good, 1, &[]),
         ["the suite failed for a reason that its checks do not tell"]
     );
 }
