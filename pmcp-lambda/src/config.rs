@@ -22,7 +22,8 @@ use pmcp_core::{BuildErrors, IntoServer, PublicUrl, StateKey, StreamableHttp};
 /// | `PMCP_LOG` | `text` where `AWS_LAMBDA_LOG_FORMAT` is `Text`, else `json` | how log lines are written |
 /// | `RUST_LOG` | `AWS_LAMBDA_LOG_LEVEL`, else `info` | what is logged, such as `debug` or `warn,pmcp_core=debug` |
 ///
-/// Lambda's own `AWS_LAMBDA_MAX_CONCURRENCY` makes the process answer that many invocations side by side.
+/// Lambda's own `AWS_LAMBDA_MAX_CONCURRENCY` makes the process answer that many invocations side by side, and
+/// `AWS_LAMBDA_RUNTIME_API` is where it has them from.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -44,6 +45,8 @@ pub struct Config {
     pub time_limit: Option<Duration>,
     /// How long before Lambda's time-out a handler is ended.
     pub deadline_margin: Duration,
+    /// How many invocations this process answers side by side; `0` is as good as `1`.
+    pub max_concurrency: usize,
     /// Keys that seal what clients carry between the rounds of a request: the first seals, all open.
     pub state_keys: Vec<StateKey>,
     /// How long a person may take to answer a question.
@@ -103,6 +106,7 @@ impl Default for Config {
             max_body_bytes: 4 << 20,
             time_limit: None,
             deadline_margin: Duration::from_millis(500),
+            max_concurrency: 1,
             state_keys: Vec::new(),
             state_lifetime: Duration::from_secs(600),
             log_json: true,
@@ -152,6 +156,7 @@ impl Config {
             max_body_bytes: environment.parse("PMCP_MAX_BODY_BYTES", default.max_body_bytes, "a number of bytes")?,
             time_limit: (!time_limit.is_zero()).then_some(time_limit),
             deadline_margin: environment.duration("PMCP_DEADLINE_MARGIN_MS", default.deadline_margin)?,
+            max_concurrency: environment.parse("AWS_LAMBDA_MAX_CONCURRENCY", 1, "a number of invocations")?,
             state_keys: environment.state_keys()?,
             state_lifetime: environment.duration("PMCP_STATE_LIFETIME_MS", default.state_lifetime)?,
             log_json: match environment.text("PMCP_LOG").as_deref() {

@@ -8,7 +8,6 @@
 use std::{collections::HashMap, fmt};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use lambda_runtime::Diagnostic;
 use serde::{
     Deserialize, Deserializer,
     de::{self, IgnoredAny, MapAccess, Visitor},
@@ -93,33 +92,20 @@ struct HttpDescription {
 }
 
 /// The event is no HTTP request, or not whole.
-#[derive(PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "This function answers HTTP requests: let API Gateway, a Function URL or a load balancer invoke it. The event is \
      none of theirs: {0}."
 )]
 pub(crate) struct NotHttp(pub(crate) String);
 
-/// The runtime logs it so.
-impl fmt::Debug for NotHttp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<NotHttp> for Diagnostic {
-    fn from(error: NotHttp) -> Self {
-        Self { error_type: "Pmcp.NotHttp".to_owned(), error_message: error.to_string() }
-    }
-}
-
 impl<'a> Event<'a> {
     /// Reads an event.
     ///
     /// # Errors
     /// What of it is not as in the event of any front.
-    pub(crate) fn parse(json: &'a str) -> Result<Self, NotHttp> {
-        serde_json::from_str(json).map_err(|error| NotHttp(error.to_string()))
+    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, NotHttp> {
+        serde_json::from_slice(json).map_err(|error| NotHttp(error.to_string()))
     }
 
     /// Who wrapped it, and the verb of the request.

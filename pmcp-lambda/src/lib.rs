@@ -19,24 +19,27 @@
 mod config;
 mod event;
 mod identity;
-mod invocation;
 mod log;
 mod platform;
 mod request;
 mod response;
+mod runtime;
 mod service;
 #[cfg(all(unix, feature = "sigterm"))]
 mod shutdown;
+mod worker;
 
-use std::{env, fmt, time::Duration};
+use std::fmt;
 
-use pmcp_core::{BuildErrors, IntoServer, StreamableHttp};
+use pmcp_core::{BuildErrors, IntoServer};
 
 pub use config::{Authorizer, Config, ConfigError, ResponseMode};
 pub use identity::AuthorizerContext;
+pub use runtime::ApiError;
 #[cfg(all(unix, feature = "sigterm"))]
 pub use shutdown::before_exit;
 
+use runtime::{Failure, RuntimeApi};
 use service::Service;
 
 /// The result of a `main`: an error is printed as a person reads it.
@@ -54,16 +57,16 @@ pub enum Error {
     Config(#[from] ConfigError),
     /// The process does not run on Lambda.
     #[error(
-        "{variable} is not set, so this is not AWS Lambda; start the function with `cargo lambda watch`, or serve the \
-         same server over HTTP with pmcp-cloudrun"
+        "AWS_LAMBDA_RUNTIME_API is not set, so this is not AWS Lambda; start the function with `cargo lambda watch`, or \
+         serve the same server over HTTP with pmcp-cloudrun"
     )]
-    NotOnLambda {
-        /// What Lambda would have set.
-        variable: &'static str,
-    },
+    NotOnLambda,
+    /// The system does not let the process wait for its end.
+    #[error("cannot wait for signals: {0}")]
+    Signal(std::io::Error),
     /// Lambda cannot be reached any more.
     #[error("the Lambda Runtime API does not answer: {0}")]
-    Runtime(lambda_runtime::Error),
+    Runtime(ApiError),
 }
 
 /// `main` prints an error by its `Debug`, which is made for programmers; the person who reads the log wants the words.
@@ -82,7 +85,7 @@ pub async fn run(server: impl IntoServer) -> Result {
         Ok(config) => run_with(server, config).await,
         Err(error) => {
             log::install(&Config::default());
-            Err(failed(error.into()))
+            Err(failed(error.into()).await)
         }
     }
 }
@@ -103,47 +106,26 @@ pub async fn run(server: impl IntoServer) -> Result {
 /// As [`run`].
 pub async fn run_with(server: impl IntoServer, config: Config) -> Result {
     log::install(&config);
-    let ran = match config.endpoint(server) {
-        Ok(endpoint) => poll(endpoint, config).await,
-        Err(errors) => Err(errors.into()),
+    let ran = async {
+        let (endpoint, concurrency) = (config.endpoint(server)?, config.max_concurrency);
+        worker::run(Service::new(endpoint, config), RuntimeApi::from_env()?, concurrency).await
     };
-    ran.map_err(failed)
-}
-
-/// What Lambda sets for every function, and what polls it cannot do without.
-const SET_BY_LAMBDA: [&str; 4] = [
-    "AWS_LAMBDA_RUNTIME_API",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-];
-
-/// How often a connection to Lambda may break in a row, each try after twice the pause of the one before.
-const TRIES: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const UNBROKEN: Duration = Duration::from_secs(10);
-
-/// Answers invocations, and asks for more when the connection to Lambda broke.
-async fn poll(endpoint: StreamableHttp, config: Config) -> Result {
-    if let Some(variable) = SET_BY_LAMBDA.into_iter().find(|variable| env::var_os(variable).is_none()) {
-        return Err(Error::NotOnLambda { variable });
-    }
-    let service = Service::new(endpoint, config);
-    let mut broken = 0;
-    loop {
-        let begin = tokio::time::Instant::now();
-        let Err(error) = invocation::poll(service.clone()).await else { return Ok(()) };
-        broken = if begin.elapsed() > UNBROKEN { 1 } else { broken + 1 };
-        if broken > TRIES {
-            return Err(Error::Runtime(error));
-        }
-        tracing::warn!(error = %error, "the connection to the Lambda Runtime API broke; trying again");
-        tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(broken - 1)).await;
+    match ran.await {
+        Err(error) => Err(failed(error).await),
+        Ok(()) => Ok(()),
     }
 }
 
-/// What `main` prints of an error is a line of its own, which is easily missed among lines in JSON.
-fn failed(error: Error) -> Error {
+/// What `main` prints of an error is a line of its own, which is easily missed among lines in JSON; and Lambda is to
+/// know why there is no function.
+async fn failed(error: Error) -> Error {
     tracing::error!(%error, "the server cannot run");
+    let could_start = matches!(error, Error::NotOnLambda | Error::Runtime(_));
+    if let (false, Ok(api)) = (could_start, RuntimeApi::from_env()) {
+        let failure = Failure { error_type: "Pmcp.CannotStart", error_message: &error.to_string() };
+        if let Err(error) = api.refuse_start(&failure).await {
+            tracing::warn!(%error, "Lambda could not be told");
+        }
+    }
     error
 }

@@ -26,7 +26,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::{Config, event::Front, platform::now};
+use crate::{Config, event::Front, platform::now, runtime::Invocation};
 
 /// Logs to standard error as `config` says, unless the process has a subscriber of its own.
 pub(crate) fn install(config: &Config) {
@@ -49,9 +49,9 @@ pub(crate) fn install(config: &Config) {
 }
 
 /// The span of an invocation, whose fields stand in each of its lines.
-pub(crate) fn span(context: &lambda_runtime::Context) -> Span {
-    let trace = context.xray_trace_id.as_deref();
-    tracing::error_span!("invocation", requestId = context.request_id, xrayTraceId = trace)
+pub(crate) fn span(invocation: &Invocation) -> Span {
+    let trace = invocation.trace.as_ref().and_then(|trace| trace.to_str().ok());
+    tracing::error_span!("invocation", requestId = invocation.id, xrayTraceId = trace)
 }
 
 /// Whether anybody reads of requests that were answered.

@@ -21,11 +21,10 @@ pub(crate) struct Leftovers {
 }
 
 impl Leftovers {
-    /// Of an invocation that Lambda stops at `deadline_ms` since 1970.
-    pub(crate) fn new(deadline_ms: u64, margin: Duration) -> Self {
-        let deadline = Duration::from_millis(deadline_ms);
+    /// Of an invocation that Lambda stops at `deadline` since 1970.
+    pub(crate) fn new(deadline: Option<Duration>, margin: Duration) -> Self {
         // Emulators send a moment that has long passed.
-        let deadline = (deadline > now()).then_some(deadline);
+        let deadline = deadline.filter(|deadline| *deadline > now());
         Self { tasks: TaskTracker::new(), deadline, margin }
     }
 

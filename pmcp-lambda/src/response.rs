@@ -3,19 +3,24 @@
 use std::{
     convert::Infallible,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use futures_util::Stream;
 use http::{HeaderMap, StatusCode, header, response};
 use http_body::{Body as _, Frame};
-use lambda_runtime::{MetadataPrelude, StreamResponse};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use tracing::Span;
 
 use crate::{event::Front, log::Entry};
+
+/// What Lambda is given.
+pub(crate) enum Answer {
+    /// In JSON.
+    Whole(Vec<u8>),
+    Streamed(Box<Chunks>),
+}
 
 /// The body of an answer.
 pub(crate) enum Body {
@@ -88,16 +93,6 @@ impl Whole {
         }
         whole
     }
-
-    /// The length of its body in JSON, in which some characters take more than one.
-    pub(crate) fn body_len(&self) -> usize {
-        let escaped = |byte: &u8| match byte {
-            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
-            0x00..0x20 => 6,
-            _ => 1,
-        };
-        self.body.0.iter().map(escaped).sum()
-    }
 }
 
 /// Bytes that are known to be UTF-8.
@@ -152,6 +147,8 @@ fn take_cookies(headers: &mut HeaderMap) -> Vec<String> {
 
 /// An answer as it is made: its handler runs while it is read.
 pub(crate) struct Chunks {
+    /// Status and headers, until they are sent.
+    prelude: Option<Vec<u8>>,
     body: Body,
     span: Span,
     bytes: usize,
@@ -159,36 +156,50 @@ pub(crate) struct Chunks {
     entry: Option<Entry>,
 }
 
-impl Chunks {
-    /// The answer, streamed.
-    pub(crate) fn response(
-        mut parts: response::Parts,
-        body: Body,
-        span: Span,
-        entry: Option<Entry>,
-    ) -> StreamResponse<Self> {
-        let cookies = take_cookies(&mut parts.headers);
-        StreamResponse {
-            metadata_prelude: MetadataPrelude { status_code: parts.status, headers: parts.headers, cookies },
-            stream: Self { body, span, bytes: 0, entry },
-        }
-    }
+/// Status and headers of a streamed answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Prelude {
+    #[serde(serialize_with = "number")]
+    status_code: StatusCode,
+    headers: Single,
+    cookies: Vec<String>,
 }
 
-impl Stream for Chunks {
-    type Item = Result<Bytes, Infallible>;
+/// Between the prelude and the body.
+const SEPARATOR: [u8; 8] = [0; 8];
 
-    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { body, span, bytes, .. } = &mut *self;
-        loop {
-            let Some(frame) = ready!(span.in_scope(|| Pin::new(&mut *body).poll_frame(task))) else {
-                return Poll::Ready(None);
-            };
-            // There are no trailers, the only other frames.
-            if let Ok(data) = frame.map(Frame::into_data)?.map_err(drop) {
-                *bytes += data.len();
-                return Poll::Ready(Some(Ok(data)));
+impl Chunks {
+    pub(crate) fn new(parts: response::Parts, body: Body, entry: Option<Entry>) -> serde_json::Result<Self> {
+        let mut headers = parts.headers;
+        let cookies = take_cookies(&mut headers);
+        let prelude = Prelude { status_code: parts.status, headers: Single(headers), cookies };
+        let mut prelude = serde_json::to_vec(&prelude)?;
+        prelude.extend_from_slice(&SEPARATOR);
+        Ok(Self { prelude: Some(prelude), body, span: Span::current(), bytes: 0, entry })
+    }
+
+    /// The next bytes. The first have the prelude in front, in one write with the answer where that is there at once.
+    pub(crate) fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Self { prelude, body, span, bytes, .. } = self;
+        let polled = span.in_scope(|| Pin::new(&mut *body).poll_frame(task));
+        let chunk = match polled {
+            // There are no trailers, the only frames without data.
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(frame.into_data().unwrap_or_default())),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        };
+        if let Poll::Ready(Some(chunk)) = &chunk {
+            *bytes += chunk.len();
+        }
+        match (prelude.take(), chunk) {
+            (Some(mut first), Poll::Ready(Some(chunk))) => {
+                first.extend_from_slice(&chunk);
+                Poll::Ready(Some(first.into()))
             }
+            // What comes after is asked for again.
+            (Some(first), _) => Poll::Ready(Some(first.into())),
+            (None, chunk) => chunk,
         }
     }
 }

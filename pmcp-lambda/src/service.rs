@@ -9,26 +9,24 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, response};
 use http_body_util::BodyExt;
-use lambda_runtime::FunctionResponse;
 use pmcp_core::{StreamableHttp, platform::Platform};
-use serde_json::value::RawValue;
-use tracing::Span;
 
 use crate::{
     Config, ResponseMode,
     event::{Event, Front, NotHttp},
     log::{self, Entry},
     platform::{LambdaPlatform, Leftovers, now},
-    response::{Body, Chunks, Whole},
+    response::{Answer, Body, Chunks, Whole},
+    runtime::Invocation,
 };
 
 /// An HTTP API gives up after 30 s, whatever the function's own time-out is.
 const HTTP_API_LIMIT: Duration = Duration::from_secs(30);
 
-/// What an answer in one piece has besides its body: status, headers and the names of all that.
-const ENVELOPE: usize = 4 << 10;
+/// What an answer in one piece has besides its body, about: status, headers and the names of all that.
+const ENVELOPE: usize = 256;
 
 /// Answers the events of one process; cheap to clone.
 #[derive(Clone)]
@@ -55,17 +53,12 @@ impl Service {
     ///
     /// # Errors
     /// When the event is no HTTP request.
-    pub(crate) async fn answer(
-        &self,
-        payload: &RawValue,
-        context: &lambda_runtime::Context,
-        leftovers: Leftovers,
-    ) -> Result<FunctionResponse<Whole, Chunks>, NotHttp> {
+    pub(crate) async fn answer(&self, invocation: &Invocation, leftovers: Leftovers) -> Result<Answer, NotHttp> {
         let Inner { endpoint, config, is_cold } = &*self.0;
         let is_cold = is_cold.swap(false, Ordering::Relaxed);
-        let (front, mut request) = Event::parse(payload.get())?.into_request(config)?;
-        if let Some(trace) = context.xray_trace_id.as_deref().and_then(|trace| HeaderValue::try_from(trace).ok()) {
-            request.headers_mut().insert("x-amzn-trace-id", trace);
+        let (front, mut request) = Event::parse(&invocation.event)?.into_request(config)?;
+        if let Some(trace) = &invocation.trace {
+            request.headers_mut().insert("x-amzn-trace-id", trace.clone());
         }
         let streams = config.response_mode == ResponseMode::Streaming && front.can_stream();
         let gateway_ends =
@@ -79,18 +72,19 @@ impl Service {
         }
         let (parts, body) = response.into_parts();
         if streams {
-            return Ok(FunctionResponse::StreamingResponse(Chunks::response(parts, body, Span::current(), entry)));
+            return Chunks::new(parts, body, entry).map(|chunks| Answer::Streamed(chunks.into())).map_err(unwritable);
         }
         let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes);
-        let whole = Whole::new(front, parts, body);
-        let whole = match too_long(&whole, front) {
-            None => whole,
-            Some(reason) => self.fail(payload, &reason).await?,
+        let bytes = body.len();
+        let json = encode(front, parts, body)?;
+        let json = match too_long(json.len(), front) {
+            None => json,
+            Some(reason) => self.fail(&invocation.event, &reason).await?,
         };
         if let Some(entry) = entry {
-            entry.write(whole.body_len());
+            entry.write(bytes);
         }
-        Ok(FunctionResponse::BufferedResponse(whole))
+        Ok(Answer::Whole(json))
     }
 
     /// Answers a request to any path.
@@ -112,20 +106,31 @@ impl Service {
     }
 
     /// The answer to an event whose own is too long for its front.
-    async fn fail(&self, payload: &RawValue, reason: &str) -> Result<Whole, NotHttp> {
+    async fn fail(&self, event: &[u8], reason: &str) -> Result<Vec<u8>, NotHttp> {
         tracing::warn!("{reason}");
         // Read once more, so that no other request pays for what this one needs.
-        let (front, request) = Event::parse(payload.get())?.into_request(&self.0.config)?;
+        let (front, request) = Event::parse(event)?.into_request(&self.0.config)?;
         let (parts, body) = self.0.endpoint.fail(request.headers(), request.body(), reason).into_parts();
         let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes);
-        Ok(Whole::new(front, parts, body))
+        encode(front, parts, body)
     }
 }
 
+fn encode(front: Front, parts: response::Parts, body: Bytes) -> Result<Vec<u8>, NotHttp> {
+    // Some characters of the body take more than one in the JSON around it.
+    let mut json = Vec::with_capacity(body.len() + body.len() / 4 + ENVELOPE);
+    serde_json::to_writer(&mut json, &Whole::new(front, parts, body)).map_err(unwritable)?;
+    Ok(json)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unwritable(error: serde_json::Error) -> NotHttp {
+    NotHttp(format!("its answer cannot be written: {error}"))
+}
+
 /// What is to be said of an answer that its front would not take.
-fn too_long(whole: &Whole, front: Front) -> Option<String> {
+fn too_long(bytes: usize, front: Front) -> Option<String> {
     let (limit, name) = front.answer_limit();
-    let bytes = whole.body_len() + ENVELOPE;
     (bytes > limit).then(|| {
         format!(
             "The answer has {bytes} bytes and cannot be delivered: it is over {name}. Ask for less at a time, give out \

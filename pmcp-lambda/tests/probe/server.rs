@@ -83,7 +83,7 @@ async fn main() -> pmcp_lambda::Result {
     match std::env::args().nth(1).as_deref() {
         Some("broken") => pmcp_lambda::run(broken()).await,
         Some("flushing") => {
-            pmcp_lambda::before_exit(async || eprintln!("flushed")).await;
+            pmcp_lambda::before_exit(async || eprintln!("flushed")).await?;
             pmcp_lambda::run(probe()).await
         }
         _ => pmcp_lambda::run(probe()).await,
