@@ -1,9 +1,10 @@
 //! The answer as its front takes it: in one piece, in the front's own JSON, or as it is made.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -147,8 +148,8 @@ fn take_cookies(headers: &mut HeaderMap) -> Vec<String> {
 
 /// An answer as it is made: its handler runs while it is read.
 pub(crate) struct Chunks {
-    /// Status and headers, until they are sent.
-    prelude: Option<Vec<u8>>,
+    /// What is still to be sent before the body: status and headers, then what divides them from it.
+    before: VecDeque<Bytes>,
     body: Body,
     span: Span,
     bytes: usize,
@@ -166,41 +167,31 @@ struct Prelude {
     cookies: Vec<String>,
 }
 
-/// Between the prelude and the body.
-const SEPARATOR: [u8; 8] = [0; 8];
+/// Between the prelude and the body; emulators want it in a chunk of its own.
+const SEPARATOR: Bytes = Bytes::from_static(&[0; 8]);
 
 impl Chunks {
     pub(crate) fn new(parts: response::Parts, body: Body, entry: Option<Entry>) -> serde_json::Result<Self> {
         let mut headers = parts.headers;
         let cookies = take_cookies(&mut headers);
         let prelude = Prelude { status_code: parts.status, headers: Single(headers), cookies };
-        let mut prelude = serde_json::to_vec(&prelude)?;
-        prelude.extend_from_slice(&SEPARATOR);
-        Ok(Self { prelude: Some(prelude), body, span: Span::current(), bytes: 0, entry })
+        let before = VecDeque::from([serde_json::to_vec(&prelude)?.into(), SEPARATOR]);
+        Ok(Self { before, body, span: Span::current(), bytes: 0, entry })
     }
 
-    /// The next bytes. The first have the prelude in front, in one write with the answer where that is there at once.
+    /// The next bytes.
     pub(crate) fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Self { prelude, body, span, bytes, .. } = self;
-        let polled = span.in_scope(|| Pin::new(&mut *body).poll_frame(task));
-        let chunk = match polled {
-            // There are no trailers, the only frames without data.
-            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(frame.into_data().unwrap_or_default())),
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+        if let Some(bytes) = self.before.pop_front() {
+            return Poll::Ready(Some(bytes));
+        }
+        let Self { body, span, bytes, .. } = self;
+        let Some(Ok(frame)) = ready!(span.in_scope(|| Pin::new(body).poll_frame(task))) else {
+            return Poll::Ready(None);
         };
-        if let Poll::Ready(Some(chunk)) = &chunk {
-            *bytes += chunk.len();
-        }
-        match (prelude.take(), chunk) {
-            (Some(mut first), Poll::Ready(Some(chunk))) => {
-                first.extend_from_slice(&chunk);
-                Poll::Ready(Some(first.into()))
-            }
-            // What comes after is asked for again.
-            (Some(first), _) => Poll::Ready(Some(first.into())),
-            (None, chunk) => chunk,
-        }
+        // There are no trailers, the only frames without data.
+        let data = frame.into_data().unwrap_or_default();
+        *bytes += data.len();
+        Poll::Ready(Some(data))
     }
 }
 
