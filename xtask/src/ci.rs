@@ -10,6 +10,7 @@ use crate::cache::Cache;
 use crate::failure::Failure;
 use crate::program;
 use crate::setup::{self, Permission};
+use crate::size;
 use crate::test;
 use crate::totals::Totals;
 
@@ -63,6 +64,7 @@ pub(crate) fn ci(root: &Path, cache: &Cache, permission: Permission) -> bool {
         Ok(())
     });
     report.step("licenses, bans, sources", || deny(root, cache, permission));
+    report.step("size of what is deployed", || size::run(root));
     let mut totals: Option<Totals> = None;
     // The core once more as most servers have it, but for what the macros write, which takes minutes and knows no
     // features.

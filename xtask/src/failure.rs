@@ -25,6 +25,8 @@ pub(crate) enum Failure {
     Checks { count: usize },
     /// The tests ran and something was not as it must be.
     Tests { reasons: Vec<String> },
+    /// A binary weighs more than it may.
+    TooLarge { name: &'static str, bytes: u64, limit: u64 },
     /// The command line asks for something that does not exist.
     Usage(String),
 }
@@ -52,6 +54,10 @@ impl fmt::Display for Failure {
             Self::Missing { what, advice } => write!(out, "{what}; {advice}"),
             Self::Checks { count } => write!(out, "{count} findings, each named above"),
             Self::Tests { reasons } => write!(out, "{}", reasons.join("; ")),
+            Self::TooLarge { name, bytes, limit } => write!(
+                out,
+                "{name} has {bytes} bytes and may have {limit}; find what came in with `cargo tree -p {name} -e normal`"
+            ),
             Self::Usage(what) => write!(out, "{what}"),
         }
     }

@@ -8,6 +8,7 @@ mod ci;
 mod failure;
 mod program;
 mod setup;
+mod size;
 mod test;
 mod totals;
 mod version;
@@ -25,7 +26,7 @@ const HELP: &str = "\
 cargo xtask test [--install] [-- ARGUMENTS]   bring what the tests use, then run them;
                                               the arguments go to cargo test
 cargo xtask check                             format, architecture, clippy
-cargo xtask ci [--install]                    everything: check, documentation, cargo-deny, test
+cargo xtask ci [--install]                    everything: check, documentation, cargo-deny, sizes, test
 cargo xtask setup [--install]                 bring what the tests use and print its environment
 
 What is brought goes to PMCP_CACHE or the user's cache folder, and is brought once.
