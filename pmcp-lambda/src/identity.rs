@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use http::Extensions;
 use pmcp_core::Principal;
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::{Authorizer, Config, event::RequestContext};
 
@@ -48,7 +48,7 @@ pub(crate) fn trust(extensions: &mut Extensions, context: &RequestContext<'_>, c
     if config.trusted_authorizers.is_empty() {
         return;
     }
-    let found = context.authorizer.and_then(|raw| serde_json::from_str::<Found>(raw.get()).ok()).unwrap_or_default();
+    let found = context.authorizer.and_then(parse::<Found>).unwrap_or_default();
     let text = |values: &Map<String, Value>, name: &str| values.get(name).and_then(Value::as_str).map(str::to_owned);
     let of_token = |claims: &Map<String, Value>| {
         let issuer = text(claims, "iss").unwrap_or_default();
@@ -57,7 +57,7 @@ pub(crate) fn trust(extensions: &mut Extensions, context: &RequestContext<'_>, c
     let of_lambda = |values: &Map<String, Value>| Some(format!("lambda:{}", text(values, "principalId")?));
     let of_role = |values: &Map<String, Value>| Some(format!("iam:{}", text(values, "userArn")?));
     // A REST API says under `identity` who signed, and says it of requests that nobody signed with null.
-    let signed = || context.identity.and_then(|raw| serde_json::from_str::<Map<String, Value>>(raw.get()).ok());
+    let signed = || context.identity.and_then(parse::<Map<String, Value>>);
     let known = [
         (Authorizer::Jwt, found.jwt.map(|jwt| jwt.claims).or(found.claims), &of_token as &dyn Fn(&_) -> _),
         (Authorizer::Lambda, found.lambda.or_else(|| (!found.rest.is_empty()).then_some(found.rest)), &of_lambda),
@@ -71,4 +71,13 @@ pub(crate) fn trust(extensions: &mut Extensions, context: &RequestContext<'_>, c
             return;
         }
     }
+}
+
+/// What cannot be read speaks for nobody; the author, who expects it, learns why.
+fn parse<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
+    let parsed = serde_json::from_str::<Option<T>>(raw.get());
+    parsed.unwrap_or_else(|error| {
+        tracing::warn!(%error, "what the event says of the caller cannot be read");
+        None
+    })
 }
