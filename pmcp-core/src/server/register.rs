@@ -21,7 +21,7 @@ impl ServerBuilder {
     ///
     /// A schema of its own is told to clients. With the feature `jsonschema` it is checked too: arguments that do not fit
     /// are answered as a result with `isError` before they are parsed as `A`, and results are held to the output schema
-    /// (see [`check_output`](Self::check_output)). Without the feature, what `A` takes is all that is checked.
+    /// (see `ServerBuilder::check_output`). Without the feature, what `A` takes is all that is checked.
     ///
     /// Put `#[serde(deny_unknown_fields)]` on `A`, as `#[tool]` does: without it, misspelt arguments are passed over. What
     /// `schemars` attributes demand besides (`range`, `length`, `regex`) is told to clients, and checked by the handler.
