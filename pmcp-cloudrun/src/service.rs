@@ -95,15 +95,22 @@ impl Service {
         };
         let span = log::span(&head.headers, inner.trace_project.as_deref());
         let begin = Instant::now();
-        let said = |header| head.headers.get(header).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let (method, name) = match tracing::enabled!(tracing::Level::DEBUG) {
-            true => (said("mcp-method"), said("mcp-name")),
-            false => (None, None),
+        let summary = match tracing::enabled!(tracing::Level::DEBUG) {
+            true => inner.endpoint.summarize(&head.headers, &body).map(|summary| {
+                let revision = summary.revision.map(pmcp_core::protocol::Revision::as_str);
+                (revision, summary.method.into_owned(), summary.name.map(std::borrow::Cow::into_owned))
+            }),
+            false => None,
         };
         let answer = inner.endpoint.respond(Request::from_parts(head, body), &inner.platform);
         let response = answer.instrument(span.clone()).await;
         let (status, elapsed) = (response.status().as_u16(), begin.elapsed());
-        tracing::debug!(parent: &span, method, name, status, elapsed_us = elapsed.as_micros() as u64, "answered");
+        let (revision, method, name) = match summary {
+            Some((revision, method, name)) => (revision, Some(method), name),
+            None => (None, None, None),
+        };
+        let elapsed_us = elapsed.as_micros() as u64;
+        tracing::debug!(parent: &span, revision, method, name, status, elapsed_us, "answered");
         response.map(|body| ResponseBody::mcp(body, Some(place), span))
     }
 }

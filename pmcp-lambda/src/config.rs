@@ -177,6 +177,13 @@ impl Config {
 
     /// The endpoint that serves `server` under these rules.
     pub(crate) fn endpoint(&self, server: impl IntoServer) -> Result<StreamableHttp, BuildErrors> {
+        let server = server.into_server()?;
+        if server.keeps_tasks_in_memory() {
+            tracing::warn!(
+                "tools of this server run as tasks, which it keeps in its memory: other instances do not find them; give \
+                 the server a task_store that all share, such as pmcp_redis::RedisTaskStore"
+            );
+        }
         let mut endpoint = StreamableHttp::new(server)?
             .max_body_bytes(self.max_body_bytes)
             .allowed_origins(self.allowed_origins.iter().cloned())

@@ -106,6 +106,9 @@ pub async fn run(server: impl IntoServer) -> Result {
 /// As [`run`].
 pub async fn run_with(server: impl IntoServer, config: Config) -> Result {
     log::install(&config);
+    if std::env::var_os("PMCP_SESSIONS").is_some_and(|kept| kept != "none") {
+        tracing::warn!("PMCP_SESSIONS is set and passed over: instances share nothing, so there are no sessions");
+    }
     let ran = async {
         let (endpoint, concurrency) = (config.endpoint(server)?, config.max_concurrency);
         worker::run(Service::new(endpoint, config), RuntimeApi::from_env()?, concurrency).await

@@ -10,6 +10,10 @@ use tracing::Instrument;
 /// How long before the deadline even background work ends, so that the process can still say so.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
+/// How long background work may go on where the deadline is not known, so that an emulator is not held for ever by what
+/// waits for a request that it does not let in.
+const UNKNOWN: Duration = Duration::from_secs(30);
+
 /// The time of an invocation, and the work that goes on after its answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Leftovers {
@@ -36,14 +40,18 @@ impl Leftovers {
     /// Waits for what still runs, until shortly before the deadline.
     pub(crate) async fn finish(self) {
         self.tasks.close();
+        if !self.tasks.is_empty() {
+            tracing::debug!("the next event waits for background work");
+        }
         self.tasks.wait().await;
     }
 
     fn add(&self, work: BoxFuture<()>) {
-        let limit =
-            self.deadline.map(|deadline| deadline.saturating_sub(LAST_WORDS.min(self.margin)).saturating_sub(now()));
+        let limit = match self.deadline {
+            Some(deadline) => deadline.saturating_sub(LAST_WORDS.min(self.margin)).saturating_sub(now()),
+            None => UNKNOWN,
+        };
         let work = async move {
-            let Some(limit) = limit else { return work.await };
             if timeout(limit, work).await.is_err() {
                 tracing::warn!("the time of this invocation is up: background work was given up");
             }

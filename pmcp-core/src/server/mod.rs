@@ -172,6 +172,12 @@ impl Server {
         self.0.has_tasks()
     }
 
+    /// Whether it has tools that run as tasks, and keeps these in its own memory: for platforms on which requests of one
+    /// client reach processes that share nothing.
+    pub fn keeps_tasks_in_memory(&self) -> bool {
+        self.has_tasks() && self.0.tasks.is_local
+    }
+
     /// Whether a request of this method can find a handler at all.
     pub(crate) fn serves(&self, method: &str) -> bool {
         let capabilities = &self.0.capabilities;

@@ -49,6 +49,8 @@ const MOST_ATTEMPTS: usize = 64;
 #[derive(Clone)]
 pub(crate) struct Tasks {
     store: Arc<dyn TaskStore>,
+    /// Whether the store is the one in memory, which nobody chose.
+    pub(super) is_local: bool,
     ttl: Duration,
     poll_interval: Duration,
     /// The tasks that this process runs.
@@ -84,6 +86,7 @@ impl Default for Tasks {
     fn default() -> Self {
         Self {
             store: Arc::new(InMemoryTaskStore::new()),
+            is_local: true,
             ttl: Duration::from_secs(3600),
             poll_interval: Duration::from_secs(1),
             running: Arc::default(),
@@ -102,6 +105,7 @@ impl ServerBuilder {
     #[must_use]
     pub fn task_store(mut self, store: impl TaskStore) -> Self {
         self.registry.tasks.store = Arc::new(store);
+        self.registry.tasks.is_local = false;
         self
     }
 
