@@ -1,5 +1,7 @@
 //! An event as the HTTP request that its client sent.
 
+use std::{borrow::Cow, fmt::Write};
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
@@ -29,7 +31,7 @@ impl Event<'_> {
             (Some(body), _) => body.into(),
         };
         let (seen, own) = self.paths(front, &config.base_path);
-        let uri = Uri::try_from(own).map_err(|_| NotHttp(format!("{own:?} is no path")))?;
+        let uri = Uri::try_from(&*encoded(own)).map_err(|_| NotHttp(format!("{own:?} is no path")))?;
 
         let mut request = Request::new(body);
         let url = config.public_url.clone().or_else(|| public_url(&headers, seen));
@@ -91,6 +93,25 @@ fn without<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
         "" => Some("/"),
         rest => rest.starts_with('/').then_some(rest),
     }
+}
+
+/// `path` as a request has it. An HTTP API passes on decoded what the client had encoded, where a `#` or a `?` would end
+/// the path: it would be one that the gateway has not seen, and perhaps not let through.
+fn encoded(path: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%".contains(&byte);
+    if path.starts_with('/') && path.bytes().all(is_plain) {
+        return path.into();
+    }
+    let mut encoded = String::from(if path.starts_with('/') { "" } else { "/" });
+    for byte in path.bytes() {
+        if is_plain(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded.into()
 }
 
 /// Where the client reached the server, by the names that the front passes on.

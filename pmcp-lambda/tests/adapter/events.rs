@@ -47,6 +47,16 @@ fn a_path_that_only_the_author_knows_is_configured() {
 }
 
 #[test]
+fn a_path_that_came_decoded_is_no_other_path() {
+    let lambda = probe(&[]);
+    for path in ["/mcp#x", "/mcp?x", "/mcp ", "/my notes", "/\"<\n", "http://example.com/mcp", ""] {
+        let mut event = captured_event("http");
+        event["rawPath"] = json!(path);
+        assert_eq!(Front::Http.unwrap(lambda.invoke(&event, MINUTE)).status(), 404, "{path:?}");
+    }
+}
+
+#[test]
 fn bodies_in_base64_and_cookies_arrive_as_they_were_sent() {
     let lambda = probe(&[]);
     let known = described(&lambda, Front::Http, captured_event("http"));
