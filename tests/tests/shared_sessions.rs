@@ -113,13 +113,18 @@ fn an_answer_reaches_the_handler_from_the_other_instance() {
     assert_eq!(logs(&second), 0);
 }
 
-/// How many keys there are.
-fn keys(redis: &Redis) -> usize {
+/// What Redis says to a command, in one line.
+fn tell(redis: &Redis, command: &str) -> String {
     let mut connection = TcpStream::connect(redis.url().trim_start_matches("redis://")).expect("Redis accepts");
-    connection.write_all(b"DBSIZE\r\n").expect("Redis reads");
+    connection.write_all(format!("{command}\r\n").as_bytes()).expect("Redis reads");
     let mut line = String::new();
     BufReader::new(connection).read_line(&mut line).expect("Redis answers");
-    line.trim().trim_start_matches(':').parse().expect("a number")
+    line.trim().to_owned()
+}
+
+/// How many keys there are.
+fn keys(redis: &Redis) -> usize {
+    tell(redis, "DBSIZE").trim_start_matches(':').parse().expect("a number")
 }
 
 #[test]
@@ -141,6 +146,25 @@ fn nothing_is_kept_of_what_was_waited_for() {
     }
     assert_eq!(send(&second, &verb("DELETE", &session)).status(), 204);
     assert_eq!(keys(&redis), 0);
+}
+
+#[test]
+fn a_stream_that_can_be_written_no_more_ends() {
+    let Some(redis) = Redis::start("a_stream_that_can_be_written_no_more_ends") else { return };
+    let [first, _] = pair("conformance-cloudrun", &redis);
+    let session = open_session(&first);
+    // Redis is full in the middle of the call, unless that was faster.
+    for _ in 0..10 {
+        let mut working = stream(&first, &call(&session, "test_tool_with_progress", json!({})));
+        next(&mut working).expect("the first message");
+        assert_eq!(tell(&redis, "CONFIG SET maxmemory 1"), "+OK");
+        while next(&mut working).is_some() {}
+        assert_eq!(tell(&redis, "CONFIG SET maxmemory 0"), "+OK");
+        if first.log().contains("the rest of a stream is lost") {
+            return;
+        }
+    }
+    panic!("Redis was never full in time:\n{}", first.log());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sessions of older revisions, for servers that keep them: the handshake mints an id, streams can be taken up again,
 //! and handlers can ask the client (specification page `basic/transports` of 2025-11-25).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -29,6 +29,9 @@ use crate::{
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// How long to wait between two attempts to end a stream: at first, and at the most.
+const CLOSING: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(32));
 
 /// A session in use by one request.
 #[derive(Clone)]
@@ -314,13 +317,28 @@ async fn pump(mut exchange: Exchange, session: InSession, stream: String, legacy
     };
     if let Err(error) = ended {
         tracing::error!(%error, "the rest of a stream is lost");
+        give_up(&session, &stream).await;
+    }
+}
+
+/// Ends a stream that nobody writes any more, once its store can be reached again: whoever reads it would wait for what
+/// never comes.
+async fn give_up(session: &InSession, stream: &str) {
+    let (mut pause, most) = CLOSING;
+    while let Err(error) = session.store.close(&session.id, stream).await {
+        if pause > most {
+            tracing::warn!(%error, "a stream stays until its session ends");
+            return;
+        }
+        session.platform.sleep(pause).await;
+        pause *= 2;
     }
 }
 
 impl crate::server::Context {
     /// Lets the client of a session go, to come back for the rest after `retry`: for work that takes long enough for
     /// an open connection to be a burden. Revision 2025-11-25; does nothing for other clients.
-    pub async fn disconnect(&self, retry: std::time::Duration) {
+    pub async fn disconnect(&self, retry: Duration) {
         if self.revision() == Revision::V2025_11_25
             && self.link().is_some_and(|link| link.can_come_back())
             && self.streams()
