@@ -16,7 +16,7 @@ pub(crate) struct TokioPlatform {
     pub(crate) stopping: CancellationToken,
     /// What is finished before the process ends.
     pub(crate) tasks: TaskTracker,
-    /// Work that goes on without its request still counts as one.
+    /// Work that goes on without its request still counts as one, unless it is a task.
     pub(crate) in_flight: Limit,
 }
 
@@ -41,6 +41,10 @@ impl Platform for TokioPlatform {
 
     fn draining(&self) -> BoxFuture<()> {
         Box::pin(self.draining.clone().cancelled_owned())
+    }
+
+    fn run_task(&self, work: BoxFuture<()>) {
+        self.tasks.spawn(work);
     }
 
     fn background(&self, work: BoxFuture<()>) {

@@ -70,4 +70,10 @@ pub trait Platform: MaybeSend + MaybeSync + 'static {
     ///
     /// Platforms that freeze between requests finish it before they let go of the request.
     fn background(&self, work: BoxFuture<()>);
+
+    /// Runs a task (the extension `io.modelcontextprotocol/tasks`) to its end. The core bounds how many there are, so
+    /// they need not count as requests. By default as [`background`](Self::background) work.
+    fn run_task(&self, work: BoxFuture<()>) {
+        self.background(work);
+    }
 }

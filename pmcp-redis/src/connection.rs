@@ -95,7 +95,9 @@ impl Redis {
 impl Connector {
     /// The connection, made where there is none or `broken` is its number.
     async fn connection(&self, broken: Option<u64>) -> Result<Numbered, Error> {
-        let mut kept = self.connection.lock().await;
+        // Whoever has it may be connecting, in vain for as long as that; to go on after each other would take all longer.
+        let kept = timeout(PATIENCE, self.connection.lock()).await;
+        let mut kept = kept.map_err(|_| Error::silent(&self.address))?;
         if let Some((number, connection)) = kept.as_ref().filter(|(number, _)| Some(*number) != broken) {
             return Ok((*number, connection.clone()));
         }

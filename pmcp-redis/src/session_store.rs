@@ -22,6 +22,8 @@ const IDLE: Duration = Duration::from_secs(3_600);
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 /// How many streams of one session are kept; beyond that the oldest that has ended is forgotten.
 const MOST_STREAMS: usize = 64;
+/// How many streams of one session there are at the most; those that have not ended cannot be forgotten.
+const MOST_OPEN_STREAMS: usize = 256;
 /// How many messages of one stream are kept; beyond that the oldest is forgotten.
 const MOST_MESSAGES: usize = 1_000;
 /// How many messages are read at once.
@@ -62,6 +64,7 @@ if redis.call('EXISTS', KEYS[3]) == 0 then
                 break
             end
         end
+        if redis.call('LLEN', KEYS[2]) >= tonumber(ARGV[5]) then return -1 end
     end
     redis.call('RPUSH', KEYS[2], ARGV[2])
     redis.call('XADD', KEYS[3], '0-1', 'last', '0')
@@ -228,8 +231,11 @@ impl SessionStore for RedisSessionStore {
         Box::pin(async move {
             let key = format!("{}{name}", keys.stream);
             let mut open = eval(OPEN, &[&keys.record, &keys.streams, &key]);
-            open.arg(idle).arg(name).arg(keys.stream).arg(MOST_STREAMS);
-            redis.query(&open).await.map_err(failed)
+            open.arg(idle).arg(name).arg(keys.stream).arg(MOST_STREAMS).arg(MOST_OPEN_STREAMS);
+            match redis.query::<i64>(&open).await.map_err(failed)? {
+                -1 => Err(failed(format_args!("a session has {MOST_OPEN_STREAMS} streams that have not ended"))),
+                _ => Ok(()),
+            }
         })
     }
 

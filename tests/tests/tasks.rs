@@ -81,6 +81,17 @@ fn a_task_is_seen_and_told_at_the_other_process() {
 }
 
 #[test]
+fn tasks_leave_requests_their_places() {
+    let server = Server::start(NOTES, &[("PMCP_MAX_CONCURRENCY", "2")]);
+    let ids: Vec<_> = (0..10).map(|_| remind(&server, "today", 600)).collect();
+    assert_eq!(ask(&server, "tasks/get", json!({ "taskId": ids[9] }))["status"], "working");
+    for id in &ids {
+        ask(&server, "tasks/cancel", json!({ "taskId": id }));
+    }
+    assert_eq!(ask(&server, "tasks/get", json!({ "taskId": ids[0] }))["status"], "cancelled");
+}
+
+#[test]
 fn a_task_whose_process_is_killed_fails_within_its_lease() {
     let Some((_redis, [first, second])) = two("a_task_whose_process_is_killed_fails_within_its_lease") else { return };
     let id = remind(&first, "today", 600);

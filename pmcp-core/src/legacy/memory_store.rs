@@ -17,6 +17,8 @@ use crate::platform::BoxFuture;
 const MOST_SESSIONS: usize = 10_000;
 /// How many streams of one session are kept; beyond that the oldest that has ended is forgotten.
 const MOST_STREAMS: usize = 64;
+/// How many streams of one session there are at the most; those that have not ended cannot be forgotten.
+const MOST_OPEN_STREAMS: usize = 256;
 /// How many messages of one stream are kept; beyond that the oldest is forgotten.
 const MOST_MESSAGES: usize = 1_000;
 /// How long a session lives that nobody uses.
@@ -117,20 +119,25 @@ impl SessionStore for MemorySessionStore {
     }
 
     fn open(&self, id: &str, stream: &str) -> BoxFuture<Result<(), SessionStoreError>> {
-        self.with(id, |entry| {
+        let opened = self.with(id, |entry| {
             if entry.streams.contains_key(stream) {
-                return;
+                return true;
             }
             if entry.streams.len() >= MOST_STREAMS {
                 let ended = entry.streams.iter().filter(|(_, stream)| stream.has_ended);
                 let oldest = ended.min_by_key(|(_, stream)| stream.order).map(|(name, _)| name.clone());
                 oldest.map(|name| entry.streams.remove(&name));
             }
+            if entry.streams.len() >= MOST_OPEN_STREAMS {
+                return false;
+            }
             entry.opened += 1;
             let fresh = Stream { order: entry.opened, ..Stream::default() };
             entry.streams.insert(stream.to_owned(), fresh);
+            true
         });
-        Box::pin(ready(Ok(())))
+        let full = || Err(SessionStoreError(format!("a session has {MOST_OPEN_STREAMS} streams that have not ended")));
+        Box::pin(ready(if opened == Some(false) { full() } else { Ok(()) }))
     }
 
     fn append(

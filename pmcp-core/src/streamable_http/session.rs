@@ -30,6 +30,9 @@ use crate::{
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
+/// How much of what a client says of itself is kept with its session, as JSON.
+const MOST_SESSION_BYTES: usize = 64 << 10;
+
 /// How long to wait between two attempts to end a stream: at first, and at the most.
 const CLOSING: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(32));
 
@@ -79,7 +82,15 @@ impl StreamableHttp {
         let mut session = Session::new(revision);
         session.capabilities = ClientCapabilities::deserialize(member("capabilities")).unwrap_or_default();
         session.client_info = Implementation::deserialize(member("clientInfo")).ok();
+        // For people, who do not look here.
+        session.client_info.iter_mut().for_each(|info| info.icons.clear());
         session.principal = principal.map(|principal| principal.0.to_string());
+        // It is kept, and read for each request.
+        if serde_json::to_vec(&session).map_or(true, |kept| kept.len() > MOST_SESSION_BYTES) {
+            return Err(Refusal::invalid_params(format!(
+                "What a session keeps of params.capabilities and params.clientInfo may take {MOST_SESSION_BYTES} bytes."
+            )));
+        }
         let id = random_id::<24>(&**platform);
         store.create(&id, session, platform.now()).await.map_err(unavailable)?;
         if let Ok(id) = HeaderValue::try_from(id) {

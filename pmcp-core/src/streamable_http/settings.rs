@@ -17,6 +17,8 @@ use crate::{
 
 /// How many resources one session may subscribe to.
 const MOST_SUBSCRIPTIONS: usize = 256;
+/// How long their URIs may be in all: each request reads them.
+const MOST_URI_BYTES: usize = 64 << 10;
 /// How often a change is tried that others were faster with.
 const ATTEMPTS: u32 = 32;
 
@@ -49,6 +51,13 @@ impl StreamableHttp {
                     true if session.subscriptions.len() >= MOST_SUBSCRIPTIONS => Err(Refusal::invalid_params(format!(
                         "A session may subscribe to {MOST_SUBSCRIPTIONS} resources; unsubscribe from some first."
                     ))),
+                    true if session.subscriptions.iter().map(String::len).sum::<usize>() + uri.len()
+                        > MOST_URI_BYTES =>
+                    {
+                        Err(Refusal::invalid_params(format!(
+                            "The URIs that a session subscribes to may take {MOST_URI_BYTES} bytes in all."
+                        )))
+                    }
                     true => Ok(session.subscriptions.insert(uri.clone().into_owned())),
                     false => Ok(session.subscriptions.remove(uri.as_ref())),
                 });

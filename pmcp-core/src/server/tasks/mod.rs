@@ -204,7 +204,7 @@ impl Tasks {
         desk.begin();
         self.running().insert(id.clone(), Arc::clone(&desk));
         let runner = Runner { tasks: self.clone(), id, desk, platform: Arc::clone(&platform), expires };
-        platform.background(Box::pin(runner.run(handler)));
+        platform.run_task(Box::pin(runner.run(handler)));
         Ok(record)
     }
 
