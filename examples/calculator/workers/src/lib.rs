@@ -1,0 +1,14 @@
+//! The calculator on Cloudflare Workers.
+#![cfg(target_arch = "wasm32")]
+
+use worker::{Context, Env, Request, Response, Result, event};
+
+#[event(start)]
+fn start() {
+    pmcp_workers::start(calculator::server());
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    pmcp_workers::serve(request, env, context).await
+}

@@ -1,0 +1,173 @@
+//! The settings, and the variables and secrets of the Worker that they are read from.
+
+use std::{str::FromStr, time::Duration};
+
+use pmcp_core::{StateKey, StreamableHttp};
+use tracing::level_filters::LevelFilter;
+
+/// Whom the Worker answers, and what one request may cost.
+///
+/// Each is a variable (`[vars]` in wrangler.toml) or a secret (`wrangler secret put`).
+///
+/// | name | default | what it is |
+/// |---|---|---|
+/// | `PMCP_ALLOWED_HOSTS` | any: the platform has chosen by the name already | names the server answers to, by comma |
+/// | `PMCP_ALLOWED_ORIGINS` | the server's own | origins of web pages that may call, by comma |
+/// | `PMCP_MAX_BODY_BYTES` | `4194304` | the longest request body |
+/// | `PMCP_TIME_LIMIT_MS` | `300000` | how long a handler may take; `0` for no limit |
+/// | `PMCP_STATE_KEYS` | one made up in each isolate | keys that seal what clients carry between the rounds of a request, by comma: the first seals, all open; `openssl rand -base64 32` makes one. There are always several isolates: make it a secret if handlers ask their clients |
+/// | `PMCP_STATE_LIFETIME_MS` | `600000` | how long a person may take to answer a question |
+/// | `RUST_LOG` | `info` | the least grave lines that are logged: `error`, `warn`, `info`, `debug`, `trace` or `off` |
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The names the server answers to; empty for any.
+    pub allowed_hosts: Vec<String>,
+    /// The origins of web pages that may call besides the server's own.
+    pub allowed_origins: Vec<String>,
+    /// The longest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// How long a handler may take; `None` for no limit.
+    pub time_limit: Option<Duration>,
+    /// Keys that seal what clients carry between the rounds of a request: the first seals, all open.
+    pub state_keys: Vec<StateKey>,
+    /// How long a person may take to answer a question.
+    pub state_lifetime: Duration,
+    /// The least grave lines that are logged.
+    pub log_level: LevelFilter,
+}
+
+/// A setting that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the variable {variable} is {value:?}, but must be {expected}; correct it in wrangler.toml or the secrets")]
+#[non_exhaustive]
+pub struct ConfigError {
+    /// Its name.
+    pub variable: &'static str,
+    /// As it was found.
+    pub value: String,
+    /// What it must be.
+    pub expected: &'static str,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            max_body_bytes: 4 << 20,
+            time_limit: Some(Duration::from_secs(300)),
+            state_keys: Vec::new(),
+            state_lifetime: Duration::from_secs(600),
+            log_level: LevelFilter::INFO,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the Worker's variables and secrets.
+    ///
+    /// # Errors
+    /// Which variable is wrong, and what it must be.
+    #[cfg(target_arch = "wasm32")]
+    pub fn from_env(env: &worker::Env) -> Result<Self, ConfigError> {
+        // Secrets are variables to those who read them.
+        Self::read(|variable| env.var(variable).ok().map(|value| value.to_string()))
+    }
+
+    #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only Workers have an Env"))]
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let default = Self::default();
+        let settings = Settings(&variable);
+        let time_limit = settings.duration("PMCP_TIME_LIMIT_MS", default.time_limit.unwrap_or_default())?;
+        Ok(Self {
+            allowed_hosts: settings.list("PMCP_ALLOWED_HOSTS"),
+            allowed_origins: settings.list("PMCP_ALLOWED_ORIGINS"),
+            max_body_bytes: settings.parse("PMCP_MAX_BODY_BYTES", default.max_body_bytes, "a number of bytes")?,
+            time_limit: (!time_limit.is_zero()).then_some(time_limit),
+            state_keys: settings.state_keys()?,
+            state_lifetime: settings.duration("PMCP_STATE_LIFETIME_MS", default.state_lifetime)?,
+            log_level: settings.parse("RUST_LOG", default.log_level, "error, warn, info, debug, trace or off")?,
+        })
+    }
+
+    /// The endpoint under these rules.
+    pub(crate) fn apply(&self, endpoint: StreamableHttp) -> StreamableHttp {
+        let mut endpoint = endpoint
+            .max_body_bytes(self.max_body_bytes)
+            .allowed_origins(self.allowed_origins.iter().cloned())
+            .state_keys(self.state_keys.iter().cloned(), self.state_lifetime);
+        if let Some(limit) = self.time_limit {
+            endpoint = endpoint.time_limit(limit);
+        }
+        match self.allowed_hosts.is_empty() {
+            // The platform routes by the name; a list of our own could only be wrong.
+            true => endpoint.any_host(),
+            false => endpoint.allowed_hosts(self.allowed_hosts.iter().cloned()),
+        }
+    }
+}
+
+struct Settings<'v, F>(&'v F);
+
+impl<F: Fn(&str) -> Option<String>> Settings<'_, F> {
+    fn parse<T: FromStr>(&self, variable: &'static str, default: T, expected: &'static str) -> Result<T, ConfigError> {
+        match (self.0)(variable) {
+            None => Ok(default),
+            Some(value) => value.trim().parse().map_err(|_| ConfigError { variable, value, expected }),
+        }
+    }
+
+    fn duration(&self, variable: &'static str, default: Duration) -> Result<Duration, ConfigError> {
+        let millis = u64::try_from(default.as_millis()).unwrap_or(u64::MAX);
+        self.parse(variable, millis, "a number of milliseconds").map(Duration::from_millis)
+    }
+
+    fn list(&self, variable: &str) -> Vec<String> {
+        let value = (self.0)(variable).unwrap_or_default();
+        value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// A key that is wrong is not repeated: it may be a secret with a typing error.
+    fn state_keys(&self) -> Result<Vec<StateKey>, ConfigError> {
+        let variable = "PMCP_STATE_KEYS";
+        let expected = "keys of 32 random bytes in base64, by comma; `openssl rand -base64 32` makes one";
+        let keys = self.list(variable).into_iter().map(|key| StateKey::parse(&key));
+        keys.collect::<Result<_, _>>().map_err(|_| ConfigError { variable, value: "(hidden)".to_owned(), expected })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(|variable| pairs.iter().find(|(name, _)| *name == variable).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn reads_lists_limits_and_levels() {
+        let config = read(&[
+            ("PMCP_ALLOWED_HOSTS", " a.example, ,b.example "),
+            ("PMCP_TIME_LIMIT_MS", "0"),
+            ("PMCP_MAX_BODY_BYTES", "10"),
+            ("RUST_LOG", "warn"),
+        ]);
+        let config = config.expect("good settings");
+        assert_eq!(config.allowed_hosts, ["a.example", "b.example"]);
+        assert_eq!((config.time_limit, config.max_body_bytes), (None, 10));
+        assert_eq!(config.log_level, LevelFilter::WARN);
+    }
+
+    #[test]
+    fn names_what_is_wrong_and_hides_keys() {
+        for (variable, value) in
+            [("PMCP_TIME_LIMIT_MS", "-1"), ("PMCP_MAX_BODY_BYTES", "much"), ("RUST_LOG", "pmcp_core=debug")]
+        {
+            let error = read(&[(variable, value)]).expect_err(variable);
+            assert_eq!((error.variable, error.value.as_str()), (variable, value));
+        }
+        let error = read(&[("PMCP_STATE_KEYS", "c2VjcmV0")]).expect_err("too short").to_string();
+        assert!(error.contains("PMCP_STATE_KEYS") && !error.contains("c2VjcmV0"), "{error}");
+    }
+}
