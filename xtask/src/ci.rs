@@ -105,6 +105,30 @@ fn quick_steps(root: &Path, report: &mut Report) {
         let flags = ["clippy"].into_iter().chain(crates).chain(["--", "-D", "warnings"]);
         program::run(&mut program::cargo(root, flags))
     });
+    report.step("clippy for WebAssembly", || {
+        if !has_target(root, WASM) {
+            let missing = Failure::Missing {
+                what: format!("the target {WASM} was not found"),
+                advice: "type: rustup target add wasm32-unknown-unknown".into(),
+            };
+            println!("SKIPPED clippy for WebAssembly: {missing}");
+            return if Permission::from_environment(false).ci { Err(missing) } else { Ok(()) };
+        }
+        let crates = ["-p", "pmcp-workers", "-p", "calculator-workers", "-p", "conformance-workers"];
+        // The core shares by Arc on every target, also where its types are not Send.
+        let allowed = ["--", "-D", "warnings", "-A", "clippy::arc_with_non_send_sync"];
+        let flags = ["clippy", "--target", WASM].into_iter().chain(crates).chain(allowed);
+        program::run(&mut program::cargo(root, flags))
+    });
+}
+
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// Whether the compiler has a standard library for a target.
+fn has_target(root: &Path, target: &str) -> bool {
+    let mut command = Command::new("rustc");
+    let folder = program::capture(command.args(["--print", "target-libdir", "--target", target]).current_dir(root));
+    folder.is_ok_and(|folder| Path::new(folder.trim()).is_dir())
 }
 
 /// Runs cargo-deny; a developer's machine without it is told how to get it and goes on.

@@ -38,7 +38,7 @@ pub(crate) fn run(
 
     let mut command = cargo_test(root, arguments);
     command.env(SKIPS, &skips);
-    for variable in setup::VARIABLES {
+    for variable in setup::variables() {
         command.env_remove(variable);
     }
     command.envs(tools.environment.iter().map(|(name, path)| (name, path)));

@@ -1,5 +1,5 @@
 //! Brings what the tests need and a machine may lack into the cache: Node, MCP clients in JavaScript and Python,
-//! an emulator of Lambda, Redis.
+//! an emulator of Lambda, Redis, and what builds for Cloudflare Workers and runs there.
 
 mod cargo_deny;
 mod cargo_lambda;
@@ -8,6 +8,7 @@ mod node;
 mod python;
 mod redis;
 mod system;
+mod workers;
 
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,11 @@ impl Tools {
 }
 
 /// The variables that tell the tests where things are; a test skips where its variable is unset.
-pub(crate) const VARIABLES: [&str; 6] =
+pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
+    VARIABLES.into_iter().chain(workers::VARIABLES)
+}
+
+const VARIABLES: [&str; 6] =
     ["PMCP_NODE", "PMCP_CLIENTS", "PMCP_PYTHON", "PMCP_PYTHON_V1", "PMCP_REDIS", "PMCP_CARGO_LAMBDA"];
 
 /// Brings everything that the tests use and that is not there yet.
@@ -54,6 +59,7 @@ pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Resul
     match node::node(cache, permission) {
         Ok(binary) => {
             tools.note(clients, clients::clients(&samples, cache, &binary, permission));
+            workers::note(&mut tools, root, cache, &binary, permission);
             tools.note(node, Ok(binary));
         }
         // Without Node the clients are of no use.
