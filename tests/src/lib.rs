@@ -5,6 +5,7 @@
 //! - [`Connection`] sends bytes and reads replies; [`exchange`] does one of each.
 //! - [`Gateway`] stands between a client and the server, and keeps and changes what is sent.
 //! - [`Lambda`] is a function's process behind a made-up Runtime API, [`Emulator`] one behind cargo-lambda's.
+//! - [`Workerd`] is a Worker on the runtime of Cloudflare Workers.
 //! - [`Redis`] is a Redis server that goes away and comes back.
 //! - [`run_client`] runs a client script with a time limit; [`skip`] is for machines that cannot.
 
@@ -19,6 +20,7 @@ mod reply;
 mod request;
 mod runtime_api;
 mod server;
+mod workerd;
 
 pub use binary::binary;
 pub use connection::{Connection, exchange};
@@ -31,3 +33,4 @@ pub use reply::{Head, Reply};
 pub use request::{MODERN, Request};
 pub use runtime_api::{Fault, Outcome, RuntimeApi};
 pub use server::Server;
+pub use workerd::{Workerd, worker};

@@ -3,7 +3,7 @@
 //! Cloud Run's adapter is the measure; Lambda's is asked behind each front that wraps requests for it, with every row
 //! of the tables here and with good requests of all revisions.
 
-use pmcp_tests::{Front, Lambda, Outcome, Reply, Request, Server, binary, exchange};
+use pmcp_tests::{Front, Lambda, Outcome, Reply, Request, Server, Workerd, binary, exchange};
 use serde_json::{Value, json};
 
 use crate::{Row, Sent, all_rows};
@@ -145,4 +145,43 @@ fn every_platform_gives_the_same_bytes() {
     }
     assert!(failures.is_empty(), "{} answers differ:\n{}", failures.len(), failures.join("\n"));
     assert!(compared.iter().all(|compared| *compared >= 200), "too few requests: {compared:?}");
+}
+
+/// Why workerd answers otherwise, or hands the Worker another request than it was sent.
+fn changed_by_workerd(request: &Request) -> Option<&'static str> {
+    let named = |name: &str| request.headers().iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).count();
+    match request {
+        _ if !request.headers().iter().all(|(name, value)| is_header(name, value)) => Some("it is not HTTP"),
+        _ if request.headers().iter().any(|(name, _)| named(name) > 1) => Some("JavaScript joins what is there twice"),
+        _ if named("Transfer-Encoding") + named("Content-Length") > 0 => Some("framing is its own business"),
+        _ if request.version() != "HTTP/1.1" => Some("it speaks its own HTTP"),
+        _ if request.method() == "BREW" => Some("it knows the verbs that there are"),
+        _ if request.headers().len() > 100 || request.target().len() > 8 << 10 => Some("it has limits of its own"),
+        _ if request.headers().iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > 64 << 10 => {
+            Some("it has limits of its own")
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn workerd_gives_the_same_bytes() {
+    let Some(workerd) = Workerd::start("workerd_gives_the_same_bytes", "calculator", &RULES) else { return };
+    let server = Server::start("calculator-cloudrun", &RULES);
+    let host = server.addr().to_string();
+    let (mut compared, mut failures) = (0, Vec::new());
+    for (about, request) in good().into_iter().chain(bad()) {
+        if changed_by_workerd(&request).is_some() {
+            continue;
+        }
+        let request = if request.has_header("Host") { request } else { request.header("Host", &host) };
+        let ask = |addr| exchange(addr, &request.to_bytes(addr)).map(|reply| what_matters(&reply));
+        compared += 1;
+        match (ask(workerd.addr()), ask(server.addr())) {
+            (Ok(found), Ok(expected)) if found == expected => {}
+            (found, expected) => failures.push(format!("{about}:\n  {found:?}\n  {expected:?}")),
+        }
+    }
+    assert!(failures.is_empty(), "{} of {compared} answers differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(compared >= 200, "too few requests: {compared}");
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use pmcp_tests::{Emulator, Redis, Server, run_to_end, tool};
+use pmcp_tests::{Emulator, Redis, Server, Workerd, run_to_end, tool};
 use results::{Results, problems};
 
 /// As many checks pass; raise the number when more do.
@@ -101,6 +101,26 @@ fn on_lambda(test: &str, revision: &str, floor: usize, left_out: &[&str]) {
     let env = [local, pages, ("PMCP_RESPONSE_MODE", "streaming"), ("AWS_LAMBDA_MAX_CONCURRENCY", "8")];
     let function = Emulator::start(&emulator, "conformance-lambda", &env);
     run(suite, test, &function.url(), &["--requirements", revision], floor, left_out, || function.log());
+}
+
+#[test]
+fn conformance_of_workers_2026_07_28() {
+    on_workers("conformance_of_workers_2026_07_28", "2026-07-28", FLOOR_2026_07_28, &[]);
+}
+
+#[test]
+fn conformance_of_workers_2025_11_25() {
+    let floor = FLOOR_2025_11_25_WITHOUT_SESSIONS;
+    on_workers("conformance_of_workers_2025_11_25", "2025-11-25", floor, &NEED_A_SESSION);
+}
+
+fn on_workers(test: &str, revision: &str, floor: usize, left_out: &[&str]) {
+    let Some(suite) = suite(test) else { return };
+    // As Cloud Run's adapter does by itself on a machine of its own; Cloudflare routes by the name.
+    let local = ("PMCP_ALLOWED_HOSTS", "127.0.0.1,localhost");
+    let pages = ("PMCP_ALLOWED_ORIGINS", "http://127.0.0.1,http://localhost");
+    let Some(workerd) = Workerd::start(test, "conformance", &[local, pages]) else { return };
+    run(suite, test, &workerd.url(), &["--requirements", revision], floor, left_out, || workerd.log());
 }
 
 /// The suite's command; nothing where the machine lacks what it needs.

@@ -1,0 +1,190 @@
+//! A Worker under test: built with worker-build, served by workerd, the runtime of Cloudflare Workers itself.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::{run_to_end, tool};
+
+/// Some minutes where nothing of it was built before, on a busy machine.
+const BUILD_LIMIT: Duration = Duration::from_secs(900);
+
+static BUILT: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+
+/// A running workerd; dropping it ends it.
+#[derive(Debug)]
+pub struct Workerd {
+    child: Child,
+    addr: SocketAddr,
+    folder: PathBuf,
+}
+
+/// What builds Workers and what runs them.
+struct Tools {
+    packages: PathBuf,
+    build: Command,
+}
+
+impl Tools {
+    /// `None` where the machine lacks one; then `test` is skipped.
+    fn find(test: &str) -> Option<Self> {
+        let packages = tool(test, "PMCP_WORKERS", "needs the npm packages of scripts/workers")?;
+        let node = tool(test, "PMCP_NODE", "needs Node 22 or newer")?;
+        let mut build = Command::new(tool(test, "PMCP_WORKER_BUILD", "needs worker-build")?);
+        let modules = packages.join("node_modules");
+        build
+            .env("WASM_BINDGEN_BIN", tool(test, "PMCP_WASM_BINDGEN", "needs wasm-bindgen")?)
+            .env("ESBUILD_BIN", modules.join(".bin/esbuild"))
+            .env("WASM_OPT_BIN", modules.join(".bin/wasm-opt"));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = node.parent().map(Path::to_path_buf).into_iter().chain(std::env::split_paths(&path));
+        build.env("PATH", std::env::join_paths(folders).unwrap_or(path));
+        for (variable, name) in
+            [("PMCP_WASM_RUSTC", "RUSTC"), ("PMCP_WASM_LINKER", "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER")]
+        {
+            if let Some(value) = std::env::var_os(variable) {
+                build.env(name, value);
+            }
+        }
+        Some(Self { packages, build })
+    }
+}
+
+/// Builds the Worker of the example `name` once, and says in which folder it is; `None` where the machine cannot.
+///
+/// # Panics
+///
+/// If the build fails.
+pub fn worker(test: &str, name: &str) -> Option<PathBuf> {
+    let mut tools = Tools::find(test)?;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name).join("workers");
+    let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if !built.get_or_insert_default().contains(name) {
+        let command = tools.build.args(["--profile", "workers"]).current_dir(&folder);
+        // What cargo says to the tests concerns their package, not this one.
+        for (variable, _) in std::env::vars_os() {
+            let known = variable.to_string_lossy();
+            if known.starts_with("CARGO_PKG_") || known.starts_with("CARGO_MANIFEST_") || known == "RUSTFLAGS" {
+                command.env_remove(&variable);
+            }
+        }
+        let finished = run_to_end(command, BUILD_LIMIT);
+        assert!(finished.is_success(), "worker-build of {name} failed: {finished}");
+        built.get_or_insert_default().insert(name.to_owned());
+    }
+    Some(folder.join("build"))
+}
+
+impl Workerd {
+    /// Builds the Worker of the example `name`, and serves it with `variables` on a free loopback port; `None` where
+    /// the machine cannot.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be built, or does not listen within 30 s.
+    pub fn start(test: &str, name: &str, variables: &[(&str, &str)]) -> Option<Self> {
+        let build = worker(test, name)?;
+        let modules = Tools::find(test)?.packages.join("node_modules");
+        let addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).expect("a free port");
+        let folder = std::env::temp_dir().join(format!("pmcp-workerd-{}-{}", std::process::id(), addr.port()));
+        fs::create_dir_all(&folder).expect("the folder can be made");
+        for file in ["index.js", "index_bg.wasm"] {
+            fs::copy(build.join(file), folder.join(file)).expect("worker-build wrote it");
+        }
+        fs::write(folder.join("worker.capnp"), config(addr, variables)).expect("the folder can be written");
+        let log = || File::create(folder.join("log")).and_then(|log| Ok((log.try_clone()?, log)));
+        let (stdout, stderr) = log().expect("the folder can be written");
+        let child = Command::new(runtime(&modules))
+            .args(["serve", "worker.capnp"])
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()
+            .expect("workerd starts");
+        let workerd = Self { child, addr, folder };
+        let begin = Instant::now();
+        while TcpStream::connect(addr).is_err() {
+            assert!(begin.elapsed() < Duration::from_secs(30), "workerd does not listen:\n{}", workerd.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+        Some(workerd)
+    }
+
+    /// The endpoint, such as `http://127.0.0.1:43210/mcp`.
+    pub fn url(&self) -> String {
+        format!("http://{}/mcp", self.addr)
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All that the Worker and workerd have logged so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.folder.join("log")).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits for `line` to appear in the log.
+    ///
+    /// # Panics
+    ///
+    /// If it does not within 10 s.
+    pub fn expect_in_log(&self, line: &str) {
+        let begin = Instant::now();
+        while !self.log().contains(line) {
+            assert!(begin.elapsed() < Duration::from_secs(10), "no {line:?} in the log:\n{}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Workerd {
+    fn drop(&mut self) {
+        // Both fail only if the process has ended already, which is as good.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// The binary itself: npm's script in front of it would not pass on that it is to end.
+fn runtime(modules: &Path) -> PathBuf {
+    let packages = fs::read_dir(modules.join("@cloudflare")).expect("npm installed workerd");
+    let found =
+        packages.filter_map(Result::ok).map(|entry| entry.path().join("bin/workerd")).find(|path| path.exists());
+    found.expect("npm installed workerd for this platform")
+}
+
+/// As Cap'n Proto has it; a text there is written as in C. The heap of JavaScript is small, so that its garbage cannot be
+/// taken for memory that is lost.
+fn config(addr: SocketAddr, variables: &[(&str, &str)]) -> String {
+    let bindings: Vec<String> =
+        variables.iter().map(|(name, value)| format!("(name = {name:?}, text = {value:?})")).collect();
+    format!(
+        "using Workerd = import \"/workerd/workerd.capnp\";\n\
+         const config :Workerd.Config = (\n\
+         \x20 v8Flags = [\"--max-semi-space-size=1\", \"--max-old-space-size=16\"],\n\
+         \x20 services = [(name = \"main\", worker = .worker)],\n\
+         \x20 sockets = [(name = \"http\", address = \"{addr}\", http = (), service = \"main\")],\n\
+         );\n\
+         const worker :Workerd.Worker = (\n\
+         \x20 modules = [(name = \"index.js\", esModule = embed \"index.js\"), \
+         (name = \"./index_bg.wasm\", wasm = embed \"index_bg.wasm\")],\n\
+         \x20 compatibilityDate = \"2026-10-01\",\n\
+         \x20 bindings = [{}],\n\
+         );\n",
+        bindings.join(", ")
+    )
+}

@@ -1,0 +1,168 @@
+//! The calculator on workerd, the runtime of Cloudflare Workers: real clients, streams that come and go, many requests.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pmcp_tests::{Connection, Request, Workerd, exchange, run_client, run_to_end, skip, tool, worker};
+use serde_json::json;
+
+/// The scripts measure when progress arrives; on a small machine they would measure each other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+#[test]
+fn typescript_sdk_v1() {
+    run_with_node("typescript_sdk_v1", "typescript-v1.mjs");
+}
+
+#[test]
+fn typescript_sdk_v2() {
+    run_with_node("typescript_sdk_v2", "typescript-v2.mjs");
+}
+
+#[test]
+fn python_sdk_v2() {
+    let test = "python_sdk_v2";
+    if let Some(python) = tool(test, "PMCP_PYTHON", "needs a Python with mcp 2.x") {
+        run(test, python, "python.py");
+    }
+}
+
+#[test]
+fn python_sdk_v1() {
+    let test = "python_sdk_v1";
+    if let Some(python) = tool(test, "PMCP_PYTHON_V1", "needs a Python with mcp 1.x") {
+        run(test, python, "python_v1.py");
+    }
+}
+
+fn run_with_node(test: &str, script: &str) {
+    let Some(node) = tool(test, "PMCP_NODE", "needs Node 22 or newer") else { return };
+    let Some(clients) = tool(test, "PMCP_CLIENTS", "needs the npm packages of tests/clients") else { return };
+    if !clients.join("node_modules").exists() {
+        return skip(test, &format!("{} has no node_modules", clients.display()));
+    }
+    run(test, node, script);
+}
+
+fn run(test: &str, interpreter: PathBuf, script: &str) {
+    // A client that failed says nothing about the next.
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(workerd) = Workerd::start(test, "calculator", &[]) else { return };
+    run_client(&interpreter, script, &workerd.url(), 13);
+    let log = workerd.log();
+    assert!(log.contains(r#""method":"tools/call","name":"countdown""#), "{log}");
+    assert!(!log.contains("Critical") && !log.contains("Uncaught"), "{log}");
+}
+
+#[test]
+fn many_requests_in_a_row_and_at_once_leave_no_memory_behind() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(workerd) = Workerd::start("many_requests", "calculator", &[("RUST_LOG", "warn")]) else { return };
+    let send = |count: usize| {
+        for a in 0..count {
+            let request = Request::call("add", json!({"a": a, "b": 1})).to_bytes(workerd.addr());
+            let reply = exchange(workerd.addr(), &request).expect("an answer");
+            assert!(reply.text().contains(&format!("\"{}\"", a + 1)), "{}", reply.text());
+        }
+    };
+    // What is made once, and the heap of JavaScript, which is small here, until it is collected.
+    send(2_000);
+    let before = kilobytes(workerd.pid());
+    send(1_000);
+    thread::scope(|scope| {
+        for _ in 0..50 {
+            scope.spawn(|| send(20));
+        }
+    });
+    let call = Request::call("countdown", json!({"from": 2, "delay_ms": 5})).with_progress();
+    for _ in 0..100 {
+        let reply = exchange(workerd.addr(), &call.to_bytes(workerd.addr())).expect("an answer");
+        assert!(reply.text().contains("Counted down from 2."), "{}", reply.text());
+    }
+    let after = kilobytes(workerd.pid());
+    assert!(after < before + 6_000, "{before} KB after 2,000 requests, {after} KB after 2,100 more");
+    assert!(!workerd.log().contains("Uncaught"), "{}", workerd.log());
+}
+
+#[cfg(target_os = "linux")]
+fn kilobytes(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("workerd runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line of the kernel's");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn kilobytes(_pid: u32) -> usize {
+    0
+}
+
+#[test]
+fn progress_comes_while_the_tool_runs_and_a_disconnect_ends_it() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(workerd) = Workerd::start("progress", "calculator", &[("RUST_LOG", "debug")]) else { return };
+    let begin = Instant::now();
+    let call = Request::call("countdown", json!({"from": 1000, "delay_ms": 200})).with_progress();
+    let mut connection = Connection::open(workerd.addr()).expect("workerd accepts");
+    connection.send(&call.to_bytes(workerd.addr())).expect("workerd reads");
+    let head = connection.read_head().expect("a head");
+    assert!(head.is_event_stream(), "{head:?}");
+    assert!(begin.elapsed() < Duration::from_secs(2), "the head came after {:?}", begin.elapsed());
+    assert!(!workerd.log().contains("went away"), "{}", workerd.log());
+    drop(connection);
+    workerd.expect_in_log("a client went away before its answer was complete");
+    assert_eq!(
+        exchange(workerd.addr(), &Request::call("add", json!({"a": 1, "b": 2})).to_bytes(workerd.addr()))
+            .expect("an answer")
+            .status(),
+        200
+    );
+}
+
+/// What the calculator's WebAssembly may have, in bytes: as it is, and as Cloudflare counts it.
+const MOST_BYTES: usize = 860_000;
+const MOST_BYTES_GZIPPED: usize = 370_000;
+
+#[test]
+fn the_worker_is_no_larger_than_it_may_be() {
+    let test = "the_worker_is_no_larger_than_it_may_be";
+    let Some(node) = tool(test, "PMCP_NODE", "needs Node 22 or newer") else { return };
+    let Some(build) = worker(test, "calculator") else { return };
+    let script = "const all = require('fs').readFileSync(process.argv[1]); \
+                  console.log(all.length, require('zlib').gzipSync(all, { level: 9 }).length)";
+    let weighed =
+        run_to_end(Command::new(node).args(["-e", script]).arg(build.join("index_bg.wasm")), Duration::from_secs(30));
+    let sizes: Vec<usize> = weighed.stdout.split_whitespace().map(|size| size.parse().expect("a number")).collect();
+    let [raw, gzipped] = sizes[..] else { panic!("{weighed}") };
+    eprintln!("calculator-workers: {raw} bytes of {MOST_BYTES}, gzipped {gzipped} of {MOST_BYTES_GZIPPED}");
+    assert!(raw <= MOST_BYTES && gzipped <= MOST_BYTES_GZIPPED, "{raw} bytes, {gzipped} gzipped");
+}
+
+#[test]
+fn wrangler_would_deploy_each_example() {
+    let test = "wrangler_would_deploy_each_example";
+    let Some(node) = tool(test, "PMCP_NODE", "needs Node 22 or newer") else { return };
+    let Some(packages) = tool(test, "PMCP_WORKERS", "needs the npm packages of scripts/workers") else { return };
+    for example in ["calculator", "conformance"] {
+        let Some(build) = worker(test, example) else { return };
+        let folder = build.parent().expect("it is in a folder");
+        // It was built a moment ago: wrangler takes what is there.
+        let config = std::fs::read_to_string(folder.join("wrangler.toml")).expect("it has settings");
+        let (settings, _) = config.split_once("[build]").expect("it says how to build");
+        let built = folder.join("build/wrangler.toml");
+        std::fs::write(&built, settings.replace("build/", "")).expect("the folder can be written");
+        let deployed = run_to_end(
+            Command::new(&node)
+                .arg(packages.join("node_modules/wrangler/bin/wrangler.js"))
+                .args(["deploy", "--dry-run", "--outdir", "dry-run", "--config"])
+                .arg(&built)
+                .env("WRANGLER_SEND_METRICS", "false")
+                .env("CI", "true")
+                .current_dir(&build),
+            Duration::from_secs(60),
+        );
+        assert!(deployed.is_success() && deployed.stdout.contains("--dry-run: exiting now"), "{example}: {deployed}");
+    }
+}
