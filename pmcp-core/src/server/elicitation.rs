@@ -15,10 +15,16 @@ impl Context {
     /// Asks the person to fill a form, whose fields are those of `T`.
     ///
     /// `T` is flat: text, numbers, booleans, enums without data, lists of such enums; an `Option` is a field that may
-    /// stay empty. Never ask for secrets in a form: [`elicit_url`](Self::elicit_url) is for those. `key` names the
-    /// question within the request. In revision 2026-07-28 the handler ends here and is run again from the top when
-    /// the answer is there: see [`once`](Self::once). In a task nothing is run again: the `await` goes on in place, as
-    /// it does for clients of older revisions.
+    /// stay empty. Never ask for secrets in a form: [`elicit_url`](Self::elicit_url) is for those. In revision
+    /// 2026-07-28 the handler ends here and is run again from the top when the answer is there: see
+    /// [`once`](Self::once). In a task nothing is run again: the `await` goes on in place, as it does for clients of
+    /// older revisions.
+    ///
+    /// `key` names the question within the request, so that its answer is found again in the next run. Each question
+    /// has its own: in a loop, put a number into it. An answer belongs to its question: where a run asks something
+    /// else under the key (another message, another form), the old answer is dropped and the person is asked. So do
+    /// not put into `message` what differs from run to run, such as the time, or keep it with `once`. An answer that
+    /// does not fit `T` is dropped too; the person is asked three times at most.
     ///
     /// ```
     /// # use pmcp_core::{prelude::*, protocol::Elicitation};
@@ -39,10 +45,11 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::MissingClientCapability`] when the client shows no forms, [`Error::CannotAsk`] when it cannot be asked
-    /// at all, [`Error::Internal`] when `T` is no form.
+    /// at all, [`Error::Internal`] when `T` is no form or the handler has used `key` already, [`Error::Failed`] when
+    /// the third answer does not fit either.
     pub async fn elicit<T: DeserializeOwned + JsonSchema>(&self, key: &str, message: &str) -> Result<Elicitation<T>> {
         let schema = elicitation_schema::<T>().map_err(|error| Error::Internal(error.to_string()))?;
-        self.elicit_form(key, message, &schema, |content| serde_json::from_value(Value::Object(content)).ok()).await
+        self.elicit_form(key, message, &schema, |content| serde_json::from_value(Value::Object(content))).await
     }
 
     /// Asks the person to fill a form whose schema is written by hand; the answer is as the client sent it, unchecked.
@@ -55,7 +62,7 @@ impl Context {
         message: &str,
         schema: &Schema,
     ) -> Result<Elicitation<Map<String, Value>>> {
-        self.elicit_form(key, message, schema, Some).await
+        self.elicit_form(key, message, schema, Ok).await
     }
 
     async fn elicit_form<T>(
@@ -63,13 +70,13 @@ impl Context {
         key: &str,
         message: &str,
         schema: &Schema,
-        read: impl Fn(Map<String, Value>) -> Option<T>,
+        read: impl Fn(Map<String, Value>) -> serde_json::Result<T>,
     ) -> Result<Elicitation<T>> {
         self.require_elicitation("form")?;
-        let request = || elicit_request(&ElicitParams::Form { message, requested_schema: schema });
+        let request = elicit_request(&ElicitParams::Form { message, requested_schema: schema });
         self.ask(key, request, |answer| {
-            let answer = ElicitResult::deserialize(answer).ok()?;
-            Some(match answer.action {
+            let answer = ElicitResult::deserialize(answer)?;
+            Ok(match answer.action {
                 Action::Accept => Elicitation::Accept(read(answer.content.unwrap_or_default())?),
                 Action::Decline => Elicitation::Decline,
                 Action::Cancel => Elicitation::Cancel,
@@ -88,9 +95,9 @@ impl Context {
     /// As [`elicit`](Self::elicit), for clients that open no URLs.
     pub async fn elicit_url(&self, key: &str, message: &str, url: &str) -> Result<Elicitation<()>> {
         self.require_elicitation("url")?;
-        let request = || elicit_request(&ElicitParams::Url { message, url });
+        let request = elicit_request(&ElicitParams::Url { message, url });
         self.ask(key, request, |answer| {
-            Some(match ElicitResult::deserialize(answer).ok()?.action {
+            Ok(match ElicitResult::deserialize(answer)?.action {
                 Action::Accept => Elicitation::Accept(()),
                 Action::Decline => Elicitation::Decline,
                 Action::Cancel => Elicitation::Cancel,

@@ -5,9 +5,10 @@
 //! answered before, and what [`Context::once`] has done, it finds again in a state that the client carries, sealed.
 
 use std::{
-    future::{Future, poll_fn},
+    collections::{BTreeMap, HashSet},
+    future::{Future, pending},
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Mutex, MutexGuard, PoisonError},
-    task::Poll,
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -20,6 +21,9 @@ use crate::{
     protocol::InputRequest,
 };
 
+/// So often the same is asked; then an answer that does not fit is an error.
+pub(super) const MOST_TIMES: u32 = 3;
+
 /// What has been asked and answered in the rounds of one request.
 #[derive(Default)]
 pub(crate) struct Rounds(Mutex<State>);
@@ -29,6 +33,9 @@ struct State {
     memory: Memory,
     /// In this round, in order.
     asked: Vec<(String, InputRequest)>,
+    /// The keys of questions, and the names of steps, that this run of the handler has used.
+    keys: HashSet<String>,
+    steps: HashSet<String>,
 }
 
 /// What goes from round to round.
@@ -37,9 +44,19 @@ pub(crate) struct Memory {
     /// Answers by the key of their question, as the client gave them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) answers: Map<String, Value>,
+    /// What the answers belong to, by the same keys.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    questions: BTreeMap<String, Question>,
     /// What [`Context::once`] came to, by its step.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) steps: Map<String, Value>,
+}
+
+/// What was asked under a key, and how often in vain.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Question {
+    digest: u64,
+    misses: u32,
 }
 
 /// What a round ends with that cannot go on.
@@ -51,7 +68,7 @@ pub(crate) struct Asked {
 
 impl Rounds {
     pub(crate) fn new(memory: Memory) -> Self {
-        Self(Mutex::new(State { memory, asked: Vec::new() }))
+        Self(Mutex::new(State { memory, ..State::default() }))
     }
 
     /// What was asked in this round; `None` where nothing was.
@@ -60,11 +77,9 @@ impl Rounds {
         if state.asked.is_empty() {
             return None;
         }
-        let requests = std::mem::take(&mut state.asked).into_iter().map(|(key, request)| {
-            serde_json::to_value(request).map(|request| (key, request)).map_err(|error| {
-                Error::Internal(format!("A question to the client cannot be written as JSON: {error}."))
-            })
-        });
+        let requests = std::mem::take(&mut state.asked)
+            .into_iter()
+            .map(|(key, request)| serde_json::to_value(request).map(|request| (key, request)).map_err(unwritable));
         let requests = requests.collect::<Result<Map<_, _>>>();
         Some(requests.map(|requests| Asked { requests, memory: state.memory.clone() }))
     }
@@ -80,48 +95,116 @@ impl Rounds {
     }
 }
 
+impl State {
+    /// What was answered to the question under `key`, if it is the one with this digest.
+    fn answer(&mut self, key: &str, digest: u64) -> Result<Option<Value>> {
+        let question = self.memory.questions.entry(key.to_owned()).or_insert(Question { digest, misses: 0 });
+        if question.digest == digest {
+            return Ok(self.memory.answers.get(key).cloned());
+        }
+        question.digest = digest;
+        if self.memory.answers.remove(key).is_some() {
+            question.misses += 1;
+            if question.misses >= MOST_TIMES {
+                let text = format!(
+                    "The question {key:?} is another one each time that the handler runs: ask the same in every run, \
+                     and keep what changes, such as the time, with cx.once."
+                );
+                return Err(Error::Internal(text));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Drops an answer that does not fit: the person is asked again, but not for ever.
+    fn miss(&mut self, key: &str, error: &serde_json::Error) -> Result<()> {
+        self.memory.answers.remove(key);
+        let Some(question) = self.memory.questions.get_mut(key) else { return Ok(()) };
+        question.misses += 1;
+        if question.misses >= MOST_TIMES { Err(unfit(key, error)) } else { Ok(()) }
+    }
+}
+
+impl InputRequest {
+    /// Tells one question from another; between two compilers it may differ, and then the person is asked again.
+    fn digest(&self) -> Result<u64> {
+        let mut hasher = DefaultHasher::new();
+        serde_json::to_vec(self).map_err(unwritable)?.hash(&mut hasher);
+        Ok(hasher.finish())
+    }
+}
+
+fn used(what: &str, key: &str) -> Error {
+    let own = format!("{key}-1");
+    Error::Internal(format!("Two {what} {key:?} in one run of the handler: give each its own, such as {own:?}."))
+}
+
+/// After the last of [`MOST_TIMES`].
+pub(super) fn unfit(key: &str, error: &serde_json::Error) -> Error {
+    Error::Failed(format!("The answer to the question {key:?} does not fit, asked {MOST_TIMES} times: {error}."))
+}
+
+pub(super) fn unwritable(error: serde_json::Error) -> Error {
+    Error::Internal(format!("A question to the client cannot be written as JSON: {error}."))
+}
+
 impl Context {
     /// The answer to the question under `key`: `parse`d where there is one that fits, asked for otherwise.
     pub(super) async fn ask<T>(
         &self,
         key: &str,
-        request: impl FnOnce() -> InputRequest,
-        parse: impl Fn(&Value) -> Option<T>,
+        request: InputRequest,
+        parse: impl Fn(&Value) -> serde_json::Result<T>,
     ) -> Result<T> {
+        if !self.rounds().state().keys.insert(key.to_owned()) {
+            return Err(used("questions have the key", key));
+        }
         if let Some(desk) = self.desk().filter(|desk| desk.is_task()) {
-            return desk.ask(key, request(), parse).await;
+            return desk.ask(key, request, parse).await;
         }
         if self.revision().is_legacy() {
-            return self.ask_now(request(), parse).await;
+            return self.ask_now(key, request, parse).await;
         }
-        let mut request = Some(request);
-        poll_fn(|_| {
-            let mut state = self.rounds().state();
-            if let Some(answer) = state.memory.answers.get(key).and_then(&parse) {
-                return Poll::Ready(Ok(answer));
+        let digest = request.digest()?;
+        let answer = self.rounds().state().answer(key, digest)?;
+        if let Some(answer) = answer {
+            match parse(&answer) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => self.rounds().state().miss(key, &error)?,
             }
-            if let Some(request) = request.take() {
-                // What does not fit is not kept: the person is asked again.
-                state.memory.answers.remove(key);
-                if state.asked.iter().any(|(asked, _)| asked == key) {
-                    let text = format!("Two questions have the key {key:?}: give each its own.");
-                    return Poll::Ready(Err(Error::Internal(text)));
-                }
-                state.asked.push((key.to_owned(), request()));
-            }
-            Poll::Pending
-        })
-        .await
+        }
+        self.rounds().state().asked.push((key.to_owned(), request));
+        // The round ends here, and with it this run of the handler.
+        pending().await
     }
 
     /// Asks a client of an older revision through its session, and waits for the answer in place.
-    async fn ask_now<T>(&self, request: InputRequest, parse: impl Fn(&Value) -> Option<T>) -> Result<T> {
+    async fn ask_now<T>(
+        &self,
+        key: &str,
+        request: InputRequest,
+        parse: impl Fn(&Value) -> serde_json::Result<T>,
+    ) -> Result<T> {
+        let mut misses = 0;
+        loop {
+            match parse(&self.put(request.clone()).await?) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => {
+                    misses += 1;
+                    if misses >= MOST_TIMES {
+                        return Err(unfit(key, &error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts a question to a client of an older revision, once.
+    async fn put(&self, request: InputRequest) -> Result<Value> {
         let link = self.link().filter(|_| self.streams()).ok_or(Error::CannotAsk)?;
         let id = link.expect().await?;
         let encoded =
             encode_request(&id, request.method, request.params.map(|params| link.question(&id, params)).as_ref());
-        let unwritable =
-            |error| Error::Internal(format!("A question to the client cannot be written as JSON: {error}."));
         let encoded = encoded.map_err(unwritable)?;
         let withdrawal = encode_notification("notifications/cancelled", &serde_json::json!({ "requestId": id }));
         let withdrawal = withdrawal.map_err(unwritable)?;
@@ -133,8 +216,7 @@ impl Context {
         let open = OpenQuestion::new(self.outbox(), withdrawal);
         let answer = link.answer(id).await;
         open.close();
-        let answer = answer?.map_err(|error| Error::Failed(format!("The client refused a question: {error}.")))?;
-        parse(&answer).ok_or_else(|| Error::Failed("The client's answer to a question does not fit it.".to_owned()))
+        answer?.map_err(|error| Error::Failed(format!("The client refused a question: {error}.")))
     }
 
     /// Does `work` once, however often the handler is run again because it asks the client.
@@ -144,12 +226,15 @@ impl Context {
     /// result travels with the client, sealed, so keep it small. Where the request is abandoned, or sent again from
     /// the start, nothing remembers it: work that must not be done twice by anybody needs a key in your database.
     ///
-    /// A handler is not run again in a task, nor for a client of an older revision: there `work` is simply done, once
-    /// for each name.
+    /// A handler is not run again in a task, nor for a client of an older revision: there `work` is simply done.
     ///
     /// # Errors
-    /// When the result cannot be kept as JSON, or was kept by another version of the code and does not fit.
+    /// When the result cannot be kept as JSON, or was kept by another version of the code and does not fit; when the
+    /// handler has used the name already.
     pub async fn once<T: Serialize + DeserializeOwned>(&self, step: &str, work: impl Future<Output = T>) -> Result<T> {
+        if !self.rounds().state().steps.insert(step.to_owned()) {
+            return Err(used("steps have the name", step));
+        }
         let unfit = |error| Error::Internal(format!("The result of the step {step:?} cannot be kept: {error}."));
         if let Some(kept) = self.rounds().state().memory.steps.get(step) {
             return T::deserialize(kept).map_err(unfit);

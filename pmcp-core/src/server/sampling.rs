@@ -12,7 +12,7 @@ use crate::{
 impl Context {
     /// Asks the client's model. Deprecated by the protocol since 2026-07-28; call a model's API for new work.
     ///
-    /// `key` names the question within the request; the handler is run again, or in a task goes on in place, as for
+    /// `key` names the question, and the handler is run again, or in a task goes on in place, as for
     /// [`elicit`](Self::elicit).
     ///
     /// # Errors
@@ -29,8 +29,8 @@ impl Context {
         }
         let params = serde_json::to_value(message)
             .map_err(|error| Error::Internal(format!("A message to the model cannot be written as JSON: {error}.")))?;
-        let request = || InputRequest { method: "sampling/createMessage", params: Some(params) };
-        self.ask(key, request, |answer| CreateMessageResult::deserialize(answer).ok()).await
+        let request = InputRequest { method: "sampling/createMessage", params: Some(params) };
+        self.ask(key, request, |answer| CreateMessageResult::deserialize(answer)).await
     }
 
     /// Asks for the client's roots. Deprecated by the protocol since 2026-07-28. They are hints: check every path
@@ -44,8 +44,8 @@ impl Context {
             let missing = ClientCapabilities { roots: Some(json!({})), ..Default::default() };
             return Err(Error::MissingClientCapability(Box::new(missing)));
         }
-        let request = || InputRequest { method: "roots/list", params: None };
-        self.ask(key, request, |answer| ListRootsResult::deserialize(answer).ok().map(|result| result.roots)).await
+        let request = InputRequest { method: "roots/list", params: None };
+        self.ask(key, request, |answer| ListRootsResult::deserialize(answer).map(|result| result.roots)).await
     }
 
     fn declared(&self, capability: impl Fn(ClientCapabilities) -> Option<Value>) -> Result<Option<Value>> {

@@ -291,6 +291,7 @@ impl Client {
     }
 
     async fn typed<T: DeserializeOwned>(&self, method: &str, mut params: Value) -> Result<T, ErrorObject> {
+        let mut keys = Vec::new();
         for _ in 0..MOST_ROUNDS {
             let mut result = self.request(method, params.clone()).await.result?;
             if result.get("resultType").is_some_and(|kind| kind == "task") {
@@ -304,6 +305,7 @@ impl Client {
             };
             let questions = result.get_mut("inputRequests").map(Value::take).unwrap_or_default();
             let questions: Map<String, Value> = read(questions)?;
+            keys = questions.keys().cloned().collect();
             let answers: Map<_, _> =
                 questions.into_iter().map(|(key, question)| (key.clone(), answer.answer(&key, &question))).collect();
             if let Value::Object(params) = &mut params {
@@ -311,7 +313,7 @@ impl Client {
                 params.insert("requestState".to_owned(), result.get_mut("requestState").map(Value::take).into());
             }
         }
-        Err(unreadable(format!("the handler still asks after {MOST_ROUNDS} rounds")))
+        Err(unreadable(format!("the handler still asks after {MOST_ROUNDS} rounds, the last time {keys:?}")))
     }
 
     async fn list<T: DeserializeOwned>(&self, method: &str, member: &str) -> Result<Vec<T>, ErrorObject> {

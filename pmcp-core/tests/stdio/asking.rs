@@ -68,23 +68,38 @@ fn a_client_of_an_opened_connection_is_asked_in_place() {
 }
 
 #[test]
-fn a_refusal_and_nonsense_fail_the_handler() {
-    for answer in [
-        ("error", json!({ "code": -1, "message": "no" })),
-        ("error", json!(7)),
-        ("result", json!({ "roots": 7 })),
-        ("result", json!(null)),
+fn a_refusal_and_three_times_nonsense_fail_the_handler() {
+    for (times, member, answer) in [
+        (1, "error", json!({ "code": -1, "message": "no" })),
+        (1, "error", json!(7)),
+        (3, "result", json!({ "roots": 7 })),
+        (3, "result", json!(null)),
     ] {
         play("2025-06-18", |_, pipe, turn| {
             pipe.write(legacy(1, "tools/call", call("asking")));
             turn.waits();
-            let id = pipe.lines()[0]["id"].clone();
-            pipe.write(reply(&id, answer.0, answer.1));
-            turn.waits();
-            let lines = pipe.lines();
+            let mut lines = pipe.lines();
+            for _ in 0..times {
+                assert_eq!(lines[0]["method"], "roots/list", "{lines:?}");
+                pipe.write(reply(&lines[0]["id"], member, answer.clone()));
+                turn.waits();
+                lines = pipe.lines();
+            }
             assert_eq!((&lines[0]["id"], &lines[0]["result"]["isError"]), (&json!(1), &json!(true)), "{lines:?}");
         });
     }
+}
+
+#[test]
+fn a_second_question_under_one_key_is_refused() {
+    play("2025-11-25", |_, pipe, turn| {
+        pipe.write(legacy(1, "tools/call", call("asking_under_one_key")));
+        turn.waits();
+        pipe.write(reply(&pipe.lines()[0]["id"], "result", roots(1)));
+        turn.waits();
+        let error = pipe.lines()[0]["error"]["message"].to_string();
+        assert!(error.contains("give each its own") && error.contains("roots-1"), "{error}");
+    });
 }
 
 #[test]

@@ -166,6 +166,12 @@ impl Desk {
         Ok(format!("{first} and {second} roots"))
     }
 
+    /// Asks two questions under one key.
+    #[tool]
+    async fn asking_under_one_key(&self, cx: &Context) -> pmcp_core::Result<usize> {
+        Ok(cx.roots("roots").await?.len() + cx.roots("roots").await?.len())
+    }
+
     /// Sends the person to a page.
     #[tool]
     async fn signing_in(&self, cx: &Context) -> pmcp_core::Result<String> {

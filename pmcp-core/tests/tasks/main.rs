@@ -100,7 +100,7 @@ impl Works {
         let _inside = self.0.enter();
         let said = cx.elicit::<Name>("name", "Who?").await?;
         let Elicitation::Accept(first) = said else { return Ok("nobody".to_owned()) };
-        let Elicitation::Accept(second) = cx.elicit::<Name>("name", "And who?").await? else {
+        let Elicitation::Accept(second) = cx.elicit::<Name>("second", "And who?").await? else {
             return Ok(first.name);
         };
         Ok(format!("{} and {}", first.name, second.name))
@@ -138,7 +138,7 @@ impl Works {
         cx.become_task().await;
         cx.status("on it");
         cx.sleep(SECOND).await;
-        let Elicitation::Accept(again) = cx.elicit::<Name>("name", "Really?").await? else { return Ok(name.name) };
+        let Elicitation::Accept(again) = cx.elicit::<Name>("again", "Really?").await? else { return Ok(name.name) };
         Ok(format!("{}, that is {}", name.name, again.name))
     }
 }

@@ -86,8 +86,8 @@ fn of_two_answers_to_one_question_one_counts() {
         let (one, other) = join(ada, eve).await;
         assert!(one.is_ok() && other.is_ok());
         let asked = until(&client, &platform, &id, TaskStatus::InputRequired).await.input_requests.unwrap();
-        assert_eq!(asked.keys().collect::<Vec<_>>(), ["name-2"]);
-        client.update_task(&id, accept(&[("name-2", "Bob")])).await.unwrap();
+        assert_eq!(asked.keys().collect::<Vec<_>>(), ["second"]);
+        client.update_task(&id, accept(&[("second", "Bob")])).await.unwrap();
         let said = text(&until(&client, &platform, &id, TaskStatus::Completed).await);
         assert!(said == "Ada and Bob" || said == "Eve and Bob", "{said}");
     });

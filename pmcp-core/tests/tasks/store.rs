@@ -65,7 +65,7 @@ fn a_store_that_fails_for_a_while_loses_nothing() {
         assert_eq!(counts.both(), (3, 2), "what could not become a task does not run");
         fail(false);
         assert_eq!(text(&until(&client, &platform, &slow, TaskStatus::Completed).await), "2 s");
-        let answers = [accept(&[("name", "Ada")]), accept(&[("name-2", "Eve")])];
+        let answers = [accept(&[("name", "Ada")]), accept(&[("second", "Eve")])];
         for answer in answers {
             until(&client, &platform, &greet, TaskStatus::InputRequired).await;
             client.update_task(&greet, answer).await.unwrap();

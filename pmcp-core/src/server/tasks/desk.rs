@@ -12,7 +12,10 @@ use serde_json::{Map, Value};
 use crate::{
     error::{Error, Result},
     protocol::{InputRequest, REFUSED},
-    server::Context,
+    server::{
+        Context,
+        mrtr::{MOST_TIMES, unfit, unwritable},
+    },
 };
 
 /// Between a handler and the [`Runner`](super::runner::Runner) that keeps the record of its task.
@@ -87,16 +90,15 @@ impl Desk {
         .await;
     }
 
-    /// Asks until there is an answer that fits.
+    /// Asks until there is an answer that fits, a few times.
     pub(crate) async fn ask<T>(
         &self,
         key: &str,
         request: InputRequest,
-        parse: impl Fn(&Value) -> Option<T>,
+        parse: impl Fn(&Value) -> serde_json::Result<T>,
     ) -> Result<T> {
-        let request = serde_json::to_value(request).map_err(|error| {
-            Error::Internal(format!("A question to the client cannot be written as JSON: {error}."))
-        })?;
+        let request = serde_json::to_value(request).map_err(unwritable)?;
+        let mut misses = 0;
         loop {
             let mut question = Question { desk: self, key: self.put(key, &request), answered: false };
             let answer = poll_fn(|task| {
@@ -114,8 +116,14 @@ impl Desk {
             if let Some(reason) = answer.get(REFUSED).and_then(Value::as_str) {
                 return Err(Error::Failed(format!("The client refused a question: {reason}.")));
             }
-            if let Some(answer) = parse(&answer) {
-                return Ok(answer);
+            match parse(&answer) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => {
+                    misses += 1;
+                    if misses >= MOST_TIMES {
+                        return Err(unfit(key, &error));
+                    }
+                }
             }
         }
     }
