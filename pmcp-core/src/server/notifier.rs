@@ -1,6 +1,12 @@
 //! What application code holds to say that something changed.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use super::{BusError, Change, ChangeBus, Changes, LocalBus, ServerBuilder};
 use crate::protocol::SubscriptionFilter;
@@ -48,17 +54,23 @@ use crate::protocol::SubscriptionFilter;
 ///
 /// [`subscriptions/listen`]: https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions
 #[derive(Clone)]
-pub struct Notifier(Arc<dyn ChangeBus>);
+pub struct Notifier {
+    bus: Arc<dyn ChangeBus>,
+    /// Whether anybody may hear. Set as well once the log says that nobody can.
+    is_heard: Arc<AtomicBool>,
+}
 
 impl Notifier {
-    /// Tells the clients of this process: enough for a server with one instance.
+    /// Tells the clients of this process: enough for a server with one instance. A change that it is told of before it
+    /// is given to a server is lost, and the log says so once.
     pub fn local() -> Self {
-        Self::new(LocalBus::default())
+        Self { is_heard: Arc::default(), ..Self::new(LocalBus::default()) }
     }
 
     /// Tells the clients of every instance that `bus` reaches.
     pub fn new(bus: impl ChangeBus) -> Self {
-        Self(Arc::new(bus))
+        // Whoever hears may be elsewhere, such as where this process only does the work.
+        Self { bus: Arc::new(bus), is_heard: Arc::new(AtomicBool::new(true)) }
     }
 
     /// The list of tools changed, or what one of them takes.
@@ -99,7 +111,14 @@ impl Notifier {
     /// # Errors
     /// As [`tools_changed`](Self::tools_changed).
     pub async fn publish(&self, change: Change) -> Result<(), BusError> {
-        self.0.publish(change).await
+        if !self.is_heard.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                ?change,
+                "a local Notifier was told of a change, and no client hears of it, since it was given to no server: give \
+                 the same one to ServerBuilder::notifier"
+            );
+        }
+        self.bus.publish(change).await
     }
 
     /// What changes from now on, as far as it is in `filter`: for code of the server that wants to know too.
@@ -107,7 +126,8 @@ impl Notifier {
     /// # Errors
     /// When the bus cannot be reached.
     pub async fn subscribe(&self, filter: SubscriptionFilter) -> Result<Changes, BusError> {
-        self.0.subscribe(filter).await
+        self.is_heard.store(true, Ordering::Relaxed);
+        self.bus.subscribe(filter).await
     }
 }
 
@@ -128,6 +148,7 @@ impl ServerBuilder {
     /// for resources.
     #[must_use]
     pub fn notifier(mut self, notifier: &Notifier) -> Self {
+        notifier.is_heard.store(true, Ordering::Relaxed);
         self.registry.notifier = Some(notifier.clone());
         self
     }

@@ -1,0 +1,62 @@
+//! What the author of a server is warned of in the log.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use pmcp_core::{Notifier, prelude::*, testing::Client};
+use tracing::{Event, Metadata, Subscriber, field::Field, span};
+
+/// Keeps the warnings, whole.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() == tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = String::new();
+        event.record(&mut |field: &Field, value: &dyn fmt::Debug| line += &format!("{}={value:?} ", field.name()));
+        self.0.lock().expect("a lock").push(line);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// What is warned of while `work` runs.
+fn warnings(work: impl Future<Output = ()>) -> Vec<String> {
+    let log = Log::default();
+    tracing::subscriber::with_default(log.clone(), || pollster::block_on(work));
+    let lines = log.0.lock().expect("a lock").clone();
+    lines
+}
+
+#[test]
+fn a_notifier_of_no_server_says_so_once() {
+    let lone = Notifier::local();
+    let heard = warnings(async {
+        lone.tools_changed().await.expect("a local bus");
+        lone.clone().resource_updated("notes://today").await.expect("a local bus");
+    });
+    assert!(heard.len() == 1 && heard[0].contains("ServerBuilder::notifier"), "{heard:?}");
+    let attached = Notifier::local();
+    let builder = Server::builder("notes", "1").notifier(&attached);
+    let heard = warnings(async {
+        attached.tools_changed().await.expect("a local bus");
+        Client::new(builder).expect("a server");
+    });
+    assert_eq!(heard, [""; 0]);
+}
