@@ -1,14 +1,24 @@
 //! A client that is given a task looks after it until it is over.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::{Map, Value, json};
 
 use super::{Client, read, unreadable};
 use crate::{
-    jsonrpc::ErrorObject,
+    jsonrpc::{ErrorCode, ErrorObject},
     protocol::{TASKS, Task, TaskStatus},
 };
+
+const NO_BACKGROUND: &str = "The call became a task, which is work in the background, and this platform runs none: give \
+    the client a TestPlatform (with_platform), and await the call inside its TestPlatform::run, as in the example of \
+    Client::with_tasks.";
 
 impl Client {
     /// The same client, declaring that it knows tasks.
@@ -72,6 +82,9 @@ impl Client {
 
     /// Looks after a task until it is over, and answers what it asks.
     pub(super) async fn follow(&self, created: Value) -> Result<Value, ErrorObject> {
+        if !self.has_background() {
+            return Err(ErrorObject::new(ErrorCode::INTERNAL_ERROR, NO_BACKGROUND));
+        }
         let mut task: Task = read(created)?;
         loop {
             if let Some(questions) = task.input_requests.take() {
@@ -96,5 +109,12 @@ impl Client {
             self.platform.sleep(Duration::from_millis(task.poll_interval_ms.unwrap_or(1000))).await;
             task = self.get_task(&task.task_id).await?;
         }
+    }
+    /// Whether the platform runs what it is given, or drops it.
+    fn has_background(&self) -> bool {
+        let ran = Arc::new(AtomicBool::new(false));
+        let probe = Arc::clone(&ran);
+        self.platform.background(Box::pin(async move { probe.store(true, Ordering::SeqCst) }));
+        Arc::strong_count(&ran) > 1 || ran.load(Ordering::SeqCst)
     }
 }

@@ -172,3 +172,10 @@ fn what_is_asked_before_the_task_is_asked_in_rounds() {
         assert_eq!(counts.started.load(Ordering::SeqCst), 2, "once for each round, and not again for the task");
     }));
 }
+
+#[test]
+fn a_test_without_a_background_is_told_how_to_have_one() {
+    let client = Client::new(Works(Counts::default())).unwrap().with_tasks();
+    let error = pollster::block_on(client.call_tool("slow", json!({"seconds": 1}))).unwrap_err();
+    assert!(error.message.contains("with_platform") && error.message.contains("TestPlatform::run"), "{error}");
+}
