@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use pmcp_core::{Notifier, prelude::*, testing::Client};
+use pmcp_core::{Notifier, prelude::*, protocol::Revision, testing::Client};
+use serde_json::json;
 use tracing::{Event, Metadata, Subscriber, field::Field, span};
 
 /// Keeps the warnings, whole.
@@ -59,4 +60,29 @@ fn a_notifier_of_no_server_says_so_once() {
         Client::new(builder).expect("a server");
     });
     assert_eq!(heard, [""; 0]);
+}
+
+struct Shop;
+
+#[server(name = "shop", version = "1.0.0")]
+impl Shop {
+    #[tool]
+    async fn order(&self, cx: &Context) -> Result<usize> {
+        cx.roots("roots").await.map(|roots| roots.len())
+    }
+}
+
+#[test]
+fn a_question_that_cannot_be_asked_is_told_of_once() {
+    let client = Client::new(Shop).expect("a server").with_revision(Revision::V2025_06_18);
+    let heard = warnings(async {
+        for _ in 0..2 {
+            let result = client.call_tool("order", json!({})).await.expect("a result");
+            assert!(result.is_error && result.to_text().contains("cannot be asked"));
+        }
+    });
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    for word in ["order", "2025-06-18", "StreamableHttp::sessions", "PMCP_SESSIONS"] {
+        assert!(heard[0].contains(word), "{heard:?}");
+    }
 }

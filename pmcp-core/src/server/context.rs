@@ -252,6 +252,13 @@ impl Context {
         }
     }
 
+    /// What the request names: a tool, a prompt or a URI.
+    pub(crate) fn name(&self) -> Option<String> {
+        let Ok(Message::Request(request)) = Message::parse(&self.0.request.body) else { return None };
+        let params = RequestParams::parse(request.params).ok()?;
+        serde_json::from_str(params.name.or(params.uri)?.get()).ok()
+    }
+
     /// Who the request is made for, where anything in front of the server said so.
     pub fn principal(&self) -> Option<&Principal> {
         self.extension()

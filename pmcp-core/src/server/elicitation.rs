@@ -108,9 +108,7 @@ impl Context {
 
     /// Forms are there where `elicitation` is empty or has `form`; URLs only where it has `url`.
     fn require_elicitation(&self, mode: &str) -> Result<()> {
-        if self.revision().is_legacy() && self.link().is_none() {
-            return Err(Error::CannotAsk);
-        }
+        self.require_session()?;
         let declared = self.client_capabilities().elicitation;
         let modes = declared.as_ref().and_then(Value::as_object);
         // Whatever a client declares: what was agreed on counts.

@@ -8,7 +8,10 @@ use std::{
     collections::{BTreeMap, HashSet},
     future::{Future, pending},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -199,8 +202,26 @@ impl Context {
         }
     }
 
+    /// Fails for clients of older revisions that no session leads back to. The log says once what to do about it.
+    pub(super) fn require_session(&self) -> Result<()> {
+        static IS_TOLD: AtomicBool = AtomicBool::new(false);
+        if !self.revision().is_legacy() || self.link().is_some() {
+            return Ok(());
+        }
+        if !IS_TOLD.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                handler = self.name(),
+                revision = self.revision().as_str(),
+                "a handler asks a client that cannot be asked: it speaks an older revision and has no session. If \
+                 sessions are off, turn them on with StreamableHttp::sessions, or PMCP_SESSIONS; it is said once"
+            );
+        }
+        Err(Error::CannotAsk)
+    }
+
     /// Puts a question to a client of an older revision, once.
     async fn put(&self, request: InputRequest) -> Result<Value> {
+        self.require_session()?;
         let link = self.link().filter(|_| self.streams()).ok_or(Error::CannotAsk)?;
         let id = link.expect().await?;
         let encoded =

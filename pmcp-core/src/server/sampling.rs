@@ -49,9 +49,7 @@ impl Context {
     }
 
     fn declared(&self, capability: impl Fn(ClientCapabilities) -> Option<Value>) -> Result<Option<Value>> {
-        if self.revision().is_legacy() && self.link().is_none() {
-            return Err(Error::CannotAsk);
-        }
+        self.require_session()?;
         Ok(capability(self.client_capabilities()))
     }
 }
