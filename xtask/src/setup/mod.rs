@@ -17,6 +17,7 @@ use crate::failure::Failure;
 
 pub(crate) use cargo_deny::cargo_deny;
 pub(crate) use system::Permission;
+pub(crate) use workers::wasm_target;
 
 /// What is at hand for the tests, and why the rest is not.
 #[derive(Debug, Default)]

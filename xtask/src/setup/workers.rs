@@ -129,7 +129,11 @@ fn locked<'l>(lock: &'l str, name: &str) -> Option<&'l str> {
 }
 
 /// What a build for WebAssembly needs in its environment: nothing, where rustup has the target.
-fn wasm_target(root: &Path, cache: &Cache, permission: Permission) -> Result<Vec<(String, PathBuf)>, Failure> {
+pub(crate) fn wasm_target(
+    root: &Path,
+    cache: &Cache,
+    permission: Permission,
+) -> Result<Vec<(String, PathBuf)>, Failure> {
     let bash = program::find("bash").ok_or_else(|| Failure::Missing {
         what: "bash was not found, which runs scripts/wasm-target.sh".into(),
         advice: "type: rustup target add wasm32-unknown-unknown, and put bash on PATH".into(),
