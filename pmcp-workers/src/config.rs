@@ -1,4 +1,5 @@
 //! The settings, and the variables and secrets of the Worker that they are read from.
+#![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only Workers have settings to read"))]
 
 use std::{str::FromStr, time::Duration};
 
@@ -75,7 +76,6 @@ impl Config {
         Self::read(|variable| env.var(variable).ok().map(|value| value.to_string()))
     }
 
-    #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only Workers have an Env"))]
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let default = Self::default();
         let settings = Settings(&variable);
