@@ -94,7 +94,11 @@ fn arguments() {
             r#"state: "?" is not one of ["open","closed","waiting","lost"]"#,
         ),
         (json!({ "id": "AB-1", "state": "open" }), r#""by" is a required property"#),
-        (json!({ "id": "AB-1", "by": {} }), "by: {} is not valid under any of the schemas listed in the 'oneOf'"),
+        (
+            json!({ "id": "AB-1", "by": {} }),
+            "by: {} is not valid under any of the schemas listed in the 'oneOf' keyword: it is not of type \"string\", or \
+             \"name\" is a required property",
+        ),
         (json!({ "id": 1, "tickets": 2 }), r#"id: 1 is not of type "string"; tickets: 2 is not of type "array"."#),
     ] {
         let text = refusal(&ticket, bad.clone()).unwrap_or_default();

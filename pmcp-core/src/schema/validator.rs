@@ -19,6 +19,9 @@ const MOST_PROBLEMS: usize = 5;
 const MOST_PROBLEM_BYTES: usize = 300;
 const MOST_VALUE_BYTES: usize = 60;
 
+/// Of so many branches of a choice it is told what they want.
+const MOST_BRANCHES: usize = 4;
+
 /// In longer JSON nobody is told where it does not fit, since each wrong item of a list costs memory.
 const MOST_TOLD_BYTES: usize = 64 * 1024;
 
@@ -154,11 +157,24 @@ fn describe(error: &ValidationError<'_>, values: Values) -> String {
             "it has a property that the schema does not allow".to_owned()
         }
         ValidationErrorKind::FalseSchema => "the schema allows no value here".to_owned(),
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            format!("{}: {}", error.masked_with(value.as_str()), describe_branches(error, context))
+        }
         _ => error.masked_with(value.as_str()).to_string(),
     };
     let path = path(error.instance_path());
     let problem = if path.is_empty() { reason } else { format!("{}: {reason}", cut(path, MOST_PROBLEM_BYTES)) };
     cut(problem, 2 * MOST_PROBLEM_BYTES)
+}
+
+/// What the first branches of a choice want, each in one problem and not further down.
+fn describe_branches(choice: &ValidationError<'_>, branches: &[Vec<ValidationError<'_>>]) -> String {
+    let wants = branches.iter().filter_map(|problems| problems.first()).take(MOST_BRANCHES).map(|problem| {
+        let reason = problem.masked_with("it").to_string();
+        let place = problem.instance_path();
+        if place == choice.instance_path() { reason } else { format!("{}: {reason}", path(place)) }
+    });
+    wants.collect::<Vec<_>>().join(", or ")
 }
 
 fn path(location: &Location) -> String {
