@@ -38,7 +38,7 @@ impl<T: IntoServer> IntoServer for Result<T, BuildErrors> {
 #[non_exhaustive]
 pub enum BuildError {
     /// Two of a kind have the same name or URI.
-    #[error("{kind} `{name}` is registered twice; give one of them another name")]
+    #[error("{kind} `{name}` is registered twice; {}", tell_apart(kind))]
     Duplicate {
         /// Tool, resource, template, prompt or completer.
         kind: &'static str,
@@ -100,6 +100,16 @@ pub enum BuildError {
     /// A definition cannot be written as JSON.
     #[error("the definitions cannot be written as JSON: {0}")]
     Encoding(String),
+}
+
+/// What to do about two of a kind.
+fn tell_apart(kind: &str) -> &'static str {
+    match kind {
+        "resource" => "give one of them another URI",
+        "resource template" => "give one of them another URI template",
+        "completer" => "leave one of them out",
+        _ => "give one of them another name",
+    }
 }
 
 /// Everything that is wrong with what was registered.
