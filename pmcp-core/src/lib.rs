@@ -79,8 +79,8 @@ pub mod prelude {
         BuildErrors, CompletionRequest, Context, Error, Image, IntoServer, Json, Notifier, Result, Server,
         ServerBuilder, StringArguments, View, prompt,
         protocol::{
-            Cache, CallToolResult, Completion, ContentBlock, GetPromptResult, Icon, LogLevel, Prompt, PromptArgument,
-            PromptMessage, Resource, ResourceContents, ResourceTemplate, Role, Tool, ToolAnnotations,
+            Cache, CallToolResult, Completion, ContentBlock, Elicitation, GetPromptResult, Icon, LogLevel, Prompt,
+            PromptArgument, PromptMessage, Resource, ResourceContents, ResourceTemplate, Role, Tool, ToolAnnotations,
         },
         resource, server, tool,
     };

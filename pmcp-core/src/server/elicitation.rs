@@ -27,7 +27,7 @@ impl Context {
     /// does not fit `T` is dropped too; the person is asked three times at most.
     ///
     /// ```
-    /// # use pmcp_core::{prelude::*, protocol::Elicitation};
+    /// # use pmcp_core::prelude::*;
     /// #[derive(Deserialize, JsonSchema)]
     /// struct Delivery {
     ///     /// Street and number.

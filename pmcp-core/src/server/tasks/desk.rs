@@ -251,7 +251,7 @@ impl Context {
     /// asked after goes on in place. Where the request is a task already, or cannot be one, this does nothing.
     ///
     /// ```
-    /// # use pmcp_core::{prelude::*, protocol::Elicitation};
+    /// # use pmcp_core::prelude::*;
     /// # #[derive(Deserialize, JsonSchema)]
     /// # struct Period { year: u16 }
     /// # struct Books;
