@@ -41,8 +41,7 @@ impl Subscriber for Log {
 fn warnings(work: impl Future<Output = ()>) -> Vec<String> {
     let log = Log::default();
     tracing::subscriber::with_default(log.clone(), || pollster::block_on(work));
-    let lines = log.0.lock().expect("a lock").clone();
-    lines
+    log.0.lock().expect("a lock").clone()
 }
 
 #[test]
