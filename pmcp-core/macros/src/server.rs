@@ -2,7 +2,10 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Result, Type, spanned::Spanned};
+use syn::{
+    Attribute, FnArg, Generics, Ident, ImplItem, ImplItemFn, Item, ItemImpl, ReceiverKind, Result, Type,
+    spanned::Spanned,
+};
 
 use crate::{
     attributes::Entries,
@@ -17,7 +20,12 @@ pub(crate) fn expand(arguments: TokenStream, block: TokenStream) -> TokenStream 
         Err(_) => {
             let message = "#[server] stands on an `impl` block of your type";
             let error = syn::Error::new(Span::call_site(), message).into_compile_error();
-            return quote!(#error #block);
+            let stand_in = match syn::parse2(block.clone()) {
+                Ok(Item::Struct(item)) => stand_in(&item.generics, &item.ident),
+                Ok(Item::Enum(item)) => stand_in(&item.generics, &item.ident),
+                _ => TokenStream::new(),
+            };
+            return quote!(#error #block #stand_in);
         }
     };
     match register(arguments, &mut block) {
@@ -26,9 +34,22 @@ pub(crate) fn expand(arguments: TokenStream, block: TokenStream) -> TokenStream 
             // The block still stands, so that the author sees this error and not its consequences.
             strip(&mut block);
             let error = error.into_compile_error();
-            quote!(#block #error)
+            let (generics, this, clause) = (&block.generics, &block.self_ty, &block.generics.where_clause);
+            let stand_in = implement(quote!(#generics), quote!(#this), quote!(#clause), never());
+            quote!(#block #error #stand_in)
         }
     }
+}
+
+/// What uses the type as a server is not wrong, even where it is none yet.
+fn stand_in(generics: &Generics, ident: &Ident) -> TokenStream {
+    let (generics, arguments, clause) = generics.split_for_impl();
+    implement(quote!(#generics), quote!(#ident #arguments), quote!(#clause), never())
+}
+
+/// The body of a function that is not compiled to its end, since the error beside it stands in the way.
+fn never() -> TokenStream {
+    quote!(::core::unreachable!())
 }
 
 fn register(arguments: TokenStream, block: &mut ItemImpl) -> Result<TokenStream> {
@@ -56,14 +77,22 @@ fn register(arguments: TokenStream, block: &mut ItemImpl) -> Result<TokenStream>
         return Err(errors);
     }
     let (generics, this, clause) = (&block.generics, &block.self_ty, &block.generics.where_clause);
-    Ok(quote! {
+    let body = quote! {
+        let this = ::std::sync::Arc::new(self);
+        let builder = #builder;
+        #registrations
+        builder
+    };
+    Ok(implement(quote!(#generics), quote!(#this), quote!(#clause), body))
+}
+
+/// What makes a server of the type `this`.
+fn implement(generics: TokenStream, this: TokenStream, clause: TokenStream, body: TokenStream) -> TokenStream {
+    quote! {
         impl #generics #this #clause {
             /// Everything that this block registers, to be added to or built.
             pub fn into_builder(self) -> ::pmcp_core::ServerBuilder {
-                let this = ::std::sync::Arc::new(self);
-                let builder = #builder;
-                #registrations
-                builder
+                #body
             }
         }
 
@@ -72,7 +101,7 @@ fn register(arguments: TokenStream, block: &mut ItemImpl) -> Result<TokenStream>
                 self.into_builder().build()
             }
         }
-    })
+    }
 }
 
 fn builder(arguments: TokenStream) -> Result<TokenStream> {
