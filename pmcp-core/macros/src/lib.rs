@@ -21,7 +21,8 @@ use proc_macro::TokenStream;
 /// On its methods, which may be `async` or not:
 ///
 /// - `#[tool]`: the arguments become the schema, the doc comment the description. `name`, `title`, `icon`;
-///   `read_only`, `destructive`, `idempotent`, `open_world`, each alone or `= false`.
+///   `read_only`, `destructive`, `idempotent`, `open_world`, each alone or `= false`; `task`, alone or `= required`, and
+///   with it `asks_first`; `ui = "ui://…"` and `visibility = app` or `model`. [`tool`](macro@tool) says what they mean.
 /// - `#[resource("docs://pages/{id}")]`: the variables of the URI template are the arguments. `name`, `title`,
 ///   `icon`, `mime_type`; `ttl_ms` and `public` say how long and by whom an answer may be kept.
 /// - `#[prompt]`: the arguments are strings on the wire. `name`, `title`, `icon`.
@@ -52,6 +53,8 @@ pub fn server(arguments: TokenStream, block: TokenStream) -> TokenStream {
 /// | `destructive = false` | what it changes is not lost |
 /// | `idempotent` | calling it twice is the same as once |
 /// | `open_world = false` | it reaches only what it knows |
+/// | `task` | it may run as a task, where the client knows tasks; `task = required` is as a task or not at all |
+/// | `asks_first` | with `task`: it asks before it is one, until it says `cx.become_task()` |
 /// | `ui = "ui://board/view"` | hosts show its result with this view, a resource of the server |
 /// | `visibility = app` | views may call it and the model may not; `= model` is the other way round |
 ///
@@ -103,4 +106,35 @@ fn stray(mark: &str, method: TokenStream) -> TokenStream {
     let error = syn::Error::new(proc_macro2::Span::call_site(), message).into_compile_error();
     let method = proc_macro2::TokenStream::from(method);
     quote::quote!(#error #method).into()
+}
+
+#[cfg(test)]
+mod tests {
+    /// The lines of documentation above `signature` in this file.
+    fn docs_of(signature: &str) -> String {
+        let (before, _) = include_str!("lib.rs").split_once(signature).expect("the function");
+        let lines: Vec<_> = before.lines().rev().skip(1).take_while(|line| line.starts_with("///")).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn the_documentation_names_every_setting() {
+        let marks = [
+            ("pub fn tool(", crate::tool::SETTINGS),
+            ("pub fn resource(", crate::resource::SETTINGS),
+            ("pub fn prompt(", crate::prompt::SETTINGS),
+            ("pub fn server(", crate::tool::SETTINGS),
+            ("pub fn server(", crate::resource::SETTINGS),
+            ("pub fn server(", crate::prompt::SETTINGS),
+            ("pub fn server(", crate::server::SETTINGS),
+        ];
+        for (signature, settings) in marks {
+            let docs = docs_of(signature);
+            for setting in settings.split(", ") {
+                let is_named =
+                    [format!("`{setting}`"), format!("`{setting} = ")].iter().any(|name| docs.contains(name));
+                assert!(is_named, "{signature} does not name {setting}:\n{docs}");
+            }
+        }
+    }
 }

@@ -10,6 +10,9 @@ use crate::{
     signature::Signature,
 };
 
+/// All that it takes.
+pub(crate) const SETTINGS: &str = "name, title, icon";
+
 /// Registers the prompt on `builder`, with `this` in scope.
 pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute, completers: &Completers) -> Result<TokenStream> {
     let mut entries = Entries::of(attribute)?;
@@ -21,7 +24,7 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute, completers:
     let title = optional_string(entries.string("title")?);
     let icons = icons(entries.string("icon")?);
     let description = optional_string(doc_text(&method.attrs));
-    entries.finish("name, title, icon")?;
+    entries.finish(SETTINGS)?;
 
     let mut arguments = TokenStream::new();
     for argument in signature.arguments() {

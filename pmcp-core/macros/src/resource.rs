@@ -10,6 +10,9 @@ use crate::{
     signature::Signature,
 };
 
+/// All that it takes.
+pub(crate) const SETTINGS: &str = "name, title, icon, mime_type, ttl_ms, public";
+
 /// Registers the resource, or the template where its URI has variables, on `builder`, with `this` in scope.
 pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute, completers: &Completers) -> Result<TokenStream> {
     let mut entries = Entries::of(attribute)?;
@@ -26,7 +29,7 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute, completers:
     let description = optional_string(doc_text(&method.attrs));
     let mime_type = entries.string("mime_type")?;
     let cache = cache(&mut entries)?;
-    entries.finish("name, title, icon, mime_type, ttl_ms, public")?;
+    entries.finish(SETTINGS)?;
 
     let template = uri.value();
     for argument in signature.arguments() {

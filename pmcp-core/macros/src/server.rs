@@ -14,6 +14,9 @@ use crate::{
     tool,
 };
 
+/// All that it takes.
+pub(crate) const SETTINGS: &str = "name, version, title, description, website_url, icon, instructions, logging";
+
 pub(crate) fn expand(arguments: TokenStream, block: TokenStream) -> TokenStream {
     let mut block: ItemImpl = match syn::parse2(block.clone()) {
         Ok(block) => block,
@@ -125,7 +128,7 @@ fn builder(arguments: TokenStream) -> Result<TokenStream> {
     if entries.flag("logging")?.unwrap_or(false) {
         builder.extend(quote!(.logging()));
     }
-    entries.finish("name, version, title, description, website_url, icon, instructions, logging")?;
+    entries.finish(SETTINGS)?;
     Ok(builder)
 }
 

@@ -9,6 +9,10 @@ use crate::{
     signature::Signature,
 };
 
+/// All that it takes.
+pub(crate) const SETTINGS: &str =
+    "name, title, icon, read_only, destructive, idempotent, open_world, task, asks_first, ui, visibility";
+
 /// Registers the tool on `builder`, with `this` in scope.
 pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<TokenStream> {
     let mut entries = Entries::of(attribute)?;
@@ -23,9 +27,7 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<T
     let annotations = annotations(&mut entries)?;
     let task = task(&mut entries)?;
     let ui = ui(&mut entries)?;
-    entries.finish(
-        "name, title, icon, read_only, destructive, idempotent, open_world, task, asks_first, ui, visibility",
-    )?;
+    entries.finish(SETTINGS)?;
 
     let fields = fields(&signature)?;
     let idents: Vec<_> = signature.arguments().map(|argument| &argument.ident).collect();
