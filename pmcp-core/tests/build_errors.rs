@@ -59,14 +59,14 @@ fn only(builder: ServerBuilder, words: &str) -> BuildError {
 #[test]
 fn duplicates() {
     let twice = with_tool(named("add"), tool("add", json!({ "type": "object" })));
-    let error = only(twice, "tool `add` is registered twice");
+    let error = only(twice, "tool `add` is registered twice; give one of them another name");
     assert_eq!(error, BuildError::Duplicate { kind: "tool", name: "add".to_owned() });
     let twice = with_prompt(with_prompt(builder(), "ask"), "ask");
     only(twice, "prompt `ask` is registered twice");
     let twice = with_resource(with_resource(builder(), "a:b"), "a:b");
-    only(twice, "resource `a:b` is registered twice");
+    only(twice, "resource `a:b` is registered twice; give one of them another URI");
     let twice = with_template(with_template(builder(), "a:{b}"), "a:{b}");
-    only(twice, "resource template `a:{b}` is registered twice");
+    only(twice, "resource template `a:{b}` is registered twice; give one of them another URI template");
     let complete = |builder: ServerBuilder| builder.complete_resource("a:{b}", "b", |_, _| async { vec![""] });
     let error = only(complete(complete(with_template(builder(), "a:{b}"))), "completer `a:{b} b` is registered twice");
     assert!(matches!(error, BuildError::Duplicate { kind: "completer", .. }));
@@ -347,7 +347,7 @@ fn the_attribute_registers_as_the_builder_does() {
         fn four(&self) -> &str {
             ""
         }
-        #[resource("a:{b")]
+        #[resource("a:{!b}")]
         fn five(&self) -> &str {
             ""
         }
@@ -359,5 +359,5 @@ fn the_attribute_registers_as_the_builder_does() {
     assert!(texts[0].contains("tool `same` is registered twice"));
     assert!(texts[1].contains("tool name `not good`"));
     assert!(texts[2].contains("resource `nowhere`"));
-    assert!(texts[3].contains("resource template `a:{b`"));
+    assert!(texts[3].contains("resource template `a:{!b}`"));
 }

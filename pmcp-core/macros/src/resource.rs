@@ -32,6 +32,9 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute, completers:
     entries.finish(SETTINGS)?;
 
     let template = uri.value();
+    if let Some(open) = unclosed(&template) {
+        return Err(syn::Error::new(uri.span(), format!("`{open}` is not closed: a variable ends with `}}`")));
+    }
     for argument in signature.arguments() {
         if let Some(header) = &argument.header {
             return Err(syn::Error::new(header.span(), "only arguments of tools can be repeated in a header"));
@@ -98,4 +101,16 @@ fn cache(entries: &mut Entries) -> Result<TokenStream> {
         }
         None => quote!(::core::default::Default::default()),
     })
+}
+
+/// From a brace on that nothing closes.
+fn unclosed(template: &str) -> Option<&str> {
+    let mut rest = template;
+    while let Some((_, open)) = rest.split_once('{') {
+        match open.split_once('}') {
+            Some((variable, after)) if !variable.contains('{') => rest = after,
+            _ => return template.get(template.len() - open.len() - 1..),
+        }
+    }
+    None
 }
