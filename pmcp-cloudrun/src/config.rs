@@ -23,6 +23,7 @@ use crate::Error;
 /// | `PMCP_BODY_TIMEOUT_MS` | `30000` | how long a request body may take |
 /// | `PMCP_WRITE_TIMEOUT_MS` | `30000` | how long a client may read nothing of what is sent to it |
 /// | `PMCP_SESSIONS` | `none` | `memory` keeps sessions for clients of revisions before 2026-07-28 in this process: for one instance; `shared` keeps them where all instances find them, if the server says where ([`share_sessions`](Self::share_sessions)) |
+/// | `PMCP_ANSWERS` | `auto` | `events` answers in a stream of events also where there is nothing to send but the result, for clients that read nothing else |
 /// | `PMCP_STATE_KEYS` | one made up at start | keys that seal what clients carry between the rounds of a request, by comma: the first seals, all open; `openssl rand -base64 32` makes one. Needed where several instances run: keep it in a secret |
 /// | `PMCP_STATE_LIFETIME_MS` | `600000` | how long a person may take to answer a question |
 /// | `PMCP_SHUTDOWN_GRACE_MS` | `9000` | how long requests in flight may go on after SIGTERM |
@@ -60,6 +61,8 @@ pub struct Config {
     pub sessions: Sessions,
     /// Where those are that are shared.
     pub(crate) session_store: Option<SharedStore>,
+    /// Whether every answer is a stream of events.
+    pub answer_in_events: bool,
     /// Keys that seal what clients carry between the rounds of a request: the first seals, all open.
     pub state_keys: Vec<StateKey>,
     /// How long a person may take to answer a question.
@@ -128,6 +131,7 @@ impl Default for Config {
             write_timeout: Duration::from_secs(30),
             sessions: Sessions::None,
             session_store: None,
+            answer_in_events: false,
             state_keys: Vec::new(),
             state_lifetime: Duration::from_secs(600),
             shutdown_grace: Duration::from_secs(9),
@@ -197,6 +201,11 @@ impl Config {
                 Some(_) => return Err(environment.wrong("PMCP_SESSIONS", "none, memory or shared")),
             },
             session_store: None,
+            answer_in_events: match variable("PMCP_ANSWERS").as_deref().map(str::trim) {
+                None | Some("auto") => false,
+                Some("events") => true,
+                Some(_) => return Err(environment.wrong("PMCP_ANSWERS", "auto or events")),
+            },
             state_keys: environment.state_keys()?,
             state_lifetime: environment.duration("PMCP_STATE_LIFETIME_MS", default.state_lifetime)?,
             shutdown_grace: environment.duration("PMCP_SHUTDOWN_GRACE_MS", default.shutdown_grace)?,
@@ -235,6 +244,9 @@ impl Config {
                 let (variable, value) = ("PMCP_SESSIONS", "shared".to_owned());
                 return Err(ConfigError { variable, value, expected }.into());
             }
+        }
+        if self.answer_in_events {
+            endpoint = endpoint.answer_in_events();
         }
         if let Some(limit) = self.time_limit {
             endpoint = endpoint.time_limit(limit);

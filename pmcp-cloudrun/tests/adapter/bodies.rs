@@ -4,6 +4,7 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use pmcp_tests::{Connection, Request, Server, exchange};
+use serde_json::json;
 
 use super::{CALCULATOR, add, assert_five};
 
@@ -87,4 +88,19 @@ fn a_client_that_waits_with_a_body_too_long_is_not_asked() {
     let mut begin = [0; b"HTTP/1.1 413".len()];
     connection.socket().read_exact(&mut begin).expect("a refusal");
     assert_eq!(String::from_utf8_lossy(&begin), "HTTP/1.1 413");
+}
+
+#[test]
+fn every_answer_is_in_events_for_those_who_read_nothing_else() {
+    let server = Server::start(CALCULATOR, &[("PMCP_ANSWERS", "events")]);
+    let answer = |request: &Request| exchange(server.addr(), &request.to_bytes(server.addr())).expect("an answer");
+    let list = Request::legacy(Some("2025-11-25"), "tools/list", json!({}));
+    let reply = answer(&list);
+    assert!(reply.status() == 200 && reply.head.is_event_stream(), "{:?}", reply.head);
+    assert_eq!(reply.messages()[0]["result"]["tools"][0]["name"], "add");
+    let reply = answer(&list.header("Accept", "application/json"));
+    assert!(!reply.head.is_event_stream() && reply.result()["tools"].is_array(), "{}", reply.text());
+    // What is refused is no message of a stream.
+    let refused = answer(&Request::post("{"));
+    assert!(refused.status() == 400 && !refused.head.is_event_stream(), "{}", refused.text());
 }

@@ -10,7 +10,11 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
 
-use super::{announcements::Announcements, events::Events, replay::Replay};
+use super::{
+    announcements::Announcements,
+    events::{Events, write_event},
+    replay::Replay,
+};
 
 /// How much of a whole body is given away at once: what was given away waits in memory that nobody counts.
 const MOST_AT_ONCE: usize = 16 << 10;
@@ -52,6 +56,18 @@ impl Body {
 
     pub(super) fn announcements(announcements: Announcements) -> Response<Self> {
         Self::stream(Kind::Announcements(Box::new(announcements)))
+    }
+
+    /// The same answer as the one event of a stream, where it is a message and the request went well.
+    pub(super) fn in_events(response: Response<Self>) -> Response<Self> {
+        match response.body() {
+            Self(Kind::Full(json)) if !json.is_empty() && response.status() == StatusCode::OK => {
+                let mut event = Vec::with_capacity(json.len() + 32);
+                write_event(&mut event, json);
+                Self::stream(Kind::Full(event.into()))
+            }
+            _ => response,
+        }
     }
 
     fn stream(kind: Kind) -> Response<Self> {

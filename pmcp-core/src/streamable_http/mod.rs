@@ -54,6 +54,7 @@ pub struct StreamableHttp {
     origins: Origins,
     max_body_bytes: usize,
     max_depth: usize,
+    answers_in_events: bool,
     time_limit: Option<Duration>,
     sealer: Arc<Sealer>,
     sessions: Option<Arc<dyn SessionStore>>,
@@ -74,6 +75,7 @@ impl StreamableHttp {
             origins: Origins::default(),
             max_body_bytes: 4 << 20,
             max_depth: 64,
+            answers_in_events: false,
             time_limit: None,
             sealer: Arc::new(Sealer::new(Vec::new(), STATE_LIFETIME)),
             sessions: None,
@@ -114,6 +116,14 @@ impl StreamableHttp {
     pub fn max_depth(mut self, levels: usize) -> Self {
         // Beyond 128 levels serde_json would refuse instead, in less clear words.
         self.max_depth = levels.min(128);
+        self
+    }
+
+    /// Answers every request in a stream of events, also where there is nothing to send but the result: for clients and
+    /// gateways that read nothing else. Clients that take no events are answered in JSON as ever.
+    #[must_use]
+    pub fn answer_in_events(mut self) -> Self {
+        self.answers_in_events = true;
         self
     }
 
@@ -182,10 +192,12 @@ impl StreamableHttp {
     pub async fn respond(&self, request: Request<Bytes>, platform: &Arc<dyn Platform>) -> Response<Body> {
         let (head, body) = request.into_parts();
         let origin = head.headers.get(header::ORIGIN).cloned();
+        let in_events = self.answers_in_events && head.method == Method::POST && headers::accepts_events(&head.headers);
         let answer = match self.admit(&head) {
             Err(refusal) => return refusal.into_response(),
             Ok(()) if head.method == Method::OPTIONS && origin.is_some() => cors::preflight(&head.headers),
             Ok(()) => match self.route(head, &body, platform).await {
+                Ok(response) if in_events => Body::in_events(response),
                 Ok(response) => response,
                 Err(refusal) => refusal.into_response(),
             },
