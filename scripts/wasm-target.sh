@@ -81,5 +81,7 @@ if [[ "$(cat "$toolchain/stamp" 2>/dev/null)" != "$stamp" ]]; then
   chmod +x "$toolchain/bin/rustc"
   echo "$stamp" >"$toolchain/stamp"
 fi
+# cargo takes the compiler from RUSTC, worker-build asks the one on PATH.
 printf 'export RUSTC=%q\n' "$toolchain/bin/rustc"
+printf 'export PATH=%q:"$PATH"\n' "$toolchain/bin"
 printf 'export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=%q\n' "$(linker)"

@@ -42,7 +42,11 @@ impl Tools {
             .env("ESBUILD_BIN", modules.join(".bin/esbuild"))
             .env("WASM_OPT_BIN", modules.join(".bin/wasm-opt"));
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = node.parent().map(Path::to_path_buf).into_iter().chain(std::env::split_paths(&path));
+        // worker-build asks the compiler on PATH for the target, and cargo the one in RUSTC.
+        let rustc = std::env::var_os("PMCP_WASM_RUSTC").map(PathBuf::from);
+        let programs = [rustc, Some(node)].into_iter().flatten();
+        let folders = programs.filter_map(|program| program.parent().map(Path::to_path_buf));
+        let folders = folders.chain(std::env::split_paths(&path));
         build.env("PATH", std::env::join_paths(folders).unwrap_or(path));
         for (variable, name) in
             [("PMCP_WASM_RUSTC", "RUSTC"), ("PMCP_WASM_LINKER", "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER")]

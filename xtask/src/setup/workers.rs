@@ -38,8 +38,12 @@ pub(super) fn note(tools: &mut Tools, root: &Path, cache: &Cache, node: &Path, p
     match wasm_target(root, cache, permission) {
         Ok(settings) => {
             for (name, path) in settings {
-                let variable = if name == "RUSTC" { rustc } else { linker };
-                tools.note(variable, Ok(path));
+                match name.as_str() {
+                    "RUSTC" => tools.note(rustc, Ok(path)),
+                    "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER" => tools.note(linker, Ok(path)),
+                    // The folder of RUSTC, for people.
+                    _ => {}
+                }
             }
         }
         // Without the target there is nothing to build.
