@@ -1,0 +1,166 @@
+//! The command line, as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  a program or the platform failed; the message says what exists now
+  2  the command line is wrong
+  3  .pmcp/deploy.toml is wrong
+  4  a program, a login or a set-up of the account is missing; the message has the line that mends it
+  5  refused: it would overwrite, replace or remove something, or another run is under way";
+
+/// Makes an MCP server, deploys it and looks after it.
+#[derive(Debug, Parser)]
+#[command(name = "cargo pmcp", bin_name = "cargo pmcp", version, after_help = EXIT_CODES, subcommand_required = true)]
+pub(crate) struct Cli {
+    /// Work in this folder instead of the current one.
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub(crate) folder: Option<PathBuf>,
+    /// Print the result as one JSON document on standard output; everything else goes to standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a workspace: a server with a test, and a `main` for each platform.
+    New(New),
+    /// Deploy the server of this folder, or look after what is deployed.
+    #[command(after_help = EXIT_CODES)]
+    Deploy(Deploy),
+    /// Print completions for a shell: `cargo pmcp completions bash >> ~/.bash_completion`.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// The server's name: lower-case letters, digits and hyphens. Also the new folder's.
+    pub(crate) name: String,
+    /// A platform to make a `main` for; may be given more than once. Without it, a server over HTTP.
+    #[arg(long = "target", value_name = "TARGET")]
+    pub(crate) targets: Vec<Platform>,
+    /// A checkout of pmcp, whose crates the server depends on.
+    #[arg(long, value_name = "DIR", conflicts_with = "git", required_unless_present = "git")]
+    pub(crate) path: Option<PathBuf>,
+    /// A git repository of pmcp, whose crates the server depends on.
+    #[arg(long, value_name = "URL")]
+    pub(crate) git: Option<String>,
+    /// Say what would be written, and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// A platform that a server has a `main` for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Platform {
+    /// AWS Lambda.
+    AwsLambda,
+    /// HTTP: Google Cloud Run, any container, your own machine.
+    GoogleCloudRun,
+    /// Standard input and output: started by an editor or a desktop client.
+    Stdio,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Deploy {
+    #[command(subcommand)]
+    pub(crate) command: Option<DeployCommand>,
+    #[command(flatten)]
+    pub(crate) run: DeployRun,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeployRun {
+    /// Say what would be done, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Deploy under a new name or in a new region although another deployment of this folder exists, and leave that.
+    #[arg(long)]
+    pub(crate) beside: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeployCommand {
+    /// Write .pmcp/deploy.toml and the files of its target; what you changed in them stays.
+    Init(Init),
+    /// Print what the deployed server has: its URL, its function, its log group.
+    Outputs,
+    /// Say whether the server is deployed, in what state, and which version is live.
+    Status,
+    /// Let another version answer: the one before, or the one named. The next deploy goes forward again.
+    Rollback(Rollback),
+    /// Print what the server logged.
+    Logs(Logs),
+    /// Remove what was deployed.
+    Destroy(Destroy),
+    /// Say what is missing on this machine or in the account, each with the line that mends it.
+    Doctor,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Where to deploy to. Without it, questions at a terminal.
+    #[arg(long)]
+    pub(crate) target: Option<DeployTarget>,
+    /// The server's name on the platform. Without it, the folder's.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The region to deploy to. Without it, us-east-1.
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// Say what would be written, and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// A platform that this version deploys to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeployTarget {
+    /// AWS Lambda.
+    AwsLambda,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// The version to go back to, as `deploy status` lists them.
+    pub(crate) version: Option<String>,
+    /// Say what would be done, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Go on printing until Ctrl-C.
+    #[arg(long)]
+    pub(crate) tail: bool,
+    /// How far back to begin: 30s, 10m, 1h, 2d.
+    #[arg(long, default_value = "1h", value_name = "TIME")]
+    pub(crate) since: String,
+    /// Only lines that match this CloudWatch Logs filter pattern.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) filter: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Destroy {
+    /// Also remove what outlives the stack: log groups, the files that `deploy init` wrote.
+    #[arg(long)]
+    pub(crate) clean: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Say what would be removed, and remove nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}

@@ -1,0 +1,103 @@
+//! What a value must be beyond its type; whoever breaks a rule is told before the platform is asked.
+
+use super::{Config, Front};
+
+/// The numbers of days that CloudWatch Logs keeps logs for.
+const RETENTION: [u32; 23] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, 9999];
+
+/// The first rule that is broken: the path of the key, and what is wrong.
+type Broken = (Vec<String>, String);
+
+pub(super) fn check(config: &Config) -> Result<(), Broken> {
+    let broken = |key: &[&str], what: String| Err((key.iter().map(|part| (*part).to_owned()).collect(), what));
+    if let Err(what) = check_name(&config.server.name) {
+        return broken(&["server", "name"], what);
+    }
+    let aws = &config.aws;
+    if !is_region(&aws.region) {
+        return broken(&["aws", "region"], "this is no region; they look like `eu-central-1`".into());
+    }
+    for (key, value, least, most) in
+        [("memory_mb", aws.memory_mb, 128, 10_240), ("timeout_seconds", aws.timeout_seconds, 1, 900)]
+    {
+        if !(least..=most).contains(&value) {
+            return broken(&["aws", key], format!("must be from {least} to {most}"));
+        }
+    }
+    let on_http_api = aws.front == Front::HttpApi;
+    if on_http_api && aws.timeout_seconds > 30 {
+        let what = "an HTTP API gives up after 30 seconds; for more, set `front = \"function-url\"`";
+        return broken(&["aws", "timeout_seconds"], what.into());
+    }
+    if !RETENTION.contains(&aws.log_retention_days) {
+        let list = RETENTION.map(|days| days.to_string()).join(", ");
+        return broken(&["aws", "log_retention_days"], format!("CloudWatch Logs knows {list}"));
+    }
+    if aws.throttling.is_some() && !on_http_api {
+        let what = "a Function URL does not throttle; set `front = \"http-api\"`, or `reserved_concurrency` instead";
+        return broken(&["aws", "throttling"], what.into());
+    }
+    if let Some(vpc) = &aws.vpc {
+        for (key, ids, prefix) in
+            [("subnets", &vpc.subnets, "subnet-"), ("security_groups", &vpc.security_groups, "sg-")]
+        {
+            if ids.is_empty() || ids.iter().any(|id| !id.starts_with(prefix)) {
+                return broken(&["aws", "vpc", key], format!("must be a list of ids that begin with `{prefix}`"));
+            }
+        }
+    }
+    for name in config.environment.keys() {
+        if let Err(what) = check_variable(name) {
+            return broken(&["environment", name], what);
+        }
+    }
+    if let Some(auth) = &config.auth {
+        if !on_http_api {
+            let what = "a Function URL cannot check tokens; set `front = \"http-api\"` under [aws]";
+            return broken(&["auth"], what.into());
+        }
+        if auth.cognito.scopes.is_empty() || auth.cognito.callback_urls.is_empty() {
+            return broken(&["auth", "cognito"], "`scopes` and `callback_urls` must name at least one each".into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a server may have this name on every platform.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    let fits = name.starts_with(|first: char| first.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && name.len() <= 50
+        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+    if fits {
+        return Ok(());
+    }
+    Err("a name has up to 50 lower-case letters, digits and hyphens, begins with a letter and does not end with a hyphen"
+        .into())
+}
+
+pub(crate) fn is_region(region: &str) -> bool {
+    let parts: Vec<&str> = region.split('-').collect();
+    let letters = |part: &&str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_lowercase());
+    match &parts[..] {
+        [words @ .., number] => {
+            words.len() >= 2 && words.iter().all(letters) && number.len() == 1 && number.parse::<u8>().is_ok()
+        }
+        [] => false,
+    }
+}
+
+fn check_variable(name: &str) -> Result<(), String> {
+    const RESERVED: [&str; 3] = ["AWS_", "LAMBDA_", "_HANDLER"];
+    let fits = name.len() >= 2
+        && name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    if !fits {
+        return Err("AWS Lambda takes names of two or more letters, digits and underscores, a letter first".into());
+    }
+    if RESERVED.iter().any(|reserved| name.starts_with(reserved)) {
+        return Err("AWS Lambda keeps this name for itself; choose another".into());
+    }
+    Ok(())
+}

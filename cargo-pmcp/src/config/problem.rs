@@ -1,0 +1,122 @@
+//! What is wrong with deploy.toml, shown at its place: file, line, a caret, and the nearest thing that would be right.
+
+use std::fmt;
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::PATH;
+
+/// A key must be at least this much like a known one to be taken for it.
+const ALIKE: f64 = 0.7;
+
+/// One wrong place in the file.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    what: String,
+    help: Option<String>,
+    place: Option<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    /// Both counted from one; the column in characters.
+    line: usize,
+    column: usize,
+    /// The line's text, and how many characters of it are meant.
+    text: String,
+    width: usize,
+}
+
+impl std::error::Error for Problem {}
+
+impl Problem {
+    /// From what the parser says.
+    pub(super) fn of_parsing(text: &str, error: &toml::de::Error) -> Self {
+        let message = error.message().trim_end();
+        let (what, help) = explain(message);
+        Self { what, help, place: error.span().map(|span| place(text, span)) }
+    }
+
+    /// From a rule that the value of this key breaks.
+    pub(super) fn of_value(text: &str, key: &[String], what: String) -> Self {
+        let name = key.join(".");
+        let place = span(text, key).map(|span| place(text, span));
+        Self { what: format!("`{name}` is wrong: {what}"), help: None, place }
+    }
+}
+
+/// The parser names what it expected between backticks; the nearest of it is what was meant.
+fn explain(message: &str) -> (String, Option<String>) {
+    let first = message.lines().next().unwrap_or(message);
+    let names: Vec<&str> = first.split('`').skip(1).step_by(2).collect();
+    let kind = ["unknown field", "unknown variant"].into_iter().find(|kind| first.starts_with(kind));
+    let (Some(kind), Some((wrong, known))) = (kind, names.split_first()) else {
+        return (first.to_owned(), None);
+    };
+    let noun = if kind == "unknown field" { "key" } else { "value" };
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(wrong, name), name))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let help = match nearest {
+        Some((_, name)) => format!("did you mean `{name}`? Known here: {list}"),
+        None => format!("known here: {list}"),
+    };
+    (format!("there is no {noun} `{wrong}` here"), Some(help))
+}
+
+/// Where the value of a key is, or the nearest table above it that is written.
+fn span(text: &str, key: &[String]) -> Option<Range<usize>> {
+    let document = DeTable::parse(text).ok()?;
+    let mut table = document.get_ref();
+    let mut found = None;
+    for part in key {
+        let Some(value) = table.get(part.as_str()) else { break };
+        found = Some(value.span());
+        match value.get_ref() {
+            DeValue::Table(inner) => table = inner,
+            _ => break,
+        }
+    }
+    found
+}
+
+fn place(text: &str, span: Range<usize>) -> Place {
+    let start = span.start.min(text.len());
+    let before = text.get(..start).unwrap_or(text);
+    let begin = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = text.get(begin..).unwrap_or_default().lines().next().unwrap_or_default();
+    let column = text.get(begin..start).map_or(0, |part| part.chars().count());
+    let rest = line.chars().count().saturating_sub(column);
+    let width = text.get(span).map_or(1, |part| part.chars().count());
+    Place {
+        line: before.matches('\n').count() + 1,
+        column: column + 1,
+        text: line.to_owned(),
+        width: width.min(rest).max(1),
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.what)?;
+        if let Some(Place { line, column, text, width }) = &self.place {
+            let number = line.to_string();
+            let margin = " ".repeat(number.len());
+            // A tab before the caret moves it as far as it moved the text.
+            let indent: String =
+                text.chars().take(column - 1).map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
+            write!(out, "\n{margin}--> {PATH}:{line}:{column}")?;
+            write!(out, "\n{margin} |\n{number} | {text}\n{margin} | {indent}{}", "^".repeat(*width))?;
+        } else {
+            write!(out, "\nin {PATH}")?;
+        }
+        match &self.help {
+            Some(help) => write!(out, "\nhelp: {help}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Other programs: the only file that starts a process.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::failure::{Failure, Result};
+
+/// How many lines of a failed program's output are shown.
+const SHOWN_LINES: usize = 20;
+
+/// A program, and the line that installs it.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) install: &'static str,
+}
+
+pub(crate) const CARGO: Program =
+    Program { name: "cargo", install: "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh" };
+pub(crate) const NPM: Program = Program { name: "npm", install: "install Node.js 20 or newer: https://nodejs.org" };
+pub(crate) const NPX: Program = Program { name: "npx", ..NPM };
+pub(crate) const AWS: Program = Program {
+    name: "aws",
+    install: "install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+};
+
+impl Program {
+    /// Where it is on `PATH`.
+    pub(crate) fn find(&self) -> Option<PathBuf> {
+        let endings: &[&str] = if cfg!(windows) { &[".exe", ".cmd"] } else { &[""] };
+        env::split_paths(&env::var_os("PATH")?)
+            .flat_map(|folder| endings.iter().map(move |ending| folder.join(format!("{}{ending}", self.name))))
+            .find(|path| path.is_file())
+    }
+
+    /// A call of it.
+    pub(crate) fn call<A: Into<OsString>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Call> {
+        let path = self.find().ok_or_else(|| {
+            Failure::missing(format!("`{}` was not found on PATH", self.name), format!("to get it: {}", self.install))
+        })?;
+        let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+        let mut shown = self.name.to_owned();
+        for argument in &arguments {
+            // Writing to a string cannot fail.
+            let _ = write!(shown, " {}", argument.to_string_lossy());
+        }
+        let mut command = Command::new(path);
+        command.args(arguments).stdin(Stdio::null());
+        Ok(Call { command, shown })
+    }
+}
+
+/// A program with its arguments. No secret is among them: others on the machine can read those.
+#[derive(Debug)]
+pub(crate) struct Call {
+    command: Command,
+    shown: String,
+}
+
+impl Call {
+    pub(crate) fn folder(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.command.env(name, value.into());
+        self
+    }
+
+    /// Runs it; what it prints is shown as it comes, on standard error, as standard output is for results.
+    pub(crate) fn run(mut self, advice: &str) -> Result {
+        let status = self.command.stdout(Stdio::from(io::stderr())).status().map_err(|error| self.no_start(&error))?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Failure::failed(format!("`{}` failed ({status}); its own words are above", self.shown), advice))
+    }
+
+    /// Runs it; what it prints is the result.
+    pub(crate) fn print(mut self, advice: &str) -> Result {
+        let status = self.command.status().map_err(|error| self.no_start(&error))?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Failure::failed(format!("`{}` failed ({status}); its own words are above", self.shown), advice))
+    }
+
+    /// Runs it and returns what it printed, or what it said when it failed.
+    pub(crate) fn capture(mut self) -> Result<Result<String, Said>> {
+        let output = self.command.output().map_err(|error| self.no_start(&error))?;
+        Ok(self.captured(&output))
+    }
+
+    fn captured(&self, output: &Output) -> Result<String, Said> {
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            return Ok(stdout);
+        }
+        let words = format!("{}{stdout}", String::from_utf8_lossy(&output.stderr));
+        let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
+        let words = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
+        Err(Said { call: self.shown.clone(), words })
+    }
+
+    fn no_start(&self, error: &io::Error) -> Failure {
+        Failure::failed(format!("`{}` could not be run: {error}", self.shown), "see that the program works by itself")
+    }
+}
+
+/// A failed program's last words.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) call: String,
+    pub(crate) words: String,
+}
+
+impl Said {
+    pub(crate) fn failed(self, advice: impl Into<String>) -> Failure {
+        Failure::failed(format!("`{}` failed: {}", self.call, self.words), advice)
+    }
+}

@@ -1,0 +1,60 @@
+//! Why a command could not do what it says: what happened, where, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::Problem;
+
+/// The result of nearly everything here.
+pub(crate) type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+/// Ends the process with [`Failure::exit_code`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Failure {
+    /// What was asked for does not fit what is there.
+    #[error("{what}\n{advice}")]
+    Refused { what: String, advice: String },
+    /// deploy.toml is wrong.
+    #[error(transparent)]
+    Config(#[from] Problem),
+    /// A program or an account is missing.
+    #[error("{what}\n{advice}")]
+    Missing { what: String, advice: String },
+    /// The platform or a program said no.
+    #[error("{what}\n{advice}")]
+    Failed { what: String, advice: String },
+    /// A file could not be read or written.
+    #[error("{doing} {} failed: {source}", path.display())]
+    File { doing: &'static str, path: PathBuf, source: io::Error },
+}
+
+impl Failure {
+    /// What a script can tell apart; `--help` lists the same.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Failed { .. } | Self::File { .. } => 1,
+            Self::Config(_) => 3,
+            Self::Missing { .. } => 4,
+            Self::Refused { .. } => 5,
+        }
+    }
+
+    pub(crate) fn refused(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Refused { what: what.into(), advice: advice.into() }
+    }
+
+    pub(crate) fn missing(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Missing { what: what.into(), advice: advice.into() }
+    }
+
+    pub(crate) fn failed(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Failed { what: what.into(), advice: advice.into() }
+    }
+
+    /// For `map_err` on what touches files.
+    pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { doing, path, source }
+    }
+}

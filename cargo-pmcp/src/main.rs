@@ -1,0 +1,55 @@
+//! `cargo pmcp`: makes an MCP server, deploys it and looks after it.
+//!
+//! `cli` is the command line as typed, `config` the file `.pmcp/deploy.toml`, `plan` what a command is about to do,
+//! `exec` the only file that starts other programs, `output` what is printed. `deploy` has one file per subcommand and
+//! `target` one file per platform.
+
+mod cli;
+mod config;
+mod deploy;
+mod exec;
+mod failure;
+mod files;
+mod new;
+mod output;
+mod plan;
+mod target;
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use cli::{Cli, Command};
+use failure::Result;
+use output::Output;
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<_> = env::args_os().collect();
+    // Cargo passes on the name of the subcommand that it was called with.
+    if arguments.get(1).is_some_and(|first| first == "pmcp") {
+        arguments.remove(1);
+    }
+    let cli = Cli::parse_from(arguments);
+    let output = Output { json: cli.json };
+    match run(cli, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli, output: Output) -> Result {
+    let folder = cli.folder.unwrap_or_else(|| PathBuf::from("."));
+    match cli.command {
+        Command::New(new) => new::run(&folder, &new, output),
+        Command::Deploy(deploy) => deploy::run(&folder, deploy, output),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "cargo-pmcp", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! `cargo pmcp new`: a workspace whose server has a test, and a `main` for each platform.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::cli::{New, Platform};
+use crate::config::check_name;
+use crate::failure::{Failure, Result};
+use crate::files::{NewFile, Written};
+use crate::output::Output;
+
+const WORKSPACE: &str = include_str!("../templates/new/Cargo.toml.in");
+const SERVER: &str = include_str!("../templates/new/server/Cargo.toml.in");
+const LIB: &str = include_str!("../templates/new/server/lib.rs.in");
+const PLATFORM: &str = include_str!("../templates/new/platform/Cargo.toml.in");
+const MAIN: &str = include_str!("../templates/new/platform/main.rs.in");
+const README: &str = include_str!("../templates/new/README.md.in");
+const GITIGNORE: &str = include_str!("../templates/new/gitignore.in");
+
+/// What is the same wherever a platform is named.
+struct Words {
+    /// The folder of its `main`.
+    folder: &'static str,
+    /// The end of its package's name, and of the adapter's.
+    suffix: &'static str,
+    /// As in "The server …".
+    place: &'static str,
+    /// How to try it.
+    start: &'static str,
+}
+
+impl Platform {
+    fn words(self) -> Words {
+        match self {
+            Self::AwsLambda => Words {
+                folder: "aws-lambda",
+                suffix: "lambda",
+                place: "on AWS Lambda",
+                start: "`cargo lambda watch -p {{name}}-lambda` emulates AWS Lambda; `cargo pmcp deploy init --target aws-lambda` \
+                        and `cargo pmcp deploy` bring it there.",
+            },
+            Self::GoogleCloudRun => Words {
+                folder: "google-cloud-run",
+                suffix: "cloudrun",
+                place: "over HTTP: on Google Cloud Run, in any container, on your own machine",
+                start: "`cargo run -p {{name}}-cloudrun` serves it at http://127.0.0.1:8080/mcp.",
+            },
+            Self::Stdio => Words {
+                folder: "stdio",
+                suffix: "stdio",
+                place: "over standard input and output, started by its client",
+                start: "`claude mcp add {{name}} -- cargo run -q -p {{name}}-stdio` lets Claude Code start it.",
+            },
+        }
+    }
+}
+
+/// What was made.
+#[derive(Debug, Serialize)]
+struct Made {
+    name: String,
+    folder: PathBuf,
+    files: Vec<String>,
+    #[serde(skip)]
+    start: String,
+}
+
+impl fmt::Display for Made {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "made {} in {} ({} files)", self.name, self.folder.display(), self.files.len())?;
+        write!(out, "next: cd {} && cargo test && {}", self.folder.display(), self.start)
+    }
+}
+
+pub(crate) fn run(folder: &Path, new: &New, output: Output) -> Result {
+    check_name(&new.name).map_err(|what| {
+        Failure::refused(format!("`{}` cannot be the server's name: {what}", new.name), "choose another name")
+    })?;
+    let root = if folder == Path::new(".") { PathBuf::from(&new.name) } else { folder.join(&new.name) };
+    if fs::read_dir(&root).is_ok_and(|mut inside| inside.next().is_some()) || root.is_file() {
+        return Err(Failure::refused(
+            format!("{} is there already, and not empty", root.display()),
+            "choose another name, or remove it",
+        ));
+    }
+    let mut platforms = new.targets.clone();
+    if platforms.is_empty() {
+        platforms.push(Platform::GoogleCloudRun);
+    }
+    platforms.sort();
+    platforms.dedup();
+    let files = files(&new.name, &platforms, &source(new)?);
+    if new.dry_run {
+        return output.result(&Written::compare(&root, &files)?.into_plan());
+    }
+    let written = Written::write(&root, &files)?.written;
+    let start = match platforms.contains(&Platform::GoogleCloudRun) {
+        true => format!("cargo run -p {}-cloudrun", new.name),
+        false => "cargo build".to_owned(),
+    };
+    output.result(&Made { name: new.name.clone(), folder: root, files: written, start })
+}
+
+/// Where the crates of pmcp come from.
+enum Source {
+    Path(PathBuf),
+    Git(String),
+}
+
+fn source(new: &New) -> Result<Source> {
+    if let Some(url) = &new.git {
+        return Ok(Source::Git(url.clone()));
+    }
+    // clap asks for one of the two.
+    let path = new.path.clone().unwrap_or_default();
+    let path = std::path::absolute(&path).map_err(Failure::file("finding", &path))?;
+    if !path.join("pmcp-core/Cargo.toml").exists() {
+        return Err(Failure::refused(
+            format!("{} is no checkout of pmcp: it has no pmcp-core/Cargo.toml", path.display()),
+            "give the folder of a checkout to --path, or a repository to --git",
+        ));
+    }
+    Ok(Source::Path(path))
+}
+
+fn files(name: &str, platforms: &[Platform], source: &Source) -> Vec<NewFile> {
+    let words: Vec<Words> = platforms.iter().map(|platform| platform.words()).collect();
+    let crates: Vec<&str> = std::iter::once("core").chain(words.iter().map(|words| words.suffix)).collect();
+    let dependencies: String = crates
+        .iter()
+        .map(|suffix| match source {
+            // A JSON string is a TOML string, whatever is in the path.
+            Source::Path(path) => {
+                let path = path.join(format!("pmcp-{suffix}"));
+                format!("pmcp-{suffix} = {{ path = {} }}\n", serde_json::json!(path.to_string_lossy()))
+            }
+            Source::Git(url) => format!("pmcp-{suffix} = {{ git = {} }}\n", serde_json::json!(url)),
+        })
+        .collect();
+    let members: String = words.iter().map(|words| format!(", \"{}\"", words.folder)).collect();
+    let starts: String = words.iter().map(|words| format!("- {}\n", words.start)).collect();
+    let fill = |template: &str, words: Option<&Words>| {
+        let mut text = template
+            .replace("{{members}}", &members)
+            .replace("{{dependencies}}", dependencies.trim_end())
+            .replace("{{starts}}", starts.trim_end());
+        if let Some(words) = words {
+            text = text.replace("{{suffix}}", words.suffix).replace("{{place}}", words.place);
+        }
+        text.replace("{{module}}", &name.replace('-', "_")).replace("{{name}}", name)
+    };
+    let mut files = vec![
+        NewFile::new("Cargo.toml", fill(WORKSPACE, None)),
+        NewFile::new("README.md", fill(README, None)),
+        NewFile::new(".gitignore", GITIGNORE),
+        NewFile::new("server/Cargo.toml", fill(SERVER, None)),
+        NewFile::new("server/src/lib.rs", fill(LIB, None)),
+    ];
+    for words in &words {
+        files.push(NewFile::new(format!("{}/Cargo.toml", words.folder), fill(PLATFORM, Some(words))));
+        files.push(NewFile::new(format!("{}/src/main.rs", words.folder), fill(MAIN, Some(words))));
+    }
+    files
+}

@@ -1,0 +1,50 @@
+//! What a person reads and what a program reads: steps to standard error, the result to standard output as text or JSON.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::failure::{Failure, Result};
+
+/// Where results go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    pub(crate) json: bool,
+}
+
+impl Output {
+    /// Prints a command's result, which is the only thing on standard output.
+    pub(crate) fn result<T: Serialize + Display>(self, result: &T) -> Result {
+        let text = if self.json { encode_json(result)? } else { result.to_string() };
+        let mut out = io::stdout().lock();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+        match written {
+            // Whoever reads has seen enough, as `| head` has.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(Failure::file("writing", "standard output")),
+        }
+    }
+
+    /// Something to know that is no result.
+    pub(crate) fn note(self, text: impl Display) {
+        eprintln!("{text}");
+    }
+
+    /// Runs one step: says what begins, and how long it took.
+    pub(crate) fn step<T>(self, what: impl Display, run: impl FnOnce() -> Result<T>) -> Result<T> {
+        eprintln!("-> {what}");
+        let begin = Instant::now();
+        let done = run()?;
+        eprintln!("   done in {:.1} s", begin.elapsed().as_secs_f32());
+        Ok(done)
+    }
+}
+
+/// Two spaces of indentation and members in their order: as people and diffs like it.
+pub(crate) fn encode_json<T: Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string_pretty(value).map_err(|error| {
+        Failure::failed(format!("the result cannot be written as JSON: {error}"), "please report this as a bug")
+    })
+}

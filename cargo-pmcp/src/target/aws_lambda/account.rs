@@ -1,0 +1,136 @@
+//! The account as the AWS CLI reaches it, and what its errors mean.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::BOOTSTRAP;
+use crate::config::Config;
+use crate::exec::{AWS, Call, Said};
+use crate::failure::{Failure, Result};
+
+/// One region of one account.
+pub(super) struct Account {
+    pub(super) region: String,
+    profile: Option<String>,
+}
+
+/// Who is logged in.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Identity {
+    pub(super) account: String,
+    pub(super) arn: String,
+}
+
+impl Account {
+    pub(super) fn new(config: &Config) -> Self {
+        Self { region: config.aws.region.clone(), profile: config.aws.profile.clone() }
+    }
+
+    /// A call of the AWS CLI for this region.
+    pub(super) fn call(&self, arguments: &[&str]) -> Result<Call> {
+        Ok(self.environment(AWS.call(arguments.iter().copied())?))
+    }
+
+    /// What the AWS CLI and the CDK read alike.
+    pub(super) fn environment(&self, call: Call) -> Call {
+        let call = call.env("AWS_REGION", &self.region).env("AWS_DEFAULT_REGION", &self.region).env("AWS_PAGER", "");
+        match &self.profile {
+            Some(profile) => call.env("AWS_PROFILE", profile),
+            None => call,
+        }
+    }
+
+    /// What the AWS CLI answers; `Ok(None)` if it says that what was asked for is not there.
+    pub(super) fn ask<T: DeserializeOwned>(&self, arguments: &[&str]) -> Result<Option<T>> {
+        let mut with_format = arguments.to_vec();
+        with_format.extend(["--output", "json"]);
+        let text = match self.call(&with_format)?.capture()? {
+            Ok(text) => text,
+            Err(said) if is_not_there(&said.words) => return Ok(None),
+            Err(said) => return Err(self.explain(said)),
+        };
+        serde_json::from_str(&text).map(Some).map_err(|error| {
+            Failure::failed(
+                format!("`aws {}` answered what is not understood: {error}", arguments.join(" ")),
+                "update the AWS CLI",
+            )
+        })
+    }
+
+    /// Changes something, and wants no answer.
+    pub(super) fn tell(&self, arguments: &[&str]) -> Result {
+        self.call(arguments)?.capture()?.map(drop).map_err(|said| self.explain(said))
+    }
+
+    /// Who is logged in.
+    pub(super) fn identity(&self) -> Result<Identity> {
+        self.ask(&["sts", "get-caller-identity"])?
+            .ok_or_else(|| Failure::missing("AWS does not know who is logged in", "log in: `aws configure sso`"))
+    }
+
+    /// Whether the CDK may put its files here.
+    pub(super) fn bootstrapped(&self) -> Result {
+        let found: Option<serde_json::Value> =
+            self.ask(&["cloudformation", "describe-stacks", "--stack-name", "CDKToolkit"])?;
+        if found.is_some() {
+            return Ok(());
+        }
+        let account = self.identity()?.account;
+        let region = &self.region;
+        Err(Failure::missing(
+            format!(
+                "the account {account} was never bootstrapped in {region}: the CDK has no place for its files there"
+            ),
+            format!("do it once: {BOOTSTRAP} aws://{account}/{region}"),
+        ))
+    }
+
+    /// What the AWS CLI says, in words that say what to do.
+    fn explain(&self, said: Said) -> Failure {
+        let words = said.words.as_str();
+        let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+        let profile = self.profile.as_ref().map(|profile| format!(" --profile {profile}")).unwrap_or_default();
+        if has(&["Unable to locate credentials", "NoCredentials"]) {
+            Failure::missing(
+                "not logged in to AWS: the AWS CLI finds no credentials",
+                format!("log in: `aws configure sso{profile}`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+            )
+        } else if has(&["ExpiredToken", "RequestExpired", "has expired", "Token has expired"]) {
+            Failure::missing("the login to AWS has expired", format!("log in again: `aws sso login{profile}`"))
+        } else if has(&["InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"]) {
+            Failure::missing(
+                "AWS does not know these credentials",
+                format!("log in again: `aws configure sso{profile}`; a region that was never enabled says the same"),
+            )
+        } else if has(&["could not be found"]) && words.contains("config profile") {
+            Failure::missing(
+                format!("the AWS CLI has no profile `{}`", self.profile.as_deref().unwrap_or_default()),
+                "make it with `aws configure sso`, or correct `profile` under [aws] in .pmcp/deploy.toml",
+            )
+        } else if has(&["Could not connect to the endpoint URL", "Connect timeout", "Name or service not known"]) {
+            Failure::failed(
+                format!("AWS cannot be reached in {}", self.region),
+                "see that the network is up, and that `region` under [aws] in .pmcp/deploy.toml exists",
+            )
+        } else if has(&["AccessDenied", "UnauthorizedOperation", "not authorized to perform"]) {
+            said.failed("ask whoever looks after the account for this permission")
+        } else {
+            said.failed("nothing else was done; run the command again when this is mended")
+        }
+    }
+}
+
+/// How AWS's services say that something is not there.
+fn is_not_there(words: &str) -> bool {
+    let has = |part: &str| words.contains(part);
+    (has("ValidationError") && has("does not exist")) || has("ResourceNotFoundException")
+}
+
+/// For commands that need a deployed server.
+pub(super) fn not_deployed(config: &Config) -> Failure {
+    Failure::failed(
+        format!("{} is not deployed in {}", config.server.name, config.aws.region),
+        "deploy it: `cargo pmcp deploy`",
+    )
+}

@@ -1,0 +1,282 @@
+//! AWS Lambda: a CDK app that is the user's, deployed with the CDK and looked after with the AWS CLI.
+
+mod account;
+mod build;
+mod logs;
+mod node;
+mod package;
+mod stack;
+
+use std::fs;
+
+use serde::Serialize;
+
+use self::account::Account;
+use super::{Check, Outliving, Outputs, Removal, Status, Target};
+use crate::cli::{Logs, Rollback};
+use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc};
+use crate::deploy::Project;
+use crate::exec::{AWS, CARGO, NPM, NPX};
+use crate::failure::{Failure, Result};
+use crate::files::NewFile;
+use crate::output::{Output, encode_json};
+use crate::plan::{Action, Plan};
+
+/// Where the CDK app is in a project.
+const APP: &str = "deploy/aws-lambda";
+
+/// The line of a first deployment.
+const BOOTSTRAP: &str = "npx cdk bootstrap";
+
+macro_rules! template {
+    ($name:literal) => {
+        include_str!(concat!("../../../templates/aws-lambda/", $name))
+    };
+}
+
+pub(crate) struct AwsLambda;
+
+impl Target for AwsLambda {
+    fn files(&self, name: &str, region: &str) -> Vec<NewFile> {
+        let config = template!("deploy.toml.in").replace("{{name}}", name).replace("{{region}}", region);
+        let app = |file: &str, content: &str| NewFile::new(format!("{APP}/{file}"), content);
+        vec![
+            NewFile::new(crate::config::PATH, config),
+            NewFile::new(".pmcp/.gitignore", "build/\nlock\n"),
+            app("app.ts", template!("app.ts")),
+            app("server-stack.ts", template!("server-stack.ts")),
+            app("cdk.json", template!("cdk.json")),
+            app("package.json", template!("package.json")),
+            app("package-lock.json", template!("package-lock.json")),
+            app("tsconfig.json", template!("tsconfig.json")),
+            app(".gitignore", template!("gitignore.in")),
+        ]
+    }
+
+    fn made(&self) -> &'static [&'static str] {
+        &["deploy/aws-lambda/node_modules", "deploy/aws-lambda/cdk.out"]
+    }
+
+    fn doctor(&self, config: &Config) -> Vec<Check> {
+        let mut checks: Vec<Check> = [CARGO, NPM, NPX, AWS]
+            .iter()
+            .map(|program| match program.find() {
+                Some(path) => Check { what: program.name.into(), ok: true, detail: path.display().to_string() },
+                None => Check { what: program.name.into(), ok: false, detail: program.install.into() },
+            })
+            .collect();
+        let mut check = |what: String, found: Result<String>| {
+            let (ok, detail) = match found {
+                Ok(found) => (true, found),
+                Err(failure) => (false, failure.to_string().replace('\n', "; ")),
+            };
+            checks.push(Check { what, ok, detail });
+        };
+        check("Node.js 20 or newer".into(), node::version());
+        let architecture = config.aws.architecture;
+        check(
+            format!("a compiler for {}", architecture.name()),
+            build::Builder::find(architecture).map(|b| b.name().into()),
+        );
+        let account = Account::new(config);
+        let identity = account.identity();
+        let known = identity.is_ok();
+        check("a login to AWS".into(), identity.map(|identity| identity.arn));
+        if known {
+            let region = &config.aws.region;
+            check(format!("a bootstrapped {region}"), account.bootstrapped().map(|()| "CDKToolkit".into()));
+        }
+        checks
+    }
+
+    fn plan(&self, project: &Project) -> Result<Plan> {
+        let Config { aws, server, .. } = &project.config;
+        let binary = build::Package::find(project)?;
+        let builder = build::Builder::find(aws.architecture)?;
+        let mut plan = Plan::new();
+        plan.detailed(
+            Action::Run,
+            builder.shown(&binary.name, aws.architecture),
+            format!("for {}", aws.architecture.name()),
+        );
+        plan.step(Action::Write, package::path(&server.name));
+        if !node::is_installed(&project.root.join(APP))? {
+            plan.step(Action::Run, format!("npm ci in {APP}"));
+        }
+        let front = match aws.front {
+            Front::FunctionUrl => "a Function URL that streams",
+            Front::HttpApi => "an HTTP API",
+        };
+        plan.detailed(
+            Action::Change,
+            format!("the CloudFormation stack {} in {}", server.name, aws.region),
+            format!(
+                "a function of {} MB and {} s with {front}, its alias `live`, and logs kept for {} days",
+                aws.memory_mb, aws.timeout_seconds, aws.log_retention_days
+            ),
+        );
+        let mut more = |there: bool, what: String| {
+            if there {
+                plan.step(Action::Change, what);
+            }
+        };
+        let variables: Vec<&str> = project.config.environment.keys().map(String::as_str).collect();
+        more(!variables.is_empty(), format!("its environment: {}", variables.join(", ")));
+        more(aws.vpc.is_some(), "its private network".into());
+        more(aws.throttling.is_some(), "the throttling of its HTTP API".into());
+        more(aws.alarms.is_some(), "its alarms".into());
+        more(project.config.auth.is_some(), "a Cognito user pool, and a check of its tokens".into());
+        if project.config.auth.is_none() {
+            plan.warnings.push("there is no [auth]: everybody who knows the URL may call the server".into());
+        }
+        Ok(plan)
+    }
+
+    fn deploy(&self, project: &Project, output: Output) -> Result<Outputs> {
+        let Config { aws, server, .. } = &project.config;
+        let app = project.root.join(APP);
+        if !app.join("cdk.json").exists() {
+            return Err(Failure::refused(
+                format!("{APP}/cdk.json is not there"),
+                "write it with `cargo pmcp deploy init --target aws-lambda`; what you changed elsewhere stays",
+            ));
+        }
+        for program in [&CARGO, &NPM, &NPX, &AWS] {
+            program.call([""; 0])?;
+        }
+        let account = Account::new(&project.config);
+        output.step(format!("look at the account, and at {} in {}", server.name, aws.region), || {
+            account.identity()?;
+            account.bootstrapped()?;
+            stack::ready(&account, &server.name)
+        })?;
+        let binary = build::Package::find(project)?;
+        let builder = build::Builder::find(aws.architecture)?;
+        let bootstrap = output.step(format!("build {} for {}", binary.name, aws.architecture.name()), || {
+            builder.build(project, &binary, aws.architecture)
+        })?;
+        let zip = project.root.join(package::path(&server.name));
+        output.step(format!("pack {}", package::path(&server.name)), || package::zip(&bootstrap, &zip))?;
+        if !node::is_installed(&app)? {
+            output.step("install the CDK", || node::install(&app))?;
+        }
+        let path = project.root.join(".pmcp/build/settings.json");
+        let zip = std::path::absolute(&zip).map_err(Failure::file("finding", &zip))?;
+        let settings = encode_json(&Settings::new(&project.config, zip.to_string_lossy().into_owned()))?;
+        fs::write(&path, settings).map_err(Failure::file("writing", &path))?;
+        let path = std::path::absolute(&path).map_err(Failure::file("finding", &path))?;
+        output.step(format!("deploy {} to {}", server.name, aws.region), || {
+            let call = NPX.call([
+                "--no-install",
+                "cdk",
+                "deploy",
+                "--require-approval",
+                "never",
+                // Without a change set, which nobody would look at: it takes half a minute longer.
+                "--method",
+                "direct",
+                "--progress",
+                "events",
+            ])?;
+            let call = account.environment(call.folder(&app)).env("PMCP_SETTINGS", path);
+            call.run("").map_err(|failure| stack::after_failure(&account, &server.name, &failure))
+        })?;
+        // A version that a rollback chose stays live where the template did not change.
+        stack::go_live(&account, &server.name)?;
+        self.outputs(&project.config)
+    }
+
+    fn outputs(&self, config: &Config) -> Result<Outputs> {
+        let account = Account::new(config);
+        match stack::describe(&account, &config.server.name)? {
+            Some(stack) => Ok(Outputs(stack.outputs())),
+            None => Err(account::not_deployed(config)),
+        }
+    }
+
+    fn status(&self, config: &Config) -> Result<Status> {
+        let account = Account::new(config);
+        let name = config.server.name.clone();
+        let found = stack::describe(&account, &name)?;
+        let (live_version, versions) = match &found {
+            Some(_) => (stack::live(&account, &name)?, stack::versions(&account, &name)?),
+            None => (None, Vec::new()),
+        };
+        let state = found.map(|stack| stack.status);
+        Ok(Status { name, region: config.aws.region.clone(), deployed: state.is_some(), state, live_version, versions })
+    }
+
+    fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan> {
+        stack::rollback(&Account::new(config), config, options)
+    }
+
+    fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result {
+        let Some(group) = self.outputs(config)?.0.remove("LogGroup") else {
+            return Err(Failure::failed(
+                format!("the stack {} has no output `LogGroup`", config.server.name),
+                format!("put it back into {APP}/server-stack.ts and deploy again"),
+            ));
+        };
+        logs::run(&Account::new(config), &group, options, output)
+    }
+
+    fn removal(&self, config: &Config, _clean: bool) -> Result<Removal> {
+        let account = Account::new(config);
+        let deployed = stack::describe(&account, &config.server.name)?.is_some();
+        Ok(Removal { deployed, outliving: stack::outliving(&account, &config.server.name)? })
+    }
+
+    fn destroy(&self, config: &Config, removal: &Removal, output: Output) -> Result {
+        let account = Account::new(config);
+        let name = &config.server.name;
+        if removal.deployed {
+            output
+                .step(format!("remove the stack {name} in {}", config.aws.region), || stack::delete(&account, name))?;
+        }
+        for Outliving { kind, name } in &removal.outliving {
+            output.step(format!("remove the {kind} {name}"), || stack::delete_outliving(&account, kind, name))?;
+        }
+        Ok(())
+    }
+}
+
+/// What the CDK app reads: `Settings` in server-stack.ts.
+#[derive(Debug, Serialize)]
+struct Settings<'a> {
+    server: &'a str,
+    region: &'a str,
+    zip: String,
+    architecture: Architecture,
+    memory_mb: u32,
+    timeout_seconds: u32,
+    front: Front,
+    log_retention_days: u32,
+    reserved_concurrency: Option<u32>,
+    environment: &'a std::collections::BTreeMap<String, String>,
+    vpc: Option<&'a Vpc>,
+    throttling: Option<Throttling>,
+    alarms: Option<&'a Alarms>,
+    cognito: Option<&'a Cognito>,
+}
+
+impl<'a> Settings<'a> {
+    fn new(config: &'a Config, zip: String) -> Self {
+        let aws = &config.aws;
+        Self {
+            server: &config.server.name,
+            region: &aws.region,
+            zip,
+            architecture: aws.architecture,
+            memory_mb: aws.memory_mb,
+            timeout_seconds: aws.timeout_seconds,
+            front: aws.front,
+            log_retention_days: aws.log_retention_days,
+            reserved_concurrency: aws.reserved_concurrency,
+            environment: &config.environment,
+            vpc: aws.vpc.as_ref(),
+            throttling: aws.throttling,
+            alarms: aws.alarms.as_ref(),
+            cognito: config.auth.as_ref().map(|auth| &auth.cognito),
+        }
+    }
+}

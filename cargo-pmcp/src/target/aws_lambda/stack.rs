@@ -1,0 +1,330 @@
+//! The stack as CloudFormation has it, and what belongs to it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::account::{self, Account};
+use super::{Outliving, Rollback};
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+use crate::plan::{Action, Plan};
+
+/// The tag that everything of a server has.
+const TAG: &str = "pmcp:server";
+
+/// The alias that the front calls.
+const LIVE: &str = "live";
+
+#[derive(Deserialize)]
+struct Stacks {
+    #[serde(rename = "Stacks")]
+    stacks: Vec<Stack>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Stack {
+    #[serde(rename = "StackStatus")]
+    pub(super) status: String,
+    #[serde(rename = "Outputs", default)]
+    outputs: Vec<StackOutput>,
+    #[serde(rename = "Tags", default)]
+    tags: Vec<Tag>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StackOutput {
+    output_key: String,
+    output_value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    key: String,
+    value: String,
+}
+
+impl Stack {
+    pub(super) fn outputs(self) -> BTreeMap<String, String> {
+        self.outputs.into_iter().map(|output| (output.output_key, output.output_value)).collect()
+    }
+}
+
+/// The stack of this name, if there is one.
+pub(super) fn describe(account: &Account, name: &str) -> Result<Option<Stack>> {
+    let found: Option<Stacks> = account.ask(&["cloudformation", "describe-stacks", "--stack-name", name])?;
+    let Some(stack) = found.and_then(|mut found| found.stacks.pop()) else { return Ok(None) };
+    if stack.tags.iter().any(|tag| tag.key == TAG && tag.value == name) {
+        return Ok(Some(stack));
+    }
+    Err(Failure::refused(
+        format!("{} has a stack {name} that cargo pmcp did not make", account.region),
+        "choose another `name` under [server] in .pmcp/deploy.toml",
+    ))
+}
+
+/// Whether the stack can be deployed to as it is.
+pub(super) fn ready(account: &Account, name: &str) -> Result {
+    match describe(account, name)? {
+        Some(stack) => check_state(name, &stack.status),
+        None => Ok(()),
+    }
+}
+
+fn check_state(name: &str, state: &str) -> Result {
+    if state.ends_with("_IN_PROGRESS") {
+        return Err(Failure::refused(
+            format!("another change of the stack {name} is under way ({state})"),
+            "wait until `cargo pmcp deploy status` says COMPLETE, and deploy again",
+        ));
+    }
+    match state {
+        // The first deployment failed and was taken back; CloudFormation only lets such a stack be removed.
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED" => Err(Failure::refused(
+            format!("the stack {name} is in the state {state}, from which it cannot be changed"),
+            "remove it with `cargo pmcp deploy destroy`, and deploy again",
+        )),
+        "UPDATE_ROLLBACK_FAILED" => Err(Failure::refused(
+            format!("the stack {name} is in the state {state}: a change failed, and taking it back failed too"),
+            format!("type: aws cloudformation continue-update-rollback --stack-name {name}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What a failed deployment leaves, in the words of the person who has to go on.
+pub(super) fn after_failure(account: &Account, name: &str, failure: &Failure) -> Failure {
+    let (now, advice) = match describe(account, name) {
+        Ok(None) => ("nothing exists of it now".to_owned(), "mend what it says, and deploy again"),
+        Ok(Some(stack)) => {
+            let advice = match check_state(name, &stack.status) {
+                Ok(()) => "the version before answers as ever; mend what it says, and deploy again",
+                Err(_) => "remove it with `cargo pmcp deploy destroy`, mend what it says, and deploy again",
+            };
+            (format!("the stack is now in the state {}", stack.status), advice)
+        }
+        Err(asking) => (format!("what exists of it is not known: {asking}"), "see `cargo pmcp deploy status`"),
+    };
+    Failure::failed(format!("{}\nthe deployment of {name} failed, and {now}", failure.to_string().trim_end()), advice)
+}
+
+#[derive(Deserialize)]
+struct Versions {
+    #[serde(rename = "Versions")]
+    versions: Vec<Version>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    #[serde(rename = "Version")]
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct Alias {
+    #[serde(rename = "FunctionVersion")]
+    version: String,
+}
+
+/// The versions of the function, oldest first.
+pub(super) fn versions(account: &Account, name: &str) -> Result<Vec<String>> {
+    let found: Option<Versions> = account.ask(&["lambda", "list-versions-by-function", "--function-name", name])?;
+    let mut numbers: Vec<u64> = found
+        .map(|found| found.versions.iter().filter_map(|version| version.version.parse().ok()).collect())
+        .unwrap_or_default();
+    numbers.sort_unstable();
+    Ok(numbers.iter().map(u64::to_string).collect())
+}
+
+/// The version that answers.
+pub(super) fn live(account: &Account, name: &str) -> Result<Option<String>> {
+    let alias: Option<Alias> = account.ask(&["lambda", "get-alias", "--function-name", name, "--name", LIVE])?;
+    Ok(alias.map(|alias| alias.version))
+}
+
+fn point_to(account: &Account, name: &str, version: &str) -> Result {
+    account.tell(&["lambda", "update-alias", "--function-name", name, "--name", LIVE, "--function-version", version])
+}
+
+/// Lets the version that was deployed last answer, if a rollback has chosen another.
+pub(super) fn go_live(account: &Account, name: &str) -> Result {
+    let deployed = describe(account, name)?.and_then(|stack| stack.outputs().remove("Version"));
+    if let (Some(deployed), Some(live)) = (deployed, live(account, name)?)
+        && deployed != live
+    {
+        point_to(account, name, &deployed)?;
+    }
+    Ok(())
+}
+
+pub(super) fn rollback(account: &Account, config: &Config, options: &Rollback) -> Result<Plan> {
+    let name = &config.server.name;
+    if describe(account, name)?.is_none() {
+        return Err(account::not_deployed(config));
+    }
+    let versions = versions(account, name)?;
+    let Some(live) = live(account, name)? else {
+        return Err(Failure::failed(
+            format!("the function {name} has no alias `{LIVE}`"),
+            "put it back into deploy/aws-lambda/server-stack.ts, and deploy again",
+        ));
+    };
+    let version = choose(&versions, &live, options.version.as_deref())?;
+    let mut plan = Plan::new();
+    plan.detailed(Action::Change, format!("the live version of {name}"), format!("from {live} to {version}"));
+    if !options.dry_run {
+        point_to(account, name, &version)?;
+    }
+    Ok(plan)
+}
+
+/// The version to go back to.
+fn choose(versions: &[String], live: &str, wanted: Option<&str>) -> Result<String> {
+    let list = versions.join(", ");
+    if let Some(wanted) = wanted {
+        if wanted == live {
+            return Err(Failure::refused(format!("version {live} is live already"), format!("choose from {list}")));
+        }
+        return match versions.iter().any(|version| version == wanted) {
+            true => Ok(wanted.to_owned()),
+            false => Err(Failure::refused(format!("there is no version {wanted}"), format!("choose from {list}"))),
+        };
+    }
+    let before = versions.iter().take_while(|version| *version != live).last();
+    before.cloned().ok_or_else(|| {
+        Failure::refused(
+            format!("there is no version before {live}, which is live"),
+            format!("there are these: {list}; deploy once more to have two"),
+        )
+    })
+}
+
+/// Removes the stack, and waits until it is gone.
+pub(super) fn delete(account: &Account, name: &str) -> Result {
+    account.tell(&["cloudformation", "delete-stack", "--stack-name", name])?;
+    account.tell(&["cloudformation", "wait", "stack-delete-complete", "--stack-name", name]).map_err(|failure| {
+        Failure::failed(
+            format!("the stack {name} was not removed: {failure}"),
+            "see why in the CloudFormation console, and run `cargo pmcp deploy destroy` again",
+        )
+    })
+}
+
+#[derive(Deserialize)]
+struct LogGroups {
+    #[serde(rename = "logGroups")]
+    groups: Vec<LogGroup>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LogGroup {
+    log_group_name: String,
+}
+
+#[derive(Deserialize)]
+struct Tags {
+    tags: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Pools {
+    #[serde(rename = "UserPools")]
+    pools: Vec<Pool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Pool {
+    id: String,
+    name: String,
+}
+
+const LOG_GROUP: &str = "log group";
+const USER_POOL: &str = "Cognito user pool, with everybody in it,";
+
+/// What stays when the stack goes: log groups, and the people of a user pool.
+pub(super) fn outliving(account: &Account, name: &str) -> Result<Vec<Outliving>> {
+    let mut found = Vec::new();
+    // CloudFormation names what has no name after the stack; only the tag says whose it is.
+    let prefix = format!("{name}-Log");
+    let groups: Option<LogGroups> =
+        account.ask(&["logs", "describe-log-groups", "--log-group-name-prefix", &prefix])?;
+    for LogGroup { log_group_name } in groups.map(|found| found.groups).unwrap_or_default() {
+        let tags: Option<Tags> = account.ask(&["logs", "list-tags-log-group", "--log-group-name", &log_group_name])?;
+        if tags.is_some_and(|found| found.tags.get(TAG).is_some_and(|server| server == name)) {
+            found.push(Outliving { kind: LOG_GROUP, name: log_group_name });
+        }
+    }
+    let pools: Option<Pools> = account.ask(&["cognito-idp", "list-user-pools", "--max-results", "60"])?;
+    for Pool { id, name: pool } in pools.map(|found| found.pools).unwrap_or_default() {
+        if pool == name && is_tagged(account, &id, name)? {
+            found.push(Outliving { kind: USER_POOL, name: id });
+        }
+    }
+    Ok(found)
+}
+
+#[derive(Deserialize)]
+struct DescribedPool {
+    #[serde(rename = "UserPool")]
+    pool: PoolTags,
+}
+
+#[derive(Deserialize)]
+struct PoolTags {
+    #[serde(rename = "UserPoolTags", default)]
+    tags: BTreeMap<String, String>,
+}
+
+fn is_tagged(account: &Account, pool: &str, name: &str) -> Result<bool> {
+    let found: Option<DescribedPool> = account.ask(&["cognito-idp", "describe-user-pool", "--user-pool-id", pool])?;
+    Ok(found.is_some_and(|found| found.pool.tags.get(TAG).is_some_and(|server| server == name)))
+}
+
+pub(super) fn delete_outliving(account: &Account, kind: &str, name: &str) -> Result {
+    match kind {
+        LOG_GROUP => account.tell(&["logs", "delete-log-group", "--log-group-name", name]),
+        _ => account.tell(&["cognito-idp", "delete-user-pool", "--user-pool-id", name]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rollback_goes_to_the_version_before_or_the_one_named() {
+        let versions = ["1", "2", "10"].map(str::to_owned);
+        let choose = |live, wanted| choose(&versions, live, wanted).map_err(|failure| failure.to_string());
+        assert_eq!(choose("10", None), Ok("2".into()));
+        assert_eq!(choose("2", None), Ok("1".into()));
+        assert_eq!(choose("1", Some("10")), Ok("10".into()));
+        let refused = choose("1", None).expect_err("there is none before");
+        assert_eq!(
+            refused,
+            "there is no version before 1, which is live\nthere are these: 1, 2, 10; deploy once more to have two"
+        );
+        assert_eq!(choose("2", Some("2")), Err("version 2 is live already\nchoose from 1, 2, 10".into()));
+        assert_eq!(choose("2", Some("3")), Err("there is no version 3\nchoose from 1, 2, 10".into()));
+    }
+
+    #[test]
+    fn a_stack_that_cannot_be_changed_is_not_tried() {
+        for good in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"] {
+            assert!(check_state("crm", good).is_ok(), "{good}");
+        }
+        for (bad, advice) in [
+            ("UPDATE_IN_PROGRESS", "wait until"),
+            ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "wait until"),
+            ("ROLLBACK_COMPLETE", "`cargo pmcp deploy destroy`"),
+            ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name crm"),
+        ] {
+            let refused = check_state("crm", bad).expect_err(bad);
+            assert_eq!(refused.exit_code(), 5);
+            assert!(refused.to_string().contains(advice), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What a platform must be able to do: one trait, one folder per platform.
+
+mod aws_lambda;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cli::{Logs, Rollback};
+use crate::config::{Config, TargetType};
+use crate::deploy::Project;
+use crate::failure::Result;
+use crate::files::NewFile;
+use crate::output::Output;
+use crate::plan::Plan;
+
+/// A platform that servers are deployed to.
+pub(crate) trait Target {
+    /// deploy.toml and what else `deploy init` writes.
+    fn files(&self, name: &str, region: &str) -> Vec<NewFile>;
+    /// Files and folders that are made while deploying, and may be removed at any time.
+    fn made(&self) -> &'static [&'static str];
+    /// What stands in the way of deploying, on this machine and in the account.
+    fn doctor(&self, config: &Config) -> Vec<Check>;
+    /// What `deploy` would do. Changes nothing and asks nobody.
+    fn plan(&self, project: &Project) -> Result<Plan>;
+    fn deploy(&self, project: &Project, output: Output) -> Result<Outputs>;
+    fn outputs(&self, config: &Config) -> Result<Outputs>;
+    fn status(&self, config: &Config) -> Result<Status>;
+    /// Lets another version answer, and returns which.
+    fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan>;
+    fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result;
+    /// What `destroy` would remove.
+    fn removal(&self, config: &Config, clean: bool) -> Result<Removal>;
+    fn destroy(&self, config: &Config, removal: &Removal, output: Output) -> Result;
+}
+
+impl TargetType {
+    /// The platform of this name.
+    pub(crate) fn target(self) -> &'static dyn Target {
+        match self {
+            Self::AwsLambda => &aws_lambda::AwsLambda,
+        }
+    }
+}
+
+/// What the deployed server has: its URL above all.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Outputs(pub(crate) BTreeMap<String, String>);
+
+impl fmt::Display for Outputs {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        out.write_str(&lines.join("\n"))
+    }
+}
+
+/// What is deployed at the moment.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    pub(crate) name: String,
+    pub(crate) region: String,
+    pub(crate) deployed: bool,
+    /// In the platform's words.
+    pub(crate) state: Option<String>,
+    pub(crate) live_version: Option<String>,
+    /// Oldest first.
+    pub(crate) versions: Vec<String>,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, region, .. } = self;
+        let Some(state) = &self.state else {
+            return write!(out, "{name} is not deployed in {region}");
+        };
+        write!(out, "{name} in {region}: {state}")?;
+        if let Some(live) = &self.live_version {
+            write!(out, "\nversion {live} is live, of {}", self.versions.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// What the server logged.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Lines(pub(crate) Vec<Line>);
+
+/// One line of it.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Line {
+    /// In milliseconds since 1970.
+    pub(crate) timestamp: u64,
+    pub(crate) message: String,
+}
+
+impl fmt::Display for Lines {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<&str> = self.0.iter().map(|line| line.message.trim_end()).collect();
+        out.write_str(&lines.join("\n"))
+    }
+}
+
+/// One thing that deploying needs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Check {
+    pub(crate) what: String,
+    pub(crate) ok: bool,
+    /// What was found; or the line that mends it.
+    pub(crate) detail: String,
+}
+
+/// What is about to be removed on the platform.
+#[derive(Debug, Serialize)]
+pub(crate) struct Removal {
+    /// Whether the server itself is there.
+    pub(crate) deployed: bool,
+    /// Names of what outlives the server: with `--clean` to be removed too, else kept.
+    pub(crate) outliving: Vec<Outliving>,
+}
+
+/// Something that a server leaves behind.
+#[derive(Debug, Serialize)]
+pub(crate) struct Outliving {
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
+}
