@@ -27,7 +27,15 @@ impl Emulator {
     ///
     /// If the emulator does not listen within 30 s.
     pub fn start(program: &Path, name: &str, env: &[(&str, &str)]) -> Self {
-        let function = binary(name);
+        Self::start_executable(program, name, &binary(name), env)
+    }
+
+    /// The same with a function from elsewhere.
+    ///
+    /// # Panics
+    ///
+    /// As [`Emulator::start`].
+    pub fn start_executable(program: &Path, name: &str, function: &Path, env: &[(&str, &str)]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
         let folder = std::env::temp_dir().join(format!("pmcp-emulator-{}-{port}", std::process::id()));
         let log = |file: &str| File::create(folder.join(file)).expect("the folder can be written");

@@ -3,6 +3,7 @@
 
 mod cargo_deny;
 mod cargo_lambda;
+mod cdk;
 mod clients;
 mod node;
 mod python;
@@ -48,29 +49,41 @@ pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
     VARIABLES.into_iter().chain(workers::VARIABLES)
 }
 
-const VARIABLES: [&str; 6] =
-    ["PMCP_NODE", "PMCP_CLIENTS", "PMCP_PYTHON", "PMCP_PYTHON_V1", "PMCP_REDIS", "PMCP_CARGO_LAMBDA"];
+const VARIABLES: [&str; 8] = [
+    "PMCP_NODE",
+    "PMCP_CLIENTS",
+    "PMCP_PYTHON",
+    "PMCP_PYTHON_V1",
+    "PMCP_REDIS",
+    "PMCP_CARGO_LAMBDA",
+    "PMCP_CDK",
+    "PMCP_AWS",
+];
 
 /// Brings everything that the tests use and that is not there yet.
 pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Result<Tools, Failure> {
     let _only_one = cache.lock()?;
     let samples = root.join("tests/clients");
-    let [node, clients, python, python_v1, redis, cargo_lambda] = VARIABLES;
+    let [node, clients, python, python_v1, redis, cargo_lambda, cdk, aws] = VARIABLES;
     let mut tools = Tools::default();
     match node::node(cache, permission) {
         Ok(binary) => {
             tools.note(clients, clients::clients(&samples, cache, &binary, permission));
             workers::note(&mut tools, root, cache, &binary, permission);
+            let app = root.join("cargo-pmcp/templates/aws-lambda");
+            tools.note(cdk, cdk::cdk(&app, cache, &binary, permission));
             tools.note(node, Ok(binary));
         }
         // Without Node the clients are of no use.
         Err(failure) => tools.note(node, Err(failure)),
     }
-    for (variable, folder, requirements) in
-        [(python, "python", "requirements.txt"), (python_v1, "python-v1", "requirements-v1.txt")]
-    {
-        let requirements = samples.join(requirements);
-        tools.note(variable, python::environment(cache, folder, &requirements, permission));
+    for (variable, folder, requirements, module) in [
+        (python, "python", "clients/requirements.txt", "mcp"),
+        (python_v1, "python-v1", "clients/requirements-v1.txt", "mcp"),
+        (aws, "aws", "aws/requirements.txt", "moto, awscli"),
+    ] {
+        let requirements = root.join("tests").join(requirements);
+        tools.note(variable, python::environment(cache, folder, &requirements, module, permission));
     }
     tools.note(redis, redis::redis(permission));
     tools.note(cargo_lambda, cargo_lambda::cargo_lambda(cache, permission));

@@ -1,4 +1,4 @@
-//! Virtual environments with the MCP client for Python.
+//! Virtual environments of Python: with the MCP client, and with an account of AWS on loopback.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,11 +22,12 @@ const VENV: Package =
 /// The interpreter inside a virtual environment.
 pub(super) const INTERPRETER: &str = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
 
-/// The Python of a virtual environment that has what the requirements file lists.
+/// The Python of a virtual environment that has what the requirements file lists; `module` is then there to import.
 pub(crate) fn environment(
     cache: &Cache,
     folder: &str,
     requirements: &Path,
+    module: &str,
     permission: Permission,
 ) -> Result<PathBuf, Failure> {
     let content = fs::read_to_string(requirements).map_err(Failure::file("reading", requirements))?;
@@ -45,7 +46,7 @@ pub(crate) fn environment(
             .args(["--disable-pip-version-check", "--requirement"])
             .arg(requirements);
         program::capture(&mut pip)?;
-        program::capture(Command::new(&python).args(["-c", "import mcp"])).map(drop)
+        program::capture(Command::new(&python).args(["-c", &format!("import {module}")])).map(drop)
     })?;
     Ok(folder.join(INTERPRETER))
 }
