@@ -1,6 +1,6 @@
 //! Serves a pmcp-core server on Cloudflare Workers, as WebAssembly.
 //!
-//! ```ignore
+//! ```text
 //! use worker::{Context, Env, Request, Response, Result, event};
 //!
 //! #[event(start)]

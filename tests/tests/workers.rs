@@ -122,8 +122,8 @@ fn progress_comes_while_the_tool_runs_and_a_disconnect_ends_it() {
 }
 
 /// What the calculator's WebAssembly may have, in bytes: as it is, and as Cloudflare counts it.
-const MOST_BYTES: usize = 860_000;
-const MOST_BYTES_GZIPPED: usize = 370_000;
+const MOST_BYTES: usize = 900_000;
+const MOST_BYTES_GZIPPED: usize = 385_000;
 
 #[test]
 fn the_worker_is_no_larger_than_it_may_be() {
