@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::RawJson;
+
 /// A request id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(untagged)]
@@ -12,6 +14,17 @@ pub enum RequestId {
     Number(i64),
     /// A string id.
     String(Box<str>),
+}
+
+impl RequestId {
+    /// The id that `json` is, if it is one.
+    pub(super) fn read(json: RawJson<'_>) -> Option<Self> {
+        match json.string() {
+            Some(string) => Some(Self::String(string.into())),
+            // A zero with a sign is none that could be echoed.
+            None => json.get().parse().ok().filter(|_| json.get() != "-0").map(Self::Number),
+        }
+    }
 }
 
 impl fmt::Display for RequestId {

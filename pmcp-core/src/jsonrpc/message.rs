@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde::{Serialize, de::IgnoredAny};
 
-use super::{ErrorCode, ErrorObject, RequestId};
+use super::{
+    ErrorCode, ErrorObject, RawJson, RequestId,
+    raw::{Fault, MOST_LEVELS, Members},
+};
 
 /// One message from a client.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub struct Request<'a> {
     /// For example `tools/call`.
     pub method: Cow<'a, str>,
     /// The unparsed `params`; `None` when there are none.
-    pub params: Option<&'a RawValue>,
+    pub params: Option<RawJson<'a>>,
 }
 
 /// A notification: a request without an id.
@@ -36,7 +38,7 @@ pub struct Notification<'a> {
     /// For example `notifications/cancelled`.
     pub method: Cow<'a, str>,
     /// The unparsed `params`; `None` when there are none.
-    pub params: Option<&'a RawValue>,
+    pub params: Option<RawJson<'a>>,
 }
 
 /// A client's answer to a request of the server.
@@ -45,34 +47,54 @@ pub struct Response<'a> {
     /// The id of the request it answers.
     pub id: RequestId,
     /// The unparsed result; `None` where it is an error.
-    pub result: Option<&'a RawValue>,
+    pub result: Option<RawJson<'a>>,
     /// The unparsed error; `None` where it is a result.
-    pub error: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    jsonrpc: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    method: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    error: Option<&'a RawValue>,
-}
-
-/// A member that is `null` is there, which `Option` alone would not tell.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+    pub error: Option<RawJson<'a>>,
 }
 
 /// Why a message could not be parsed, with the id that the answer echoes where it could be read.
 pub(crate) type Unparsed = (Option<RequestId>, ErrorObject);
+
+/// What a body or a line may be.
+pub(crate) enum Body<'a> {
+    Message(Result<Message<'a>, Unparsed>),
+    /// An array, in which messages may be.
+    Batch(RawJson<'a>),
+    /// Too much of something.
+    TooDeep,
+}
+
+impl<'a> Body<'a> {
+    /// Reads `json`, which may nest `levels` deep, at most 128.
+    pub(crate) fn parse(json: &'a [u8], levels: usize) -> Self {
+        let not_json = |error: &dyn std::fmt::Display| {
+            let message = format!("The body is not JSON in UTF-8: {error}.");
+            Self::Message(Err((None, ErrorObject::new(ErrorCode::PARSE_ERROR, message))))
+        };
+        let json = match std::str::from_utf8(json) {
+            Ok(json) => json,
+            Err(error) => return not_json(&error),
+        };
+        let read = match Members::unchecked(json, levels) {
+            Some(mut members) => {
+                let envelope = Envelope::read(&mut members);
+                members.check().map(|()| Self::Message(Message::open(envelope)))
+            }
+            None => RawJson::parse(json, levels).map(|json| match json.is_array() {
+                true => Self::Batch(json),
+                false => Self::Message(Message::open(None)),
+            }),
+        };
+        read.unwrap_or_else(|fault| match fault {
+            Fault::TooDeep => Self::TooDeep,
+            // Read again by who says where.
+            Fault::Malformed => match serde_json::from_str::<IgnoredAny>(json) {
+                Err(error) => not_json(&error),
+                Ok(_) => not_json(&"a character is where it must not be"),
+            },
+        })
+    }
+}
 
 impl<'a> Message<'a> {
     /// Parses one message.
@@ -81,30 +103,44 @@ impl<'a> Message<'a> {
     /// [`ErrorCode::PARSE_ERROR`] where `json` is not JSON in UTF-8, [`ErrorCode::INVALID_REQUEST`] where it is no
     /// message; with the id, where it could be read.
     pub fn parse(json: &'a [u8]) -> Result<Self, (Option<RequestId>, ErrorObject)> {
-        let envelope = Envelope::parse(json)?;
-        let id = match envelope.id.map(|raw| serde_json::from_str::<RequestId>(raw.get())) {
+        match Body::parse(json, MOST_LEVELS) {
+            Body::Message(message) => message,
+            Body::Batch(_) => Self::open(None),
+            Body::TooDeep => invalid(None, format!("The body nests deeper than {MOST_LEVELS} levels.")),
+        }
+    }
+
+    /// The message that is an element of a batch.
+    pub(crate) fn read(json: RawJson<'a>) -> Result<Self, Unparsed> {
+        Self::open(if json.is_object() { Envelope::read(&mut json.members()) } else { None })
+    }
+
+    fn open(envelope: Option<Envelope<'a>>) -> Result<Self, Unparsed> {
+        let Some(Envelope { jsonrpc, id, method, params, result, error }) = envelope else {
+            return invalid(None, "The body must be one JSON-RPC message: an object whose members appear once.");
+        };
+        let id = match id.map(RequestId::read) {
             None => None,
-            Some(Ok(id)) => Some(id),
-            Some(Err(_)) => {
+            Some(Some(id)) => Some(id),
+            Some(None) => {
                 return invalid(None, "The id of a request must be a string or an integer, and never null.");
             }
         };
-        if envelope.jsonrpc.map(RawValue::get) != Some(r#""2.0""#) {
+        if jsonrpc.map(RawJson::get) != Some(r#""2.0""#) {
             return invalid(id, r#"A message must carry "jsonrpc": "2.0"."#);
         }
-        let Some(method) = envelope.method else {
-            return match (id, envelope.result.is_some() || envelope.error.is_some()) {
-                (Some(id), true) => Ok(Self::Response(Response { id, result: envelope.result, error: envelope.error })),
+        let Some(method) = method else {
+            return match (id, result.is_some() || error.is_some()) {
+                (Some(id), true) => Ok(Self::Response(Response { id, result, error })),
                 (id, _) => invalid(id, "A message must carry a method."),
             };
         };
-        let Some(method) = string(method) else {
+        let Some(method) = method.string() else {
             return invalid(id, "The method must be a string.");
         };
-        if envelope.result.is_some() || envelope.error.is_some() {
+        if result.is_some() || error.is_some() {
             return invalid(id, "A message is a request or a response, not both.");
         }
-        let params = envelope.params;
         Ok(match id {
             Some(id) => Self::Request(Request { id, method, params }),
             None => Self::Notification(Notification { method, params }),
@@ -112,78 +148,39 @@ impl<'a> Message<'a> {
     }
 }
 
+/// The members of a message; one that is `null` is there.
+#[derive(Default)]
+struct Envelope<'a> {
+    jsonrpc: Option<RawJson<'a>>,
+    id: Option<RawJson<'a>>,
+    method: Option<RawJson<'a>>,
+    params: Option<RawJson<'a>>,
+    result: Option<RawJson<'a>>,
+    error: Option<RawJson<'a>>,
+}
+
 impl<'a> Envelope<'a> {
-    fn parse(json: &'a [u8]) -> Result<Self, Unparsed> {
-        let not_json = |error: &dyn std::fmt::Display| {
-            (None, ErrorObject::new(ErrorCode::PARSE_ERROR, format!("The body is not JSON in UTF-8: {error}.")))
-        };
-        let json = std::str::from_utf8(json).map_err(|error| not_json(&error))?;
-        // serde_json reads an array as a struct's fields in order, so an object is asked for first.
-        if json.trim_ascii_start().starts_with('{')
-            && let Ok(envelope) = serde_json::from_str(json)
-        {
-            return Ok(envelope);
+    /// `None` where one is there twice.
+    fn read(members: &mut Members<'a>) -> Option<Self> {
+        let (mut envelope, mut is_good) = (Self::default(), true);
+        for (name, value) in members {
+            let member = match &*name {
+                "jsonrpc" => &mut envelope.jsonrpc,
+                "id" => &mut envelope.id,
+                "method" => &mut envelope.method,
+                "params" => &mut envelope.params,
+                "result" => &mut envelope.result,
+                "error" => &mut envelope.error,
+                _ => continue,
+            };
+            is_good &= member.replace(value).is_none();
         }
-        // The slow path, for the right error: is it JSON at all?
-        match serde_json::from_str::<&RawValue>(json) {
-            Err(error) => Err(not_json(&error)),
-            Ok(_) => invalid(None, "The body must be one JSON-RPC message: an object whose members appear once."),
-        }
+        is_good.then_some(envelope)
     }
 }
 
-fn invalid<T>(id: Option<RequestId>, message: &str) -> Result<T, Unparsed> {
+fn invalid<T>(id: Option<RequestId>, message: impl Into<String>) -> Result<T, Unparsed> {
     Err((id, ErrorObject::new(ErrorCode::INVALID_REQUEST, message)))
-}
-
-/// The string that `raw` is, borrowed where it has no escapes.
-fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
-    serde_json::from_str::<Borrowed<'_>>(raw.get()).ok().map(|borrowed| borrowed.0)
-}
-
-/// Whether `json` is an array at its root.
-pub(crate) fn is_batch(json: &[u8]) -> bool {
-    json.trim_ascii_start().first() == Some(&b'[')
-}
-
-/// The elements of a batch.
-pub(crate) fn split_batch(json: &[u8]) -> Result<Vec<&RawValue>, ErrorObject> {
-    serde_json::from_slice(json)
-        .map_err(|error| ErrorObject::new(ErrorCode::PARSE_ERROR, format!("The body is not JSON in UTF-8: {error}.")))
-}
-
-/// Whether `json` nests deeper than `limit` arrays and objects.
-///
-/// One pass over the bytes before any parser sees them, so that nothing recurses on what a stranger sent.
-pub(crate) fn depth_exceeds(json: &[u8], limit: usize) -> bool {
-    let mut depth = 0usize;
-    let mut in_string = false;
-    let mut escaped = false;
-    for byte in json {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
-        match byte {
-            b'"' => in_string = true,
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > limit {
-                    return true;
-                }
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
 }
 
 /// Writes `{"jsonrpc":"2.0","id":…,"result":…}`, the result by `result`.
@@ -251,7 +248,7 @@ mod tests {
         let Ok(Message::Request(request)) = request else { panic!("{request:?}") };
         assert_eq!(request.id, RequestId::from("ab"));
         assert_eq!(request.method, "x/y");
-        assert_eq!(request.params.map(RawValue::get), Some(r#"{"k":[1]}"#));
+        assert_eq!(request.params.map(RawJson::get), Some(r#"{"k":[1]}"#));
         assert!(matches!(Message::parse(br#"{"jsonrpc":"2.0","method":"n"}"#), Ok(Message::Notification(_))));
         assert!(matches!(Message::parse(br#"{"jsonrpc":"2.0","id":7,"result":{}}"#), Ok(Message::Response(_))));
     }
@@ -285,12 +282,5 @@ mod tests {
     fn echoes_the_id_where_it_could_be_read() {
         let (id, _) = Message::parse(br#"{"id":"q","method":"x"}"#).expect_err("no jsonrpc");
         assert_eq!(id, Some(RequestId::from("q")));
-    }
-
-    #[test]
-    fn counts_depth_outside_strings_only() {
-        assert!(!depth_exceeds(br#"{"a":["[[[[\"[[",{}]}"#, 3));
-        assert!(depth_exceeds(br#"{"a":[{}]}"#, 2));
-        assert!(depth_exceeds("[".repeat(10_000).as_bytes(), 64));
     }
 }

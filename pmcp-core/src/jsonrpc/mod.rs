@@ -3,11 +3,11 @@
 mod error;
 mod id;
 mod message;
+mod raw;
 
 pub(crate) use error::cut;
 pub use error::{ErrorCode, ErrorObject};
 pub use id::RequestId;
+pub(crate) use message::{Body, encode_error, encode_notification, encode_reply, encode_request};
 pub use message::{Message, Notification, Request, Response};
-pub(crate) use message::{
-    depth_exceeds, encode_error, encode_notification, encode_reply, encode_request, is_batch, split_batch,
-};
+pub use raw::RawJson;

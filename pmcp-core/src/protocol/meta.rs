@@ -1,7 +1,7 @@
 //! `_meta` (specification page `basic/index`, "_meta").
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use super::params::{invalid, take};
+use crate::jsonrpc::{ErrorObject, RawJson};
 
 /// The `_meta` of a result, a definition or a content block: keys with an optional dotted prefix and a slash.
 pub type Meta = serde_json::Map<String, serde_json::Value>;
@@ -10,18 +10,36 @@ pub type Meta = serde_json::Map<String, serde_json::Value>;
 pub(crate) const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 /// What the core reads of a request's `_meta`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub(crate) struct RequestMeta<'a> {
-    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
-    pub(crate) protocol_version: Option<&'a RawValue>,
-    #[serde(borrow, rename = "io.modelcontextprotocol/clientCapabilities")]
-    pub(crate) client_capabilities: Option<&'a RawValue>,
-    #[serde(borrow, rename = "io.modelcontextprotocol/clientInfo")]
-    pub(crate) client_info: Option<&'a RawValue>,
-    #[serde(borrow, rename = "io.modelcontextprotocol/logLevel")]
-    pub(crate) log_level: Option<&'a RawValue>,
-    #[serde(borrow, rename = "progressToken")]
-    pub(crate) progress_token: Option<&'a RawValue>,
+    pub(crate) protocol_version: Option<RawJson<'a>>,
+    pub(crate) client_capabilities: Option<RawJson<'a>>,
+    pub(crate) client_info: Option<RawJson<'a>>,
+    pub(crate) log_level: Option<RawJson<'a>>,
+    pub(crate) progress_token: Option<RawJson<'a>>,
+}
+
+impl<'a> RequestMeta<'a> {
+    /// Parses the `_meta` of `params`.
+    pub(super) fn parse(meta: RawJson<'a>) -> Result<Self, ErrorObject> {
+        if !meta.is_object() {
+            return Err(invalid("params._meta must be an object."));
+        }
+        let (mut parsed, mut nulls) = (Self::default(), Vec::new());
+        for (name, value) in meta.members() {
+            let member = match &*name {
+                "io.modelcontextprotocol/protocolVersion" => &mut parsed.protocol_version,
+                "io.modelcontextprotocol/clientCapabilities" => &mut parsed.client_capabilities,
+                "io.modelcontextprotocol/clientInfo" => &mut parsed.client_info,
+                "io.modelcontextprotocol/logLevel" => &mut parsed.log_level,
+                "progressToken" => &mut parsed.progress_token,
+                _ => continue,
+            };
+            take(member, &name, value, &mut nulls)
+                .map_err(|error| invalid(format!("params._meta cannot be read: {error}.")))?;
+        }
+        Ok(parsed)
+    }
 }
 
 impl RequestMeta<'_> {

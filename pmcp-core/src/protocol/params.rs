@@ -2,93 +2,88 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
+use serde::de::DeserializeOwned;
 
 use super::RequestMeta;
-use crate::jsonrpc::{ErrorCode, ErrorObject};
+use crate::jsonrpc::{ErrorCode, ErrorObject, RawJson};
 
 /// All members that any method's `params` may have; absent and `null` are the same.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(crate) struct RequestParams<'a> {
-    #[serde(borrow, rename = "_meta")]
-    pub(crate) raw_meta: Option<&'a RawValue>,
-    #[serde(skip)]
     pub(crate) meta: RequestMeta<'a>,
-    #[serde(borrow)]
-    pub(crate) name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) uri: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) cursor: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) arguments: Option<&'a RawValue>,
-    #[serde(borrow, rename = "ref")]
-    pub(crate) reference: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) argument: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) context: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) level: Option<&'a RawValue>,
-    #[serde(borrow, rename = "inputResponses")]
-    pub(crate) input_responses: Option<&'a RawValue>,
-    #[serde(borrow, rename = "requestState")]
-    pub(crate) request_state: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) notifications: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) task: Option<&'a RawValue>,
-    #[serde(borrow, rename = "taskId")]
-    pub(crate) task_id: Option<&'a RawValue>,
-    #[serde(borrow, rename = "protocolVersion")]
-    pub(crate) protocol_version: Option<&'a RawValue>,
+    pub(crate) name: Option<RawJson<'a>>,
+    pub(crate) uri: Option<RawJson<'a>>,
+    pub(crate) cursor: Option<RawJson<'a>>,
+    pub(crate) arguments: Option<RawJson<'a>>,
+    pub(crate) reference: Option<RawJson<'a>>,
+    pub(crate) argument: Option<RawJson<'a>>,
+    pub(crate) context: Option<RawJson<'a>>,
+    pub(crate) level: Option<RawJson<'a>>,
+    pub(crate) input_responses: Option<RawJson<'a>>,
+    pub(crate) request_state: Option<RawJson<'a>>,
+    pub(crate) notifications: Option<RawJson<'a>>,
+    pub(crate) task: Option<RawJson<'a>>,
+    pub(crate) task_id: Option<RawJson<'a>>,
+    pub(crate) protocol_version: Option<RawJson<'a>>,
 }
 
 impl<'a> RequestParams<'a> {
     /// Parses `params`; no params are the same as `{}`, and so is `null`, which some clients send instead.
-    pub(crate) fn parse(params: Option<&'a RawValue>) -> Result<Self, ErrorObject> {
-        let Some(params) = params.filter(|params| params.get() != "null") else {
+    pub(crate) fn parse(params: Option<RawJson<'a>>) -> Result<Self, ErrorObject> {
+        let Some(params) = params.filter(|params| !params.is_null()) else {
             return Ok(Self::default());
         };
-        if !params.get().starts_with('{') {
+        if !params.is_object() {
             return Err(invalid("params must be an object."));
         }
-        let mut parsed: Self =
-            serde_json::from_str(params.get()).map_err(|error| invalid(format!("params cannot be read: {error}.")))?;
-        if let Some(meta) = parsed.raw_meta {
-            if !meta.get().starts_with('{') {
-                return Err(invalid("params._meta must be an object."));
-            }
-            parsed.meta = serde_json::from_str(meta.get())
-                .map_err(|error| invalid(format!("params._meta cannot be read: {error}.")))?;
+        let (mut parsed, mut meta) = (Self::default(), None);
+        let mut nulls = Vec::new();
+        for (name, value) in params.members() {
+            let member = match &*name {
+                "_meta" => &mut meta,
+                "name" => &mut parsed.name,
+                "uri" => &mut parsed.uri,
+                "cursor" => &mut parsed.cursor,
+                "arguments" => &mut parsed.arguments,
+                "ref" => &mut parsed.reference,
+                "argument" => &mut parsed.argument,
+                "context" => &mut parsed.context,
+                "level" => &mut parsed.level,
+                "inputResponses" => &mut parsed.input_responses,
+                "requestState" => &mut parsed.request_state,
+                "notifications" => &mut parsed.notifications,
+                "task" => &mut parsed.task,
+                "taskId" => &mut parsed.task_id,
+                "protocolVersion" => &mut parsed.protocol_version,
+                _ => continue,
+            };
+            take(member, &name, value, &mut nulls)
+                .map_err(|error| invalid(format!("params cannot be read: {error}.")))?;
+        }
+        if let Some(meta) = meta {
+            parsed.meta = RequestMeta::parse(meta)?;
         }
         Ok(parsed)
     }
 
     /// The string under `member`, which the method requires.
-    pub(crate) fn required_str(raw: Option<&'a RawValue>, member: &str) -> Result<Cow<'a, str>, ErrorObject> {
+    pub(crate) fn required_str(raw: Option<RawJson<'a>>, member: &str) -> Result<Cow<'a, str>, ErrorObject> {
         Self::optional_str(raw, member)?.ok_or_else(|| invalid(format!("params.{member} is missing.")))
     }
 
     /// The string under `member`, if there is one.
-    pub(crate) fn optional_str(raw: Option<&'a RawValue>, member: &str) -> Result<Option<Cow<'a, str>>, ErrorObject> {
-        #[derive(Deserialize)]
-        struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
-        raw.map(|raw| serde_json::from_str::<Borrowed<'a>>(raw.get()).map(|string| string.0))
-            .transpose()
-            .map_err(|_| invalid(format!("params.{member} must be a string.")))
+    pub(crate) fn optional_str(raw: Option<RawJson<'a>>, member: &str) -> Result<Option<Cow<'a, str>>, ErrorObject> {
+        raw.map(|raw| raw.string().ok_or_else(|| invalid(format!("params.{member} must be a string.")))).transpose()
     }
 
     /// The value under `member`, which the method requires.
-    pub(crate) fn required<T: DeserializeOwned>(raw: Option<&'a RawValue>, member: &str) -> Result<T, ErrorObject> {
+    pub(crate) fn required<T: DeserializeOwned>(raw: Option<RawJson<'a>>, member: &str) -> Result<T, ErrorObject> {
         Self::optional(raw, member)?.ok_or_else(|| invalid(format!("params.{member} is missing.")))
     }
 
     /// The value under `member`, if there is one.
     pub(crate) fn optional<T: DeserializeOwned>(
-        raw: Option<&'a RawValue>,
+        raw: Option<RawJson<'a>>,
         member: &str,
     ) -> Result<Option<T>, ErrorObject> {
         raw.map(|raw| serde_json::from_str(raw.get()))
@@ -97,6 +92,23 @@ impl<'a> RequestParams<'a> {
     }
 }
 
-fn invalid(message: impl Into<String>) -> ErrorObject {
+/// Notes that `name` is `value`, unless that is `null`; fails where the name was there before.
+pub(super) fn take<'a>(
+    member: &mut Option<RawJson<'a>>,
+    name: &str,
+    value: RawJson<'a>,
+    nulls: &mut Vec<String>,
+) -> Result<(), String> {
+    if member.is_some() || nulls.iter().any(|known| known == name) {
+        return Err(format!("duplicate field `{name}`"));
+    }
+    match value.is_null() {
+        true => nulls.push(name.to_owned()),
+        false => *member = Some(value),
+    }
+    Ok(())
+}
+
+pub(super) fn invalid(message: impl Into<String>) -> ErrorObject {
     ErrorObject::new(ErrorCode::INVALID_PARAMS, message)
 }

@@ -3,7 +3,6 @@
 use std::{
     any::Any,
     borrow::Cow,
-    collections::BTreeMap,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     str::FromStr,
@@ -11,12 +10,11 @@ use std::{
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 
 use super::{IntoCompletion, IntoContents, IntoMessages, IntoToolResult, resources};
 use crate::{
     error::{Error, Result},
-    jsonrpc::cut,
+    jsonrpc::{RawJson, cut},
     platform::{BoxFuture, MaybeSend},
     protocol::{Cache, CallToolResult, CompleteResult, GetPromptResult, InputRequiredResult, ReadResourceResult, Task},
 };
@@ -131,12 +129,12 @@ impl Reply {
 
 /// The arguments of a tool, as the client sent them.
 #[derive(Clone, Copy, Debug)]
-pub struct Arguments<'a>(pub(crate) Option<&'a RawValue>);
+pub struct Arguments<'a>(pub(crate) Option<RawJson<'a>>);
 
 impl Arguments<'_> {
     /// The arguments as JSON: an object.
     pub fn as_str(&self) -> &str {
-        self.0.map_or("{}", RawValue::get)
+        self.0.map_or("{}", RawJson::get)
     }
 
     /// The arguments as `T`.
@@ -167,30 +165,22 @@ impl Arguments<'_> {
         let json = self.as_str();
         let before: usize = json.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
         let end = json.as_ptr() as usize + before + column;
-        let holds_end = |value: &&RawValue| {
+        let holds_end = |value: &RawJson<'_>| {
             let start = value.get().as_ptr() as usize;
             start <= end && end <= start + value.get().len()
         };
-        let (mut path, mut within) = (String::new(), json);
+        let (mut path, mut within) = (String::new(), self.0?);
         // As deep as the body, which the transport bounds.
         loop {
-            let next = if let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(within) {
-                members.into_iter().find(|(_, value)| holds_end(value)).map(|(name, value)| {
-                    path += if path.is_empty() { "" } else { "." };
-                    path += &name;
-                    value
-                })
-            } else if let Ok(values) = serde_json::from_str::<Vec<&RawValue>>(within) {
-                values.into_iter().enumerate().find(|(_, value)| holds_end(value)).map(|(index, value)| {
-                    path += &format!("[{index}]");
-                    value
-                })
+            if let Some((name, value)) = within.members().filter(|(_, value)| holds_end(value)).last() {
+                path += if path.is_empty() { "" } else { "." };
+                path += &name;
+                within = value;
+            } else if let Some((index, value)) = within.elements().enumerate().find(|(_, value)| holds_end(value)) {
+                path += &format!("[{index}]");
+                within = value;
             } else {
-                None
-            };
-            match next {
-                Some(value) => within = value.get(),
-                None => return (!path.is_empty()).then_some(path),
+                return (!path.is_empty()).then_some(path);
             }
         }
     }
@@ -360,8 +350,7 @@ mod tests {
     }
 
     fn parse(json: &str) -> Result<Add> {
-        let raw: Box<RawValue> = serde_json::from_str(json).expect("JSON");
-        Arguments(Some(&raw)).parse()
+        Arguments(RawJson::parse(json, 8).ok()).parse()
     }
 
     #[test]

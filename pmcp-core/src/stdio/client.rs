@@ -7,12 +7,11 @@ use std::{
     task::{Poll, Waker},
 };
 
-use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use crate::{
     error::Result,
-    jsonrpc::{ErrorCode, ErrorObject, Response},
+    jsonrpc::{ErrorCode, ErrorObject, RawJson, Response},
     legacy::{Session, question},
     platform::BoxFuture,
     protocol::{ClientCapabilities, Implementation, Revision},
@@ -38,25 +37,15 @@ struct Question {
     waiting: Option<Waker>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct InitializeParams<'a> {
-    #[serde(borrow)]
-    capabilities: Option<&'a RawValue>,
-    #[serde(borrow)]
-    client_info: Option<&'a RawValue>,
-}
-
 impl Client {
     /// After a handshake with `params` that agreed on `revision`.
-    pub(super) fn new(revision: Revision, params: Option<&RawValue>) -> Self {
-        let params: InitializeParams<'_> =
-            params.and_then(|params| serde_json::from_str(params.get()).ok()).unwrap_or_default();
+    pub(super) fn new(revision: Revision, params: Option<RawJson<'_>>) -> Self {
+        let member = |name: &str| params?.members().find(|(known, _)| known == name).map(|(_, value)| value.get());
         // What cannot be read is as good as not declared, as in the newest revision.
         let mut session = Session::new(revision);
-        session.capabilities =
-            params.capabilities.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-        session.client_info = params.client_info.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let capabilities = member("capabilities").and_then(|json| serde_json::from_str(json).ok());
+        session.capabilities = capabilities.unwrap_or_default();
+        session.client_info = member("clientInfo").and_then(|json| serde_json::from_str(json).ok());
         Self { session, questions: Mutex::default() }
     }
 

@@ -11,8 +11,6 @@ use std::{
 
 use bytes::Bytes;
 use futures_io::{AsyncBufRead, AsyncWrite};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::{
     Error, Stdio,
@@ -24,8 +22,8 @@ use super::{
 };
 use crate::{
     jsonrpc::{
-        ErrorCode, ErrorObject, Message, Notification, Request, RequestId, Response, depth_exceeds, encode_error,
-        encode_notification, is_batch, split_batch,
+        Body, ErrorCode, ErrorObject, Message, Notification, RawJson, Request, RequestId, Response, encode_error,
+        encode_notification,
     },
     platform::{BoxFuture, Platform},
     protocol::Revision,
@@ -167,28 +165,26 @@ impl<'a, R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Connection<'a, R, W> {
         self.last_writes = Some(self.platform.sleep(LAST_WRITES));
     }
 
-    fn handle_line(&mut self, json: &Bytes) {
+    fn handle_line(&mut self, line: &Bytes) {
         let limit = self.stdio.max_depth;
-        if depth_exceeds(json, limit) {
-            self.refuse(None, format!("The line nests deeper than {limit} levels, the limit of this server."));
-        } else if is_batch(json) {
-            self.handle_batch(json);
-        } else {
-            self.handle(Message::parse(json), json, None);
+        match Body::parse(line, limit) {
+            Body::Message(message) => self.handle(message, line, None),
+            Body::Batch(json) => self.handle_batch(line, json),
+            Body::TooDeep => {
+                self.refuse(None, format!("The line nests deeper than {limit} levels, the limit of this server."));
+            }
         }
     }
 
-    fn handle_batch(&mut self, json: &Bytes) {
+    fn handle_batch(&mut self, line: &Bytes, json: RawJson<'_>) {
         if self.opened.as_ref().is_none_or(|opened| opened.revision != Revision::V2025_03_26) {
             return self.refuse(None, "A line must be one message: only revision 2025-03-26 has batches.".to_owned());
         }
-        let elements = match split_batch(json) {
-            Ok(elements) if !elements.is_empty() && elements.len() <= MOST_MESSAGES => elements,
-            Ok(_) => return self.refuse(None, format!("A batch must have 1 to {MOST_MESSAGES} messages.")),
-            Err(error) => return self.out.push(None, encode_error(None, &error)),
-        };
         let messages: Vec<_> =
-            elements.into_iter().map(|element| (element, Message::parse(element.get().as_bytes()))).collect();
+            json.elements().take(MOST_MESSAGES + 1).map(|element| (element, Message::read(element))).collect();
+        if messages.is_empty() || messages.len() > MOST_MESSAGES {
+            return self.refuse(None, format!("A batch must have 1 to {MOST_MESSAGES} messages."));
+        }
         let opens = |message: &Result<Message<'_>, _>| matches!(message, Ok(Message::Request(request)) if request.method == "initialize");
         if messages.iter().any(|(_, message)| opens(message)) {
             return self.refuse(None, "initialize must stand alone, not in a batch.".to_owned());
@@ -197,7 +193,7 @@ impl<'a, R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Connection<'a, R, W> {
         let batch = self.number;
         self.batches.open(batch);
         for (element, message) in messages {
-            self.handle(message, &json.slice_ref(element.get().as_bytes()), Some(batch));
+            self.handle(message, &line.slice_ref(element.get().as_bytes()), Some(batch));
         }
         self.leave(Some(batch));
     }
@@ -293,15 +289,9 @@ fn is_notification(line: &Line) -> bool {
 }
 
 /// The request that `notifications/cancelled` names; malformed ones are ignored, as the specification has it.
-fn cancelled_id(params: Option<&RawValue>) -> Option<RequestId> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct CancelledParams {
-        request_id: RequestId,
-    }
-    // serde reads an array as a struct's fields in order, so an object is asked for first.
-    let params = params.map(RawValue::get).filter(|params| params.starts_with('{'))?;
-    serde_json::from_str::<CancelledParams>(params).ok().map(|params| params.request_id)
+fn cancelled_id(params: Option<RawJson<'_>>) -> Option<RequestId> {
+    let (_, id) = params?.members().find(|(name, _)| name == "requestId")?;
+    serde_json::from_str(id.get()).ok()
 }
 
 /// Whether `withdrawal` is of the question that `message` asks.

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderName, header};
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use super::Refusal;
-use crate::{protocol::RequestParams, schema::HeaderParam};
+use crate::{jsonrpc::RawJson, protocol::RequestParams, schema::HeaderParam};
 
 pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
@@ -20,7 +20,7 @@ pub(super) fn value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Opt
         return Ok(None);
     };
     match (first.to_str(), values.next()) {
-        (Ok(value), None) => Ok(Some(value.trim_matches([' ', '\t']))),
+        (Ok(value), None) => Ok(Some(value.trim_ascii())),
         (Ok(_), Some(_)) => Err(Refusal::header_mismatch(format!("The header {name} is there more than once."))),
         (Err(_), _) => {
             Err(Refusal::header_mismatch(format!("The header {name} has characters other than visible ASCII.")))
@@ -36,7 +36,7 @@ pub(super) fn agreed<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Op
         let line = line.to_str().map_err(|_| {
             Refusal::header_mismatch(format!("The header {name} has characters other than visible ASCII."))
         })?;
-        for value in line.split(',').map(|value| value.trim_matches([' ', '\t'])) {
+        for value in items(line) {
             if *agreed.get_or_insert(value) != value {
                 return Err(Refusal::header_mismatch(format!(
                     "The header {name} is there more than once, and says different things."
@@ -67,12 +67,23 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
 pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     let mut lines = headers.get_all(header::ACCEPT).iter().peekable();
     lines.peek().is_none()
-        || lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).any(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            let media = parts.next().unwrap_or_default();
-            let refused = parts.any(|part| part.eq_ignore_ascii_case("q=0"));
-            !refused && ["text/event-stream", "text/*", "*/*"].iter().any(|range| range.eq_ignore_ascii_case(media))
+        || lines.filter_map(|line| line.to_str().ok()).flat_map(items).any(|range| {
+            let (media, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let is_events =
+                ["text/event-stream", "text/*", "*/*"].iter().any(|known| known.eq_ignore_ascii_case(media.trim()));
+            is_events && !parameters.split(';').any(|parameter| parameter.trim().eq_ignore_ascii_case("q=0"))
         })
+}
+
+/// What stands between the commas of a line, without the white space around it.
+fn items(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let line = rest?;
+        let comma = line.bytes().position(|byte| byte == b',').unwrap_or(line.len());
+        rest = line.get(comma + 1..);
+        line.get(..comma).map(str::trim_ascii)
+    })
 }
 
 /// `Mcp-Method` says what the body says.
@@ -117,7 +128,7 @@ fn check_equal(header: &HeaderName, sent: Option<&str>, expected: &str) -> Resul
 pub(super) fn check_params(
     headers: &HeaderMap,
     params: &[HeaderParam],
-    arguments: Option<&RawValue>,
+    arguments: Option<RawJson<'_>>,
 ) -> Result<(), Refusal> {
     if params.is_empty() {
         return Ok(());
@@ -192,8 +203,8 @@ mod tests {
     fn compares_numbers_by_value() {
         let params = [HeaderParam { path: vec!["n".into()], header: HeaderName::from_static("mcp-param-n") }];
         let check = |header: &'static str, json: &str| {
-            let raw: Box<RawValue> = serde_json::from_str(json).expect("JSON");
-            check_params(&headers("mcp-param-n", header), &params, Some(&raw)).is_ok()
+            let raw = RawJson::parse(json, 8).expect("JSON");
+            check_params(&headers("mcp-param-n", header), &params, Some(raw)).is_ok()
         };
         assert!(check("42", r#"{"n": 42}"#) && check("42.0", r#"{"n": 42}"#) && check("true", r#"{"n": true}"#));
         assert!(!check("43", r#"{"n": 42}"#) && !check("TRUE", r#"{"n": true}"#));
@@ -201,8 +212,8 @@ mod tests {
         assert!(check("9007199254740993", r#"{"n": 9007199254740993}"#));
         assert!(!check("9007199254740992", r#"{"n": 9007199254740993}"#));
         for unreadable in [r#"{"n": 1, "x": 1e400}"#, r#"{"n": 1, "x": "\ud800"}"#] {
-            let raw: Box<RawValue> = serde_json::from_str(unreadable).expect("JSON");
-            assert!(check_params(&HeaderMap::new(), &params, Some(&raw)).is_err(), "{unreadable}");
+            let raw = RawJson::parse(unreadable, 8).expect("JSON");
+            assert!(check_params(&HeaderMap::new(), &params, Some(raw)).is_err(), "{unreadable}");
         }
         assert!(check_params(&HeaderMap::new(), &params, None).is_ok());
     }

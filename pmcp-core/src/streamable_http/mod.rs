@@ -30,7 +30,7 @@ pub(crate) use modern::{encode_outcome, parse_log_level, parse_progress_token, r
 pub(crate) use refusal::Refusal;
 
 use crate::{
-    jsonrpc::{ErrorCode, Message, depth_exceeds, is_batch},
+    jsonrpc::{self, ErrorCode, Message},
     legacy::{Legacy, SessionStore},
     platform::Platform,
     protocol::RequestParams,
@@ -228,13 +228,11 @@ impl StreamableHttp {
         if body.len() > self.max_body_bytes {
             return Err(Refusal::payload_too_large(self.max_body_bytes));
         }
-        if depth_exceeds(body, self.max_depth) {
-            return Err(Refusal::too_deep(self.max_depth));
-        }
-        if is_batch(body) {
-            return self.answer_batch(head, body, platform).await;
-        }
-        let message = Message::parse(body).map_err(Refusal::unparsed)?;
+        let message = match jsonrpc::Body::parse(body, self.max_depth) {
+            jsonrpc::Body::Message(message) => message.map_err(Refusal::unparsed)?,
+            jsonrpc::Body::Batch(json) => return self.answer_batch(head, body, json, platform).await,
+            jsonrpc::Body::TooDeep => return Err(Refusal::too_deep(self.max_depth)),
+        };
         match message {
             Message::Request(request) => {
                 let params = RequestParams::parse(request.params);

@@ -4,7 +4,6 @@ use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, request};
-use serde_json::value::RawValue;
 
 use super::{
     Body, Refusal, StreamableHttp,
@@ -14,7 +13,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    jsonrpc::{ErrorCode, ErrorObject, Request, RequestId, encode_error, encode_reply},
+    jsonrpc::{ErrorCode, ErrorObject, RawJson, Request, RequestId, encode_error, encode_reply},
     platform::Platform,
     protocol::{LogLevel, ProgressToken, RequestMeta, RequestParams, Revision},
     server::{Context, LISTEN, Outcome, Reply, RequestContext, Server, deadline, encode_answer},
@@ -143,7 +142,7 @@ pub(crate) fn required_meta<'a>(meta: &RequestMeta<'a>) -> Result<Cow<'a, str>, 
 }
 
 fn parse_meta<T: serde::de::DeserializeOwned>(
-    raw: Option<&RawValue>,
+    raw: Option<RawJson<'_>>,
     key: &str,
     kind: &str,
 ) -> Result<Option<T>, Refusal> {

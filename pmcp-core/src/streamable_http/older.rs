@@ -12,7 +12,7 @@ use super::{
     session::InSession,
 };
 use crate::{
-    jsonrpc::{ErrorCode, ErrorObject, Message, Request, RequestId, encode_error, split_batch},
+    jsonrpc::{ErrorCode, ErrorObject, Message, RawJson, Request, RequestId, encode_error},
     platform::Platform,
     protocol::{LogLevel, RequestParams, Revision},
     server::{Context, Link, Memory, Outcome, Reply, RequestContext, deadline},
@@ -77,15 +77,15 @@ impl StreamableHttp {
         &self,
         head: request::Parts,
         body: &Bytes,
+        json: RawJson<'_>,
         platform: &Arc<dyn Platform>,
     ) -> Result<Response<Body>, Refusal> {
-        let elements = split_batch(body).map_err(|error| Refusal::unparsed((None, error)))?;
         let session = self.session_of(&head, platform).await?;
         let revision = era::decide_batch(&head.headers, session.as_ref().map(InSession::revision))?;
-        if elements.is_empty() || elements.len() > MOST_MESSAGES {
+        let messages: Vec<_> = json.elements().take(MOST_MESSAGES + 1).map(Message::read).collect();
+        if messages.is_empty() || messages.len() > MOST_MESSAGES {
             return Err(Refusal::invalid_request(format!("A batch must have 1 to {MOST_MESSAGES} messages.")));
         }
-        let messages: Vec<_> = elements.iter().map(|element| Message::parse(element.get().as_bytes())).collect();
         let forbidden = |message: &Result<Message<'_>, _>| matches!(message, Ok(Message::Request(request)) if request.method == "initialize");
         if messages.iter().any(forbidden) {
             return Err(Refusal::invalid_request("initialize must stand alone, not in a batch."));

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    jsonrpc::{ErrorCode, ErrorObject, RequestId, Response as Answer},
+    jsonrpc::{ErrorCode, ErrorObject, RawJson, RequestId, Response as Answer},
     legacy::{Legacy, Session, SessionStore, SessionStoreError, question},
     platform::{BoxFuture, Platform},
     protocol::{ClientCapabilities, Implementation, Revision},
@@ -191,7 +191,7 @@ impl StreamableHttp {
     pub(super) async fn take_cancellation(
         &self,
         session: InSession,
-        params: Option<&serde_json::value::RawValue>,
+        params: Option<RawJson<'_>>,
     ) -> Result<(), Refusal> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
