@@ -38,6 +38,14 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 #[cfg(target_arch = "wasm32")]
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + 'static>>;
 
+/// The same, of a future that borrows.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type BorrowingFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The same, of a future that borrows.
+#[cfg(target_arch = "wasm32")]
+pub(crate) type BorrowingFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
 /// The platform under the server, as each adapter provides it.
 pub trait Platform: MaybeSend + MaybeSync + 'static {
     /// The time since 1970-01-01T00:00:00Z.

@@ -3,6 +3,7 @@
 use pmcp_core::{
     BuildError, BuildErrors, StreamableHttp,
     prelude::*,
+    protocol::TaskSupport,
     schema::{Schema, SchemaError},
     serde_json::{Value, json},
     testing::Client,
@@ -329,6 +330,16 @@ fn a_definition_that_is_no_json() {
     // Nothing that can be registered today is such; what comes may be.
     let error = BuildError::Encoding("key must be a string".to_owned());
     assert_eq!(error.to_string(), "the definitions cannot be written as JSON: key must be a string");
+}
+
+#[test]
+fn tasks_that_nobody_keeps() {
+    let task = || Tool { task: Some(TaskSupport::default()), ..tool("slow", json!({ "type": "object" })) };
+    let error = only(with_tool(builder(), task()), "call `.tasks()` or `.task_store(…)`");
+    assert_eq!(error, BuildError::TasksMissing("slow".to_owned()));
+    assert_eq!(errors(with_tool(builder(), task()).tasks()), []);
+    // A part brings what it needs.
+    assert_eq!(errors(builder().merge(with_tool(builder(), task()).tasks())), []);
 }
 
 #[test]

@@ -51,6 +51,7 @@ const REQUIRED: TaskSupport = TaskSupport { required: true, asks_first: false };
 pub(crate) fn register(builder: ServerBuilder) -> ServerBuilder {
     let tool = |name: &str, description: &str| Tool::new(name).with_description(description);
     builder
+        .tasks()
         .tool(
             tool("greet", "Greets, and is never a task."),
             |Greet { name }, _cx| async move { format!("Hello, {name}!") },

@@ -26,6 +26,8 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<T
     let description = optional_string(doc_text(&method.attrs));
     let annotations = annotations(&mut entries)?;
     let task = task(&mut entries)?;
+    let keeps_tasks = task.as_ref().map(|_| quote!(.tasks()));
+    let task = task.unwrap_or_else(|| quote!(::core::option::Option::None));
     let ui = ui(&mut entries)?;
     entries.finish(SETTINGS)?;
 
@@ -45,7 +47,7 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<T
             struct __Arguments { #fields }
 
             let this = ::std::sync::Arc::clone(&this);
-            builder.typed_tool_handler(
+            builder #keeps_tasks .typed_tool_handler(
                 ::pmcp_core::protocol::Tool {
                     title: #title,
                     description: #description,
@@ -93,7 +95,7 @@ fn fields(signature: &Signature) -> Result<TokenStream> {
 }
 
 /// `task` or `task = required`, and with either `asks_first`.
-fn task(entries: &mut Entries) -> Result<TokenStream> {
+fn task(entries: &mut Entries) -> Result<Option<TokenStream>> {
     let asks_first = entries.flag_with_span("asks_first")?;
     let required = match entries.value("task") {
         None => match entries.flag("task")? {
@@ -101,7 +103,7 @@ fn task(entries: &mut Entries) -> Result<TokenStream> {
             _ => {
                 return match asks_first {
                     Some((true, span)) => Err(syn::Error::new(span, "`asks_first` says when a `task` begins: add it")),
-                    _ => Ok(quote!(::core::option::Option::None)),
+                    _ => Ok(None),
                 };
             }
         },
@@ -109,9 +111,9 @@ fn task(entries: &mut Entries) -> Result<TokenStream> {
         Some(other) => return Err(syn::Error::new(other.span(), "`task` stands alone, or is `task = required`")),
     };
     let asks_first = matches!(asks_first, Some((true, _)));
-    Ok(quote! {
+    Ok(Some(quote! {
         ::core::option::Option::Some(::pmcp_core::protocol::TaskSupport { required: #required, asks_first: #asks_first })
-    })
+    }))
 }
 
 /// `ui = "ui://…"` and `visibility = app` or `model`: calls on the tool that take them up.

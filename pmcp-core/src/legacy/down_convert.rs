@@ -33,7 +33,10 @@ pub(super) fn encode_answer(out: &mut Vec<u8>, answer: Answer, revision: Revisio
         AnswerBody::Complete(result) => serde_json::to_writer(out, &result),
         // A handler of these revisions fails where it would ask.
         AnswerBody::InputRequired(result) => serde_json::to_writer(out, &result),
-        AnswerBody::Task { result_type, task } => tasks::encode(out, *task, result_type == "task"),
+        AnswerBody::Object { json, .. } => {
+            out.extend_from_slice(&json);
+            Ok(())
+        }
         AnswerBody::Acknowledged => {
             out.extend_from_slice(b"{}");
             Ok(())

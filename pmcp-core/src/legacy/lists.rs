@@ -13,7 +13,7 @@ pub(super) struct Lists {
     resources: Pages,
     templates: Pages,
     prompts: Pages,
-    pub(super) skills: Skills,
+    pub(super) skills: Option<Skills>,
 }
 
 impl Lists {
@@ -41,7 +41,7 @@ impl Lists {
             resources: Pages::encode("resources", &resources, size, &nothing)?,
             templates: Pages::encode("resourceTemplates", &templates, size, &nothing)?,
             prompts: Pages::encode("prompts", &prompts, size, &nothing)?,
-            skills: Skills::encode(&registry.skills, size, &nothing)?,
+            skills: registry.skills.answers(size, &nothing)?,
         })
     }
 

@@ -8,7 +8,6 @@ mod initialize;
 mod lists;
 mod memory_store;
 mod session;
-mod task_input;
 mod tasks;
 
 use std::sync::OnceLock;
@@ -19,7 +18,7 @@ use crate::{
     error::Error,
     jsonrpc::{ErrorCode, ErrorObject, RequestId, encode_error, encode_reply},
     protocol::{LogLevel, RequestParams, Revision},
-    server::{Answer, AnswerBody, Context, Outcome, Reply, Server, Skills},
+    server::{Answer, AnswerBody, Context, Outcome, Reply, Server, is_of_skills},
 };
 pub(crate) use down_convert::question;
 use lists::Lists;
@@ -61,6 +60,9 @@ impl Legacy {
     /// Hands a request to what serves its method.
     pub(crate) fn dispatch(&self, method: &str, params: &RequestParams<'_>, cx: Context) -> Reply {
         let revision = cx.revision();
+        if let Some(tasks) = tasks::serving(&self.server, revision, method) {
+            return tasks.handle_older(method, params, cx);
+        }
         match method {
             "initialize" => Reply::Ready(initialize::handle(&self.server, params, self.announces, &cx)),
             "ping" => Reply::Ready(Ok(empty())),
@@ -69,7 +71,6 @@ impl Legacy {
                 let level = RequestParams::required::<LogLevel>(params.level, "level");
                 Reply::Ready(level.map(|_| empty()).map_err(Error::from))
             }
-            _ if tasks::serves(&self.server, revision, method) => tasks::handle(&self.server, method, params, cx),
             "server/discover" | "tasks/get" | "tasks/update" | "tasks/cancel" => {
                 Reply::Ready(Err(Error::MethodNotFound { method: method.to_owned() }))
             }
@@ -78,7 +79,7 @@ impl Legacy {
             {
                 Reply::Ready(self.list(revision, method, params))
             }
-            _ if Skills::has_method(method) => match self.server.serves(method) && revision >= Revision::V2025_06_18 {
+            _ if is_of_skills(method) => match self.server.serves(method) && revision >= Revision::V2025_06_18 {
                 true => Reply::Ready(self.list(revision, method, params)),
                 false => Reply::Ready(Err(Error::MethodNotFound { method: method.to_owned() })),
             },
@@ -92,8 +93,10 @@ impl Legacy {
             .get(revision as usize)
             .map(|lists| lists.get_or_init(|| Lists::encode(self.server.registry(), revision)));
         match lists {
-            Some(Ok(lists)) if Skills::has_method(method) => lists.skills.answer(method, params).map(Answer::prepared),
-            Some(Ok(lists)) => lists.of(method).at(params).map(Answer::prepared),
+            Some(Ok(lists)) => match lists.skills.as_ref().filter(|_| is_of_skills(method)) {
+                Some(skills) => skills.answer(method, params).map(Answer::prepared),
+                None => lists.of(method).at(params).map(Answer::prepared),
+            },
             Some(Err(error)) => Err(Error::Internal(format!("The list cannot be written as JSON: {error}."))),
             None => Err(Error::MethodNotFound { method: method.to_owned() }),
         }

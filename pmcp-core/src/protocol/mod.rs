@@ -52,7 +52,9 @@ pub(crate) use mrtr::{InputRequest, InputRequiredResult, REFUSED};
 pub(crate) use params::RequestParams;
 pub(crate) use progress::Progress;
 pub(crate) use roots::ListRootsResult;
-pub(crate) use skills::{DIRECTORY_MIME_TYPE, SKILLS};
+#[cfg(feature = "skills")]
+pub(crate) use skills::DIRECTORY_MIME_TYPE;
+pub(crate) use skills::SKILLS;
 pub(crate) use subscriptions::{Acknowledged, Changed, SUBSCRIPTION_ID, SubscriptionMeta, TaskChanged};
 pub(crate) use tasks::{TASKS, tasks_capability};
 pub use timestamp::timestamp;

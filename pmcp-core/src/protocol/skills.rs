@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 /// The identifier of the extension.
 pub(crate) const SKILLS: &str = "io.modelcontextprotocol/skills";
 /// The MIME type of a folder.
+#[cfg(feature = "skills")]
 pub(crate) const DIRECTORY_MIME_TYPE: &str = "inode/directory";
 
 /// A skill as `skills/list` and `skills/get` show it: all that a host has to know before it reads a file.

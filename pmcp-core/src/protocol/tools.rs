@@ -63,7 +63,8 @@ impl Tool {
         self
     }
 
-    /// The same tool, which may run as a task.
+    /// The same tool, which may run as a task: of a server that was told to keep
+    /// [`tasks`](crate::ServerBuilder::tasks).
     #[must_use]
     pub fn with_task(mut self, support: TaskSupport) -> Self {
         self.task = Some(support);

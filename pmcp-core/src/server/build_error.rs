@@ -89,6 +89,11 @@ pub enum BuildError {
     /// A view is declared as something else.
     #[error("resource `{0}`: what is under `ui://` has the MIME type `text/html;profile=mcp-app`; leave out its own")]
     ViewType(String),
+    /// A tool may run as a task, and the server was not told to keep tasks.
+    #[error(
+        "tool `{0}` may run as a task, but the server keeps none: call `.tasks()` or `.task_store(…)` on its builder"
+    )]
+    TasksMissing(String),
     /// A file of a skill is not as it should be.
     #[error("skill file `{file}`: {error}")]
     Skill {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{BuildError, BuildErrors, Registry, Server, apps, discover, pages::Lists, subscriptions};
+use super::{BuildError, BuildErrors, Registry, Server, TaskSettings, apps, discover, pages::Lists, subscriptions};
 use crate::protocol::{Cache, Icon, Implementation, SERVER_INFO, SKILLS, ServerCapabilities, TASKS, UI};
 
 /// Collects tools, resources and prompts, and makes a [`Server`] of them.
@@ -27,6 +27,7 @@ pub struct ServerBuilder {
     pub(super) registry: Registry,
     cache: Cache,
     logging: bool,
+    pub(crate) tasks: TaskSettings,
     pub(super) errors: Vec<BuildError>,
     /// Prompt or template, its name, and the argument: checked when all is registered.
     pub(super) completers: Vec<(&'static str, String, String)>,
@@ -53,15 +54,17 @@ impl ServerBuilder {
                 resources: Default::default(),
                 prompts: Default::default(),
                 completers: Default::default(),
-                tasks: Default::default(),
+                tasks: None,
                 skills: Default::default(),
                 lists: Lists::default(),
                 discover: Default::default(),
                 notifier: None,
+                listen: None,
                 server_info: Vec::new(),
             },
             cache: Cache::default(),
             logging: false,
+            tasks: TaskSettings::default(),
             errors: Vec::new(),
             completers: Vec::new(),
             #[cfg(feature = "jsonschema")]
@@ -145,9 +148,13 @@ impl ServerBuilder {
             extensions: extensions(registry),
             ..ServerCapabilities::default()
         };
-        if let Some(notifier) = &registry.notifier {
+        if registry.notifier.is_some() {
             subscriptions::declare(&mut registry.capabilities);
-            registry.tasks.tell_through(notifier);
+        }
+        match (registry.tool_definitions.iter().find(|tool| tool.task.is_some()), self.tasks.install) {
+            (None, _) => {}
+            (Some(_), Some(install)) => install(self.tasks, registry),
+            (Some(tool), None) => self.errors.push(BuildError::TasksMissing(tool.name.clone())),
         }
         // What is wrong may also be too deep to be written.
         if self.errors.is_empty()

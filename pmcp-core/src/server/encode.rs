@@ -16,8 +16,14 @@ pub(crate) fn encode_answer(out: &mut Vec<u8>, answer: &Answer, server_info: &[u
         AnswerBody::ReadResource(result, cache) => encode(out, result, result.meta.as_ref(), Some(*cache), server_info),
         AnswerBody::GetPrompt(result) => encode(out, result, result.meta.as_ref(), None, server_info),
         AnswerBody::Complete(result) => encode(out, result, None, None, server_info),
-        AnswerBody::InputRequired(result) => members(out, result, "input_required", None, None, server_info),
-        AnswerBody::Task { result_type, task } => members(out, task, result_type, None, None, server_info),
+        AnswerBody::InputRequired(result) => {
+            serde_json::to_writer(&mut *out, result)?;
+            close(out, "input_required", None, None, server_info)
+        }
+        AnswerBody::Object { result_type, json } => {
+            out.extend_from_slice(json);
+            close(out, result_type, None, None, server_info)
+        }
         AnswerBody::Acknowledged => {
             out.extend_from_slice(br#"{"resultType":"complete","_meta":{"#);
             out.extend_from_slice(server_info);
@@ -27,7 +33,7 @@ pub(crate) fn encode_answer(out: &mut Vec<u8>, answer: &Answer, server_info: &[u
     }
 }
 
-/// Writes `result`, which is an object without `_meta`, and opens it again for the members that all results share.
+/// Writes `result`, which is an object without `_meta`.
 fn encode(
     out: &mut Vec<u8>,
     result: &impl Serialize,
@@ -35,18 +41,18 @@ fn encode(
     cache: Option<Cache>,
     server_info: &[u8],
 ) -> serde_json::Result<()> {
-    members(out, result, "complete", meta, cache, server_info)
+    serde_json::to_writer(&mut *out, result)?;
+    close(out, "complete", meta, cache, server_info)
 }
 
-fn members(
+/// Ends the object that `out` ends with by the members that all results share.
+fn close(
     out: &mut Vec<u8>,
-    result: &impl Serialize,
     result_type: &str,
     meta: Option<&Meta>,
     cache: Option<Cache>,
     server_info: &[u8],
 ) -> serde_json::Result<()> {
-    serde_json::to_writer(&mut *out, result)?;
     out.pop();
     out.extend_from_slice(br#","resultType":"#);
     serde_json::to_writer(&mut *out, result_type)?;

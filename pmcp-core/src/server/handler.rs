@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     jsonrpc::{RawJson, cut},
     platform::{BoxFuture, MaybeSend},
-    protocol::{Cache, CallToolResult, CompleteResult, GetPromptResult, InputRequiredResult, ReadResourceResult, Task},
+    protocol::{Cache, CallToolResult, CompleteResult, GetPromptResult, InputRequiredResult, ReadResourceResult},
 };
 
 /// What a request comes to.
@@ -36,10 +36,10 @@ pub(crate) enum AnswerBody {
     Complete(CompleteResult),
     /// Not until the client has answered.
     InputRequired(InputRequiredResult),
-    /// A task: `task` where it is the answer to the call that it was made of, `complete` where it was asked for.
-    Task {
+    /// An object that is encoded, but for what all results of the newest revision carry.
+    Object {
         result_type: &'static str,
-        task: Box<Task>,
+        json: Vec<u8>,
     },
     /// Done, and nothing more to say.
     Acknowledged,

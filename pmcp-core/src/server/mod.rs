@@ -61,14 +61,13 @@ pub(crate) use mrtr::Memory;
 pub(crate) use outbox::Outbox;
 pub(crate) use pages::Pages;
 pub(crate) use request_state::Sealer;
-pub(crate) use skills::Skills;
-pub(crate) use subscriptions::{LISTEN, honoured};
+pub(crate) use skills::{Skills, has_method as is_of_skills};
+pub(crate) use subscriptions::{LISTEN, honoured, listen};
+pub(crate) use tasks::{ServesTasks, TaskSettings, Tasks, WatchesTasks};
 
 use crate::{
     error::Error,
-    protocol::{
-        Implementation, Prompt, RequestParams, Resource, ResourceTemplate, SKILLS, ServerCapabilities, TASKS, Tool,
-    },
+    protocol::{Implementation, Prompt, RequestParams, Resource, ResourceTemplate, ServerCapabilities, Tool},
 };
 
 /// A server, ready to answer; cheap to clone.
@@ -93,23 +92,15 @@ pub(crate) struct Registry {
     prompts: HashMap<String, prompts::RegisteredPrompt>,
     completers: completion::Completers,
     pub(crate) skills: skills::SkillFiles,
-    pub(crate) tasks: tasks::Tasks,
+    /// Where any tool may run as one.
+    pub(crate) tasks: Option<Arc<dyn ServesTasks>>,
     lists: pages::Lists,
     discover: Bytes,
-    notifier: Option<Notifier>,
+    pub(crate) notifier: Option<Notifier>,
+    /// Answers with a stream of changes, where there is anything to be told.
+    pub(crate) listen: Option<subscriptions::Listen>,
     /// The member of `_meta` that names the server, encoded.
     pub(crate) server_info: Vec<u8>,
-}
-
-impl Registry {
-    /// Whether any tool may run as a task.
-    fn has_tasks(&self) -> bool {
-        self.has_extension(TASKS)
-    }
-
-    fn has_extension(&self, identifier: &str) -> bool {
-        self.capabilities.extensions.as_ref().is_some_and(|extensions| extensions.contains_key(identifier))
-    }
 }
 
 impl Server {
@@ -149,33 +140,38 @@ impl Server {
             "tools/call" if registry.capabilities.tools.is_some() => tools::call(registry, params, cx),
             "resources/read" if registry.capabilities.resources.is_some() => resources::read(registry, params, cx),
             "prompts/get" if registry.capabilities.prompts.is_some() => prompts::get(registry, params, cx),
-            "tasks/get" if registry.has_tasks() => tasks::get(registry, params, cx),
-            "tasks/update" if registry.has_tasks() => tasks::update(registry, params, cx),
-            "tasks/cancel" if registry.has_tasks() => tasks::cancel(registry, params, cx),
+            "tasks/get" | "tasks/update" | "tasks/cancel" => match &registry.tasks {
+                Some(tasks) => tasks.handle(method, params, cx),
+                None => unknown(method),
+            },
             "completion/complete" if registry.capabilities.completions.is_some() => {
                 completion::complete(registry, params, cx)
             }
-            LISTEN => subscriptions::listen(self, params, cx),
-            _ if Skills::has_method(method) && self.serves(method) => {
-                Reply::Ready(registry.lists.skills.answer(method, params).map(Answer::prepared))
-            }
+            LISTEN => match registry.listen {
+                Some(listen) => listen(self, params, cx),
+                None => unknown(method),
+            },
+            _ if skills::has_method(method) => match &registry.lists.skills {
+                Some(skills) => Reply::Ready(skills.answer(method, params).map(Answer::prepared)),
+                None => unknown(method),
+            },
             "server/discover" => Reply::Ready(Ok(Answer::prepared(registry.discover.clone()))),
-            _ => Reply::Ready(match registry.lists.of(method) {
-                Some(pages) => pages.at(params).map(Answer::prepared),
-                None => Err(Error::MethodNotFound { method: method.to_owned() }),
-            }),
+            _ => match registry.lists.of(method) {
+                Some(pages) => Reply::Ready(pages.at(params).map(Answer::prepared)),
+                None => unknown(method),
+            },
         }
     }
 
     /// Whether any of its tools may run as a task.
     pub(crate) fn has_tasks(&self) -> bool {
-        self.0.has_tasks()
+        self.0.tasks.is_some()
     }
 
     /// Whether it has tools that run as tasks, and keeps these in its own memory: for platforms on which requests of one
     /// client reach processes that share nothing.
     pub fn keeps_tasks_in_memory(&self) -> bool {
-        self.has_tasks() && self.0.tasks.is_local
+        self.0.tasks.as_ref().is_some_and(|tasks| tasks.is_local())
     }
 
     /// Whether a request of this method can find a handler at all.
@@ -183,13 +179,13 @@ impl Server {
         let capabilities = &self.0.capabilities;
         match method {
             "server/discover" => true,
-            LISTEN => self.0.notifier.is_some() || self.0.has_tasks(),
+            LISTEN => self.0.listen.is_some(),
             "tools/call" | "tools/list" => capabilities.tools.is_some(),
             "resources/read" | "resources/list" | "resources/templates/list" => capabilities.resources.is_some(),
             "prompts/get" | "prompts/list" => capabilities.prompts.is_some(),
             "completion/complete" => capabilities.completions.is_some(),
-            "tasks/get" | "tasks/update" | "tasks/cancel" => self.0.has_tasks(),
-            _ => Skills::has_method(method) && self.0.has_extension(SKILLS),
+            "tasks/get" | "tasks/update" | "tasks/cancel" => self.has_tasks(),
+            _ => skills::has_method(method) && self.0.lists.skills.is_some(),
         }
     }
 
@@ -200,4 +196,8 @@ impl Server {
         }
         self.0.tools.get(name).map_or(&[], |tool| &tool.header_params)
     }
+}
+
+fn unknown(method: &str) -> Reply {
+    Reply::Ready(Err(Error::MethodNotFound { method: method.to_owned() }))
 }

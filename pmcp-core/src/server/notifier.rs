@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{BusError, Change, ChangeBus, Changes, LocalBus, ServerBuilder};
+use super::{BusError, Change, ChangeBus, Changes, LocalBus, ServerBuilder, subscriptions};
 use crate::protocol::SubscriptionFilter;
 
 /// Tells the clients that listen ([`subscriptions/listen`]) that something changed; cheap to clone.
@@ -150,6 +150,7 @@ impl ServerBuilder {
     pub fn notifier(mut self, notifier: &Notifier) -> Self {
         notifier.is_heard.store(true, Ordering::Relaxed);
         self.registry.notifier = Some(notifier.clone());
+        self.registry.listen = Some(subscriptions::listen);
         self
     }
 }

@@ -68,7 +68,7 @@ pub(super) struct Lists {
     resources: Option<Pages>,
     templates: Option<Pages>,
     prompts: Option<Pages>,
-    pub(super) skills: Skills,
+    pub(super) skills: Option<Skills>,
 }
 
 impl Lists {
@@ -89,7 +89,7 @@ impl Lists {
             resources: capabilities.resources.is_some().then(resources).transpose()?,
             templates: capabilities.resources.is_some().then(templates).transpose()?,
             prompts: capabilities.prompts.is_some().then(prompts).transpose()?,
-            skills: Skills::encode(&registry.skills, size, &common)?,
+            skills: registry.skills.answers(size, &common)?,
         })
     }
 

@@ -262,6 +262,7 @@ impl ServerBuilder {
         registry.completers.prompts.extend(added.completers.prompts);
         registry.completers.templates.extend(added.completers.templates);
         registry.skills.extend(added.skills);
+        self.tasks.install = self.tasks.install.or(part.tasks.install);
         registry.any_header_params |= added.any_header_params;
         registry.tool_definitions.extend(added.tool_definitions);
         registry.resource_definitions.extend(added.resource_definitions);

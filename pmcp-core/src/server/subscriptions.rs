@@ -7,13 +7,13 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Answer, BusError, Change, Changes, Context, Outcome, Registry, Reply, Server, tasks::Watched};
+use super::{Answer, BusError, Change, Changes, Context, Outcome, Registry, Reply, Server, tasks::WatchesTasks};
 use crate::{
     error::{Error, Result},
     jsonrpc::{RequestId, encode_notification},
     protocol::{
         Acknowledged, Changed, ClientCapabilities, RequestParams, SUBSCRIPTION_ID, ServerCapabilities,
-        SubscriptionFilter, SubscriptionMeta, TASKS, TaskChanged, tasks_capability,
+        SubscriptionFilter, SubscriptionMeta, TASKS, tasks_capability,
     },
 };
 
@@ -34,9 +34,12 @@ pub(super) fn declare(capabilities: &mut ServerCapabilities) {
     }
 }
 
+/// What answers the method: kept as a pointer, so that a server that tells of nothing is linked without it.
+pub(super) type Listen = fn(&Server, &RequestParams<'_>, Context) -> Reply;
+
 /// Answers with a stream; what is wrong with the request, and a bus that cannot be reached, before it begins.
-pub(super) fn listen(server: &Server, params: &RequestParams<'_>, cx: Context) -> Reply {
-    if cx.revision().is_legacy() || !server.serves(LISTEN) {
+pub(crate) fn listen(server: &Server, params: &RequestParams<'_>, cx: Context) -> Reply {
+    if cx.revision().is_legacy() {
         return Reply::Ready(Err(Error::MethodNotFound { method: LISTEN.to_owned() }));
     }
     let mut filter = match parse_filter(params) {
@@ -49,14 +52,16 @@ pub(super) fn listen(server: &Server, params: &RequestParams<'_>, cx: Context) -
     let server = server.clone();
     Reply::pending(async move {
         let Registry { notifier, tasks, .. } = server.registry();
-        if !filter.task_ids.is_empty() {
-            filter.task_ids = Box::pin(tasks.visible(std::mem::take(&mut filter.task_ids), &cx)).await?;
-        }
-        let watched = Watched::new(tasks, &filter);
+        let watched = match tasks {
+            Some(tasks) => Some(tasks.watch(&mut filter, &cx).await?),
+            None => None,
+        };
         // As the client wrote it, before the bus sorts it.
         let acknowledged = Acknowledged { meta: meta(&cx), notifications: &filter };
         let acknowledged = encode("notifications/subscriptions/acknowledged", &acknowledged)?;
-        let changes = notifier.as_ref().unwrap_or(tasks.notifier()).subscribe(filter).await?;
+        let notifier = notifier.as_ref().or(tasks.as_ref().map(|tasks| tasks.notifier()));
+        let notifier = notifier.ok_or_else(|| Error::MethodNotFound { method: LISTEN.to_owned() })?;
+        let changes = notifier.subscribe(filter).await?;
         cx.outbox().send(acknowledged).await;
         tell(changes, watched, &cx).await?;
         ended(server.registry(), cx.request_id())
@@ -91,7 +96,7 @@ pub(crate) fn honoured(mut filter: SubscriptionFilter, server: &Server) -> Subsc
     if !tells(&capabilities.resources) {
         filter.resource_subscriptions = Vec::new();
     }
-    if !server.registry().has_tasks() {
+    if !server.has_tasks() {
         filter.task_ids = Vec::new();
     }
     filter
@@ -105,7 +110,7 @@ fn knows_tasks(params: &RequestParams<'_>) -> bool {
 }
 
 /// Tells of changes until there are no more or the platform wants to end.
-async fn tell(mut changes: Changes, mut watched: Watched, cx: &Context) -> Result<()> {
+async fn tell(mut changes: Changes, mut watched: Option<Box<dyn WatchesTasks>>, cx: &Context) -> Result<()> {
     let mut draining = cx.platform().draining();
     // What became of a task before the stream began would otherwise be told never.
     for change in tasks_of(changes.filter()) {
@@ -117,7 +122,10 @@ async fn tell(mut changes: Changes, mut watched: Watched, cx: &Context) -> Resul
                 return Poll::Ready(None);
             }
             match changes.poll_next(task) {
-                Poll::Pending => watched.poll_due(cx, task).map(|change| Some(Arc::new(change))),
+                Poll::Pending => match &mut watched {
+                    Some(watched) => watched.poll_due(cx, task).map(|change| Some(Arc::new(change))),
+                    None => Poll::Pending,
+                },
                 told => told,
             }
         });
@@ -149,17 +157,17 @@ fn tasks_of(filter: &SubscriptionFilter) -> impl Iterator<Item = Change> {
     filter.task_ids.iter().cloned().map(|id| Change::Task { id })
 }
 
-async fn tell_one(change: &Change, watched: &mut Watched, cx: &Context) -> Result<()> {
+async fn tell_one(change: &Change, watched: &mut Option<Box<dyn WatchesTasks>>, cx: &Context) -> Result<()> {
     let (method, uri) = match change {
         Change::ToolsListChanged => ("notifications/tools/list_changed", None),
         Change::PromptsListChanged => ("notifications/prompts/list_changed", None),
         Change::ResourcesListChanged => ("notifications/resources/list_changed", None),
         Change::ResourceUpdated { uri } => ("notifications/resources/updated", Some(uri.as_str())),
         Change::Task { id } => {
-            // Boxed, so that streams without tasks stay small.
-            if let Some(task) = Box::pin(watched.look(id, cx)).await? {
-                let params = TaskChanged { task: &task, meta: meta(cx) };
-                cx.outbox().send(encode("notifications/tasks", &params)?).await;
+            if let Some(watched) = watched
+                && let Some(notification) = watched.look(id, cx).await?
+            {
+                cx.outbox().send(notification).await;
             }
             return Ok(());
         }
@@ -169,11 +177,11 @@ async fn tell_one(change: &Change, watched: &mut Watched, cx: &Context) -> Resul
     Ok(())
 }
 
-fn meta(cx: &Context) -> SubscriptionMeta<'_> {
+pub(super) fn meta(cx: &Context) -> SubscriptionMeta<'_> {
     SubscriptionMeta { subscription_id: cx.request_id() }
 }
 
-fn encode(method: &str, params: &impl Serialize) -> Result<Vec<u8>> {
+pub(super) fn encode(method: &str, params: &impl Serialize) -> Result<Vec<u8>> {
     encode_notification(method, params).map_err(unwritable)
 }
 

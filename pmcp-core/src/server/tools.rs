@@ -1,6 +1,6 @@
 //! Tools (specification page `server/tools`).
 
-use super::{Arguments, Context, Registry, Reply, catch, tasks};
+use super::{Arguments, Context, Registry, Reply, catch};
 use crate::{
     error::{Error, Result},
     platform::{MaybeSend, MaybeSync},
@@ -28,13 +28,14 @@ pub(super) struct RegisteredTool {
 pub(super) fn call(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
     match find(registry, params) {
         Ok((tool, arguments)) => {
-            let run = |cx| catch(|| tool.handler.call(arguments, cx), |error| Reply::Ready(Err(error)));
-            match tool.task {
-                None => match tasks::refuse_plain(registry, params, &cx) {
+            let mut run = |cx| catch(|| tool.handler.call(arguments, cx), |error| Reply::Ready(Err(error)));
+            match (&registry.tasks, tool.task) {
+                (None, _) => run(cx),
+                (Some(tasks), None) => match tasks.refuse_plain(params, &cx) {
                     Ok(()) => run(cx),
                     Err(error) => Reply::Ready(Err(error)),
                 },
-                Some(support) => tasks::call(registry, support, params, cx, run),
+                (Some(tasks), Some(support)) => tasks.call(support, params, cx, &mut run),
             }
         }
         Err(error) => Reply::Ready(Err(error)),

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::{
+    body::EventStream,
     events::{KEEP_ALIVE, write_event},
     replay::stay_in_use,
     session::{InSession, random_id},
@@ -46,13 +47,10 @@ impl Announcements {
         let telling = Box::pin(tell(session, notifier, server, Arc::clone(&outbox)));
         Self { outbox, telling, platform, keep_alive: None, in_use, finished: false }
     }
+}
 
-    pub(super) fn is_finished(&self) -> bool {
-        self.finished
-    }
-
-    /// The next bytes: all changes that wait, or a comment when there was none for long.
-    pub(super) fn poll_next(&mut self, task: &mut task::Context<'_>) -> Poll<Option<Bytes>> {
+impl EventStream for Announcements {
+    fn poll_next(&mut self, task: &mut task::Context<'_>) -> Poll<Option<Bytes>> {
         if self.finished {
             return Poll::Ready(None);
         }
@@ -74,6 +72,10 @@ impl Announcements {
         }
         self.keep_alive = None;
         Poll::Ready((!bytes.is_empty()).then(|| bytes.into()))
+    }
+
+    fn is_finished(&self) -> bool {
+        self.finished
     }
 }
 

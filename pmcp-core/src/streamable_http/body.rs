@@ -10,11 +10,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
 
-use super::{
-    announcements::Announcements,
-    events::{Events, write_event},
-    replay::Replay,
-};
+use super::events::write_event;
+use crate::platform::MaybeSend;
 
 /// How much of a whole body is given away at once: what was given away waits in memory that nobody counts.
 const MOST_AT_ONCE: usize = 16 << 10;
@@ -27,9 +24,16 @@ pub struct Body(Kind);
 
 enum Kind {
     Full(Bytes),
-    Events(Box<Events>),
-    Replay(Box<Replay>),
-    Announcements(Box<Announcements>),
+    Stream(Box<dyn EventStream>),
+}
+
+/// Server-sent events, made as they are read.
+pub(super) trait EventStream: MaybeSend {
+    /// The next bytes: all events that wait, or a comment when there was none for long.
+    fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Option<Bytes>>;
+
+    /// Whether there is nothing more to come.
+    fn is_finished(&self) -> bool;
 }
 
 impl Body {
@@ -46,16 +50,8 @@ impl Body {
         response
     }
 
-    pub(super) fn events(events: Events) -> Response<Self> {
-        Self::stream(Kind::Events(Box::new(events)))
-    }
-
-    pub(super) fn replay(replay: Replay) -> Response<Self> {
-        Self::stream(Kind::Replay(Box::new(replay)))
-    }
-
-    pub(super) fn announcements(announcements: Announcements) -> Response<Self> {
-        Self::stream(Kind::Announcements(Box::new(announcements)))
+    pub(super) fn events(events: impl EventStream + 'static) -> Response<Self> {
+        Self::stream(Kind::Stream(Box::new(events)))
     }
 
     /// The same answer as the one event of a stream, where it is a message and the request went well.
@@ -83,7 +79,7 @@ impl Body {
     pub fn as_full(&self) -> Option<&Bytes> {
         match &self.0 {
             Kind::Full(bytes) => Some(bytes),
-            Kind::Events(_) | Kind::Replay(_) | Kind::Announcements(_) => None,
+            Kind::Stream(_) => None,
         }
     }
 }
@@ -96,9 +92,7 @@ impl http_body::Body for Body {
         let next = match &mut self.0 {
             Kind::Full(bytes) if bytes.is_empty() => None,
             Kind::Full(bytes) => Some(bytes.split_to(bytes.len().min(MOST_AT_ONCE))),
-            Kind::Events(events) => std::task::ready!(events.poll_next(task)),
-            Kind::Replay(replay) => std::task::ready!(replay.poll_next(task)),
-            Kind::Announcements(announcements) => std::task::ready!(announcements.poll_next(task)),
+            Kind::Stream(events) => std::task::ready!(events.poll_next(task)),
         };
         Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
     }
@@ -106,16 +100,14 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Full(bytes) => bytes.is_empty(),
-            Kind::Events(events) => events.is_finished(),
-            Kind::Replay(replay) => replay.is_finished(),
-            Kind::Announcements(announcements) => announcements.is_finished(),
+            Kind::Stream(events) => events.is_finished(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Events(_) | Kind::Replay(_) | Kind::Announcements(_) => SizeHint::default(),
+            Kind::Stream(_) => SizeHint::default(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::exchange::Exchange;
+use super::{body::EventStream, exchange::Exchange};
 use crate::{
     platform::{BoxFuture, MaybeSend, MaybeSync},
     server::Outcome,
@@ -41,12 +41,15 @@ impl Events {
         Self { exchange, encode: Box::new(encode), keep_alive: None, finished: false }
     }
 
-    pub(super) fn is_finished(&self) -> bool {
-        self.finished
+    fn write_waiting(&mut self, bytes: &mut Vec<u8>) {
+        for notification in self.exchange.cx.outbox().take() {
+            write_event(bytes, &notification);
+        }
     }
+}
 
-    /// The next bytes: all events that wait, or a comment when there was none for long.
-    pub(super) fn poll_next(&mut self, task: &mut task::Context<'_>) -> Poll<Option<Bytes>> {
+impl EventStream for Events {
+    fn poll_next(&mut self, task: &mut task::Context<'_>) -> Poll<Option<Bytes>> {
         if self.finished {
             return Poll::Ready(None);
         }
@@ -71,10 +74,8 @@ impl Events {
         Poll::Ready(Some(bytes.into()))
     }
 
-    fn write_waiting(&mut self, bytes: &mut Vec<u8>) {
-        for notification in self.exchange.cx.outbox().take() {
-            write_event(bytes, &notification);
-        }
+    fn is_finished(&self) -> bool {
+        self.finished
     }
 }
 

@@ -13,6 +13,7 @@ mod origin;
 mod refusal;
 mod replay;
 mod session;
+mod sessions;
 mod settings;
 mod summary;
 
@@ -39,6 +40,8 @@ use crate::{
 use era::Era;
 use older::Incoming;
 use origin::{Hosts, Origins};
+use session::KeptIn;
+use sessions::Sessions;
 
 /// How long a person may take to answer, unless the server says otherwise.
 pub(crate) const STATE_LIFETIME: Duration = Duration::from_secs(600);
@@ -57,7 +60,7 @@ pub struct StreamableHttp {
     answers_in_events: bool,
     time_limit: Option<Duration>,
     sealer: Arc<Sealer>,
-    sessions: Option<Arc<dyn SessionStore>>,
+    sessions: Option<Arc<dyn Sessions>>,
 }
 
 impl StreamableHttp {
@@ -155,7 +158,7 @@ impl StreamableHttp {
     #[must_use]
     pub fn sessions_in(mut self, store: Arc<dyn SessionStore>) -> Self {
         self.legacy = Arc::new(Legacy::announcing(self.server.clone()));
-        self.sessions = Some(store);
+        self.sessions = Some(Arc::new(KeptIn(store)));
         self
     }
 
@@ -254,7 +257,7 @@ impl StreamableHttp {
                         let incoming =
                             Incoming { revision, head, body, request, params, platform, streams, link, log_level };
                         match session {
-                            Some(session) => self.answer_with_session(session, incoming).await,
+                            Some(session) => session.answer(self, incoming).await,
                             None if is_handshake => self.answer_handshake(incoming).await,
                             None => self.answer_legacy(incoming).await,
                         }
@@ -269,7 +272,7 @@ impl StreamableHttp {
                     && let Some(session) = self.session_of(&head, platform).await?
                     && notification.method == "notifications/cancelled"
                 {
-                    self.take_cancellation(session, notification.params).await?;
+                    session.take_cancellation(notification.params).await?;
                 }
                 Ok(Body::empty(StatusCode::ACCEPTED))
             }

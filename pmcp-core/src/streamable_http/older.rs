@@ -9,7 +9,7 @@ use super::{
     Body, Refusal, StreamableHttp, era,
     events::Events,
     exchange::{Exchange, First},
-    session::InSession,
+    sessions::OneSession,
 };
 use crate::{
     jsonrpc::{ErrorCode, ErrorObject, Message, RawJson, Request, RequestId, encode_error},
@@ -58,15 +58,15 @@ impl StreamableHttp {
     pub(super) async fn answer_handshake(&self, incoming: Incoming<'_>) -> Result<Response<Body>, Refusal> {
         let (id, platform) = (incoming.request.id.clone(), incoming.platform);
         let principal = incoming.head.extensions.get().cloned();
-        let params = incoming.request.params.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let params = incoming.request.params;
         match self.start(incoming) {
             (revision, Started::Done(outcome)) => {
                 let is_good = outcome.is_ok();
                 let response = Body::json(StatusCode::OK, self.legacy.encode(revision, &id, outcome));
-                if !is_good {
-                    return Ok(response);
+                match self.sessions.as_ref().filter(|_| is_good) {
+                    Some(sessions) => sessions.begin(response, revision, params, principal, platform).await,
+                    None => Ok(response),
                 }
-                self.begin_session(response, revision, &params, principal, platform).await
             }
             (_, Started::Running(_)) => Err(Refusal::invalid_request("The handshake cannot wait.").with_id(&id)),
         }
@@ -81,7 +81,7 @@ impl StreamableHttp {
         platform: &Arc<dyn Platform>,
     ) -> Result<Response<Body>, Refusal> {
         let session = self.session_of(&head, platform).await?;
-        let revision = era::decide_batch(&head.headers, session.as_ref().map(InSession::revision))?;
+        let revision = era::decide_batch(&head.headers, session.as_deref().map(OneSession::revision))?;
         let messages: Vec<_> = json.elements().take(MOST_MESSAGES + 1).map(Message::read).collect();
         if messages.is_empty() || messages.len() > MOST_MESSAGES {
             return Err(Refusal::invalid_request(format!("A batch must have 1 to {MOST_MESSAGES} messages.")));
@@ -117,7 +117,7 @@ impl StreamableHttp {
                     if let Some(session) = &session
                         && notification.method == "notifications/cancelled"
                     {
-                        self.take_cancellation(session.clone(), notification.params).await?;
+                        session.take_cancellation(notification.params).await?;
                     }
                     continue;
                 }

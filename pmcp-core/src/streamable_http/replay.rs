@@ -9,7 +9,10 @@ use std::{
 
 use bytes::Bytes;
 
-use super::events::{KEEP_ALIVE, write_data};
+use super::{
+    body::EventStream,
+    events::{KEEP_ALIVE, write_data},
+};
 use crate::{
     legacy::{SessionStore, SessionStoreError, StreamEvent},
     platform::{BoxFuture, Platform},
@@ -88,12 +91,35 @@ impl Replay {
         self
     }
 
-    pub(super) fn is_finished(&self) -> bool {
-        self.finished
+    fn write(&mut self, bytes: &mut Vec<u8>, event: &StreamEvent) {
+        if self.finished {
+            return;
+        }
+        self.after = event.number;
+        self.finished = event.is_last;
+        if event.message.is_empty() {
+            return;
+        }
+        self.write_id(bytes, event.number);
+        if let Some(millis) = event.message.strip_prefix(RETRY) {
+            // With an id, so that the client comes back behind it.
+            self.finished = true;
+            bytes.extend_from_slice(b"retry: ");
+            bytes.extend_from_slice(millis);
+            bytes.extend_from_slice(b"\ndata: \n\n");
+        } else {
+            bytes.extend_from_slice(b"event: message\n");
+            write_data(bytes, &event.message);
+        }
     }
 
-    /// The next bytes: all messages that are there, or a comment when there was none for long.
-    pub(super) fn poll_next(&mut self, task: &mut task::Context<'_>) -> Poll<Option<Bytes>> {
+    fn write_id(&self, bytes: &mut Vec<u8>, number: u64) {
+        bytes.extend_from_slice(format!("id: {}.{number}\n", self.stream).as_bytes());
+    }
+}
+
+impl EventStream for Replay {
+    fn poll_next(&mut self, task: &mut task::Context<'_>) -> Poll<Option<Bytes>> {
         if self.finished {
             return Poll::Ready(None);
         }
@@ -124,29 +150,7 @@ impl Replay {
         Poll::Ready(Some(Bytes::from_static(b":\n\n")))
     }
 
-    fn write(&mut self, bytes: &mut Vec<u8>, event: &StreamEvent) {
-        if self.finished {
-            return;
-        }
-        self.after = event.number;
-        self.finished = event.is_last;
-        if event.message.is_empty() {
-            return;
-        }
-        self.write_id(bytes, event.number);
-        if let Some(millis) = event.message.strip_prefix(RETRY) {
-            // With an id, so that the client comes back behind it.
-            self.finished = true;
-            bytes.extend_from_slice(b"retry: ");
-            bytes.extend_from_slice(millis);
-            bytes.extend_from_slice(b"\ndata: \n\n");
-        } else {
-            bytes.extend_from_slice(b"event: message\n");
-            write_data(bytes, &event.message);
-        }
-    }
-
-    fn write_id(&self, bytes: &mut Vec<u8>, number: u64) {
-        bytes.extend_from_slice(format!("id: {}.{number}\n", self.stream).as_bytes());
+    fn is_finished(&self) -> bool {
+        self.finished
     }
 }

@@ -17,12 +17,13 @@ use super::{
     headers,
     older::{Incoming, Started},
     replay::{RETRY, Replay},
+    sessions::{OneSession, Sessions},
 };
 use crate::{
     error::{Error, Result},
     jsonrpc::{ErrorCode, ErrorObject, RawJson, RequestId, Response as Answer},
     legacy::{Legacy, Session, SessionStore, SessionStoreError, question},
-    platform::{BoxFuture, Platform},
+    platform::{BorrowingFuture, BoxFuture, Platform},
     protocol::{ClientCapabilities, Implementation, Revision},
     server::{ClientAnswer, ClientLink, Principal},
 };
@@ -45,69 +46,116 @@ pub(super) struct InSession {
     pub(super) session: Session,
 }
 
-impl StreamableHttp {
-    /// The session that the request names, where the server keeps sessions.
-    pub(super) async fn session_of(
-        &self,
-        head: &request::Parts,
-        platform: &Arc<dyn Platform>,
-    ) -> Result<Option<InSession>, Refusal> {
-        let Some(store) = &self.sessions else { return Ok(None) };
-        let Some(id) = headers::agreed(&head.headers, &SESSION_ID)? else { return Ok(None) };
-        let loaded = store.load(id, platform.now()).await.map_err(unavailable)?;
-        let principal = head.extensions.get::<Principal>().map(|principal| principal.0.to_string());
-        match loaded {
+/// Sessions in a store.
+pub(super) struct KeptIn(pub(super) Arc<dyn SessionStore>);
+
+impl Sessions for KeptIn {
+    fn named_by<'a>(
+        &'a self,
+        head: &'a request::Parts,
+        platform: &'a Arc<dyn Platform>,
+    ) -> BorrowingFuture<'a, Result<Option<Box<dyn OneSession>>, Refusal>> {
+        Box::pin(async move {
+            let Some(id) = headers::agreed(&head.headers, &SESSION_ID)? else { return Ok(None) };
+            let loaded = self.0.load(id, platform.now()).await.map_err(unavailable)?;
+            let principal = head.extensions.get::<Principal>().map(|principal| principal.0.to_string());
             // Whoever finds out an id cannot use it as somebody else.
-            Some(session) if session.principal == principal => Ok(Some(InSession {
-                store: Arc::clone(store),
-                platform: Arc::clone(platform),
-                id: id.to_owned(),
-                session,
-            })),
-            _ => Err(Refusal::unknown_session()),
-        }
+            let session = loaded.filter(|session| session.principal == principal);
+            let session = session.ok_or_else(Refusal::unknown_session)?;
+            let (store, platform) = (Arc::clone(&self.0), Arc::clone(platform));
+            let session: Box<dyn OneSession> = Box::new(InSession { store, platform, id: id.to_owned(), session });
+            Ok(Some(session))
+        })
     }
 
-    /// Begins a session for a handshake that was answered, and tells its id.
-    pub(super) async fn begin_session(
-        &self,
+    fn begin<'a>(
+        &'a self,
         mut response: Response<Body>,
         revision: Revision,
-        params: &Value,
+        params: Option<RawJson<'a>>,
         principal: Option<Principal>,
-        platform: &Arc<dyn Platform>,
-    ) -> Result<Response<Body>, Refusal> {
-        let Some(store) = &self.sessions else { return Ok(response) };
-        let member = |name: &str| params.get(name).cloned().unwrap_or_default();
-        let mut session = Session::new(revision);
-        session.capabilities = ClientCapabilities::deserialize(member("capabilities")).unwrap_or_default();
-        session.client_info = Implementation::deserialize(member("clientInfo")).ok();
-        // For people, who do not look here.
-        session.client_info.iter_mut().for_each(|info| info.icons.clear());
-        session.principal = principal.map(|principal| principal.0.to_string());
-        // It is kept, and read for each request.
-        if serde_json::to_vec(&session).map_or(true, |kept| kept.len() > MOST_SESSION_BYTES) {
-            return Err(Refusal::invalid_params(format!(
-                "What a session keeps of params.capabilities and params.clientInfo may take {MOST_SESSION_BYTES} bytes."
-            )));
-        }
-        let id = random_id::<24>(&**platform);
-        store.create(&id, session, platform.now()).await.map_err(unavailable)?;
-        if let Ok(id) = HeaderValue::try_from(id) {
-            response.headers_mut().insert(SESSION_ID, id);
-        }
-        Ok(response)
+        platform: &'a Arc<dyn Platform>,
+    ) -> BorrowingFuture<'a, Result<Response<Body>, Refusal>> {
+        Box::pin(async move {
+            let params: Value = params.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+            let member = |name: &str| params.get(name).cloned().unwrap_or_default();
+            let mut session = Session::new(revision);
+            session.capabilities = ClientCapabilities::deserialize(member("capabilities")).unwrap_or_default();
+            session.client_info = Implementation::deserialize(member("clientInfo")).ok();
+            // For people, who do not look here.
+            session.client_info.iter_mut().for_each(|info| info.icons.clear());
+            session.principal = principal.map(|principal| principal.0.to_string());
+            // It is kept, and read for each request.
+            if serde_json::to_vec(&session).map_or(true, |kept| kept.len() > MOST_SESSION_BYTES) {
+                return Err(Refusal::invalid_params(format!(
+                    "What a session keeps of params.capabilities and params.clientInfo may take {MOST_SESSION_BYTES} \
+                     bytes."
+                )));
+            }
+            let id = random_id::<24>(&**platform);
+            self.0.create(&id, session, platform.now()).await.map_err(unavailable)?;
+            if let Ok(id) = HeaderValue::try_from(id) {
+                response.headers_mut().insert(SESSION_ID, id);
+            }
+            Ok(response)
+        })
+    }
+}
+
+impl OneSession for InSession {
+    fn revision(&self) -> Revision {
+        self.session.revision
     }
 
-    /// `GET` takes up a stream again, `DELETE` ends the session.
-    pub(super) async fn answer_in_session(
-        &self,
-        head: &request::Parts,
-        platform: &Arc<dyn Platform>,
-    ) -> Result<Response<Body>, Refusal> {
-        let Some(session) = self.session_of(head, platform).await? else {
-            return Err(Refusal::method_not_allowed(&head.method));
-        };
+    fn answer<'a>(
+        self: Box<Self>,
+        endpoint: &'a StreamableHttp,
+        incoming: Incoming<'a>,
+    ) -> BorrowingFuture<'a, Result<Response<Body>, Refusal>> {
+        Box::pin(endpoint.answer_with_session(*self, incoming))
+    }
+
+    fn answer_verb<'a>(
+        self: Box<Self>,
+        endpoint: &'a StreamableHttp,
+        head: &'a request::Parts,
+    ) -> BorrowingFuture<'a, Result<Response<Body>, Refusal>> {
+        Box::pin(endpoint.answer_verb(*self, head))
+    }
+
+    fn take_answer<'a>(&'a self, answer: Answer<'a>) -> BorrowingFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            let message = match (answer.result, answer.error) {
+                (Some(result), _) => format!(r#"{{"result":{}}}"#, result.get()),
+                (None, Some(error)) => format!(r#"{{"error":{}}}"#, error.get()),
+                (None, None) => return Err(Refusal::unexpected_response(&answer.id)),
+            };
+            let stream = answer_stream(&answer.id.to_string());
+            // That nobody waits for it (any more) is no fault of the client's.
+            self.store.append(&self.id, &stream, Bytes::from(message), true).await.map_err(unavailable)?;
+            Ok(())
+        })
+    }
+
+    fn take_cancellation<'a>(&'a self, params: Option<RawJson<'a>>) -> BorrowingFuture<'a, Result<(), Refusal>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Cancelled {
+            request_id: RequestId,
+        }
+        Box::pin(async move {
+            let Some(cancelled) = params.and_then(|raw| serde_json::from_str::<Cancelled>(raw.get()).ok()) else {
+                return Ok(());
+            };
+            let stream = cancel_stream(&cancelled.request_id);
+            self.store.append(&self.id, &stream, Bytes::new(), true).await.map_err(unavailable)?;
+            Ok(())
+        })
+    }
+}
+
+impl StreamableHttp {
+    async fn answer_verb(&self, session: InSession, head: &request::Parts) -> Result<Response<Body>, Refusal> {
         era::decide_verb(&head.headers)?;
         if head.method == Method::DELETE {
             session.store.remove(&session.id).await.map_err(unavailable)?;
@@ -115,24 +163,17 @@ impl StreamableHttp {
         }
         let Some(last) = headers::value(&head.headers, &LAST_EVENT_ID)? else {
             return match self.server.notifier() {
-                Some(notifier) => {
-                    Ok(Body::announcements(Announcements::new(session, notifier.clone(), self.server.clone())))
-                }
+                Some(notifier) => Ok(Body::events(Announcements::new(session, notifier.clone(), self.server.clone()))),
                 // There is nothing to say but in answer to a request.
                 None => Err(Refusal::method_not_allowed(&head.method)),
             };
         };
         let parsed = last.rsplit_once('.').and_then(|(stream, number)| Some((stream, number.parse::<u64>().ok()?)));
         let (stream, after) = parsed.ok_or_else(Refusal::unknown_event)?;
-        Ok(Body::replay(session.replay(stream, after)))
+        Ok(Body::events(session.replay(stream, after)))
     }
 
-    /// Answers a request in its session.
-    pub(super) async fn answer_with_session(
-        &self,
-        session: InSession,
-        incoming: Incoming<'_>,
-    ) -> Result<Response<Body>, Refusal> {
+    async fn answer_with_session(&self, session: InSession, incoming: Incoming<'_>) -> Result<Response<Body>, Refusal> {
         let (id, streams) = (incoming.request.id.clone(), incoming.streams);
         if let Some(response) = self.change_session(&session, &incoming.request, &incoming.params).await? {
             return Ok(response);
@@ -159,59 +200,14 @@ impl StreamableHttp {
                 }
                 let platform = Arc::clone(&session.platform);
                 platform.background(Box::pin(pump(exchange, session, stream, Arc::clone(&self.legacy), id)));
-                Ok(Body::replay(replay))
+                Ok(Body::events(replay))
             }
             First::Notified => Err(Refusal::invalid_request("This client takes no events.").with_id(&id)),
         }
     }
-
-    /// Takes a client's answer to a question of a handler.
-    pub(super) async fn take_answer(
-        &self,
-        head: &request::Parts,
-        answer: Answer<'_>,
-        platform: &Arc<dyn Platform>,
-    ) -> Result<Response<Body>, Refusal> {
-        let Some(session) = self.session_of(head, platform).await? else {
-            era::decide_answer(&head.headers, &answer.id)?;
-            return Ok(Body::empty(StatusCode::ACCEPTED));
-        };
-        let message = match (answer.result, answer.error) {
-            (Some(result), _) => format!(r#"{{"result":{}}}"#, result.get()),
-            (None, Some(error)) => format!(r#"{{"error":{}}}"#, error.get()),
-            (None, None) => return Err(Refusal::unexpected_response(&answer.id)),
-        };
-        let stream = answer_stream(&answer.id.to_string());
-        // That nobody waits for it (any more) is no fault of the client's.
-        session.store.append(&session.id, &stream, Bytes::from(message), true).await.map_err(unavailable)?;
-        Ok(Body::empty(StatusCode::ACCEPTED))
-    }
-
-    /// Takes a client's wish to cancel a request; what is not under way (any more) is not worth an error.
-    pub(super) async fn take_cancellation(
-        &self,
-        session: InSession,
-        params: Option<RawJson<'_>>,
-    ) -> Result<(), Refusal> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Cancelled {
-            request_id: RequestId,
-        }
-        let Some(cancelled) = params.and_then(|raw| serde_json::from_str::<Cancelled>(raw.get()).ok()) else {
-            return Ok(());
-        };
-        let stream = cancel_stream(&cancelled.request_id);
-        session.store.append(&session.id, &stream, Bytes::new(), true).await.map_err(unavailable)?;
-        Ok(())
-    }
 }
 
 impl InSession {
-    pub(super) fn revision(&self) -> Revision {
-        self.session.revision
-    }
-
     pub(super) fn platform(&self) -> &Arc<dyn Platform> {
         &self.platform
     }
@@ -308,7 +304,7 @@ impl ClientLink for InSession {
 
 /// Runs a handler to its end, and keeps what it says in its stream.
 async fn pump(mut exchange: Exchange, session: InSession, stream: String, legacy: Arc<Legacy>, id: RequestId) {
-    let revision = session.revision();
+    let revision = session.session.revision;
     let append = |message: Vec<u8>, is_last: bool| session.store.append(&session.id, &stream, message.into(), is_last);
     let ended = loop {
         let first = exchange.first().await;

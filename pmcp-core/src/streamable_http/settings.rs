@@ -67,7 +67,7 @@ impl StreamableHttp {
                 Ok(empty())
             }
         };
-        let json = self.legacy.encode(session.revision(), &request.id, outcome);
+        let json = self.legacy.encode(session.session.revision, &request.id, outcome);
         Ok(Some(Body::json(StatusCode::OK, json)))
     }
 }

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{MOST, SkillError, frontmatter};
+use super::{MOST, SkillError, answers, frontmatter};
 use crate::{
     protocol::{Cache, Resource, ResourceContents, Skill, SkillResource},
     server::{Answer, BuildError, Reply, ServerBuilder},
@@ -82,6 +82,9 @@ impl ServerBuilder {
         let resources: Vec<_> =
             files.iter().map(|(path, bytes)| resource(path, bytes, manifests.get(path.as_str()))).collect();
         let listed: HashSet<String> = manifests.keys().map(|path| uri(path)).collect();
+        if !skills.is_empty() {
+            self.registry.skills.encode = Some(answers::encode);
+        }
         self.registry.skills.skills.extend(skills);
         self.registry.skills.files.extend(resources.iter().cloned());
         for (resource, (_, bytes)) in resources.into_iter().zip(files) {

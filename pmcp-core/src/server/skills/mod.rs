@@ -1,20 +1,19 @@
-//! Skills (the extension's page `skills`): the answers to its three methods, encoded once.
+//! Skills (the extension's page `skills`): what is registered, and what answers its three methods.
 
+#[cfg(feature = "skills")]
+mod answers;
 #[cfg(feature = "skills")]
 mod folder;
 #[cfg(feature = "skills")]
 mod frontmatter;
 
-use std::collections::{BTreeMap, HashMap};
-
 use bytes::Bytes;
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::Pages;
 use crate::{
-    error::{Error, Result},
-    protocol::{DIRECTORY_MIME_TYPE, RequestParams, Resource, Skill},
+    error::Result,
+    platform::{MaybeSend, MaybeSync},
+    protocol::{RequestParams, Resource, Skill},
 };
 
 /// The limits that every host supports: files of one skill, and their bytes in all.
@@ -68,6 +67,8 @@ pub(crate) struct SkillFiles {
     pub(super) skills: Vec<Skill>,
     /// The files of all skills, each once.
     pub(super) files: Vec<Resource>,
+    /// Encodes the answers: there from the first skill on, so that a server without any is linked without it.
+    encode: Option<Encode>,
 }
 
 impl SkillFiles {
@@ -78,83 +79,26 @@ impl SkillFiles {
     pub(super) fn extend(&mut self, other: Self) {
         self.skills.extend(other.skills);
         self.files.extend(other.files);
+        self.encode = self.encode.or(other.encode);
     }
-
-    /// The folders by their URI, with what is directly in each.
-    fn directories(&self) -> BTreeMap<String, Vec<Resource>> {
-        let mut directories: BTreeMap<String, Vec<Resource>> = BTreeMap::new();
-        for file in &self.files {
-            let mut child = file.clone();
-            while let Some((parent, _)) = child.uri.rsplit_once('/').filter(|(parent, _)| !parent.ends_with('/')) {
-                let parent = parent.to_owned();
-                let name = parent.rsplit('/').next().unwrap_or_default();
-                let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
-                let directory = Resource::new(&parent, name).with_mime_type(DIRECTORY_MIME_TYPE);
-                let is_known = directories.contains_key(&parent);
-                directories.entry(parent).or_default().push(child);
-                if is_known {
-                    break;
-                }
-                child = directory;
-            }
-        }
-        directories
+    /// The answers, each with the members of `common`, where there are skills.
+    pub(crate) fn answers(&self, page_size: usize, common: &Map<String, Value>) -> serde_json::Result<Option<Skills>> {
+        self.encode.map(|encode| encode(self, page_size, common)).transpose()
     }
 }
+
+type Encode = fn(&SkillFiles, usize, &Map<String, Value>) -> serde_json::Result<Skills>;
 
 /// The answers, for one revision.
-#[derive(Default)]
-pub(crate) struct Skills {
-    list: Pages,
-    by_uri: HashMap<String, Bytes>,
-    directories: HashMap<String, Pages>,
+pub(crate) type Skills = Box<dyn AnswersSkills>;
+
+/// Whether `method` is one of the extension.
+pub(crate) fn has_method(method: &str) -> bool {
+    matches!(method, "skills/list" | "skills/get" | "resources/directory/read")
 }
 
-impl Skills {
-    /// Encodes what is registered; each answer has the members of `common`.
-    pub(crate) fn encode(
-        registered: &SkillFiles,
-        page_size: usize,
-        common: &Map<String, Value>,
-    ) -> serde_json::Result<Self> {
-        let encode_one = |skill: &Skill| {
-            let mut result = Map::from_iter([("skill".to_owned(), serde_json::to_value(skill)?)]);
-            result.extend(common.clone());
-            Ok((skill.uri.clone(), Bytes::from(serde_json::to_vec(&result)?)))
-        };
-        // What is in a folder has no time to live.
-        let uncached = common.iter().filter(|(name, _)| !matches!(name.as_str(), "ttlMs" | "cacheScope"));
-        let uncached = uncached.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let directories = registered.directories().into_iter();
-        Ok(Self {
-            list: Pages::encode("skills", &registered.skills, page_size, common)?,
-            by_uri: registered.skills.iter().map(encode_one).collect::<serde_json::Result<_>>()?,
-            directories: directories
-                .map(|(uri, children)| Ok((uri, Pages::encode("resources", &children, page_size, &uncached)?)))
-                .collect::<serde_json::Result<_>>()?,
-        })
-    }
-
-    /// Whether `method` is one of the extension.
-    pub(crate) fn has_method(method: &str) -> bool {
-        matches!(method, "skills/list" | "skills/get" | "resources/directory/read")
-    }
-
-    /// The result of one of its methods.
-    pub(crate) fn answer(&self, method: &str, params: &RequestParams<'_>) -> Result<Bytes> {
-        if method == "skills/list" {
-            return self.list.at(params);
-        }
-        let uri = RequestParams::required_str(params.uri, "uri")?;
-        if method == "skills/get" {
-            let skill = self.by_uri.get(uri.as_ref()).cloned();
-            return skill.ok_or_else(|| {
-                Error::InvalidParams(format!("There is no skill at {uri}; the URI of a skill is that of its SKILL.md."))
-            });
-        }
-        match self.directories.get(uri.as_ref()) {
-            Some(pages) => pages.at(params),
-            None => Err(Error::InvalidParams(format!("There is no directory at {uri}; its URI ends without a slash."))),
-        }
-    }
+/// What answers the methods of the extension.
+pub(crate) trait AnswersSkills: MaybeSend + MaybeSync {
+    /// The result of one of them.
+    fn answer(&self, method: &str, params: &RequestParams<'_>) -> Result<Bytes>;
 }

@@ -9,16 +9,28 @@ use std::{
 use super::{TaskRecord, Tasks};
 use crate::{
     error::{Error, Result},
-    platform::BoxFuture,
-    protocol::{SubscriptionFilter, Task},
-    server::{BusError, Change, Changes, Context, Notifier},
+    platform::{BorrowingFuture, BoxFuture, MaybeSend},
+    protocol::{SubscriptionFilter, Task, TaskChanged},
+    server::{
+        BusError, Change, Changes, Context, Notifier,
+        subscriptions::{encode, meta},
+    },
 };
 
 /// How soon a task whose process says nothing any more is looked after again.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
 
+/// The tasks of one listen stream, as the stream sees them.
+pub(crate) trait WatchesTasks: MaybeSend {
+    /// The notification of the task, where its client has not seen it as it is now.
+    fn look<'a>(&'a mut self, id: &'a str, cx: &'a Context) -> BorrowingFuture<'a, Result<Option<Vec<u8>>>>;
+
+    /// A task that its process should have vouched for again: nobody else would tell that the process has ended.
+    fn poll_due(&mut self, cx: &Context, task: &mut task::Context<'_>) -> Poll<Change>;
+}
+
 /// The tasks of one listen stream, until they are over.
-pub(in crate::server) struct Watched {
+struct Watched {
     tasks: Tasks,
     by_id: BTreeMap<String, Shown>,
     /// Until the first of them is to be looked after.
@@ -33,13 +45,8 @@ struct Shown {
 }
 
 impl Watched {
-    pub(in crate::server) fn new(tasks: &Tasks, filter: &SubscriptionFilter) -> Self {
-        let by_id = filter.task_ids.iter().map(|id| (id.clone(), Shown::default())).collect();
-        Self { tasks: tasks.clone(), by_id, timer: None }
-    }
-
     /// The task, where its client has not seen it as it is now.
-    pub(in crate::server) async fn look(&mut self, id: &str, cx: &Context) -> Result<Option<Task>> {
+    async fn look(&mut self, id: &str, cx: &Context) -> Result<Option<Task>> {
         if !self.by_id.contains_key(id) {
             return Ok(None);
         }
@@ -61,9 +68,17 @@ impl Watched {
         }
         Ok(is_news.then(|| record.task()))
     }
+}
 
-    /// A task that its process should have vouched for again: nobody else would tell that the process has ended.
-    pub(in crate::server) fn poll_due(&mut self, cx: &Context, task: &mut task::Context<'_>) -> Poll<Change> {
+impl WatchesTasks for Watched {
+    fn look<'a>(&'a mut self, id: &'a str, cx: &'a Context) -> BorrowingFuture<'a, Result<Option<Vec<u8>>>> {
+        Box::pin(async move {
+            let task = self.look(id, cx).await?;
+            task.map(|task| encode("notifications/tasks", &TaskChanged { task: &task, meta: meta(cx) })).transpose()
+        })
+    }
+
+    fn poll_due(&mut self, cx: &Context, task: &mut task::Context<'_>) -> Poll<Change> {
         let Some((id, first)) = self.by_id.iter().min_by_key(|(_, shown)| shown.leased) else { return Poll::Pending };
         let wait = || first.leased.saturating_sub(cx.platform().now()).max(LEAST_WAIT);
         let timer = self.timer.get_or_insert_with(|| cx.platform().sleep(wait()));
@@ -111,28 +126,31 @@ impl Ear {
 }
 
 impl Tasks {
-    /// Tells through `notifier`, which other instances hear too.
-    pub(in crate::server) fn tell_through(&mut self, notifier: &Notifier) {
-        self.notifier = notifier.clone();
-        self.is_told = true;
-    }
-
     /// Through whom changes of tasks are told.
-    pub(in crate::server) fn notifier(&self) -> &Notifier {
+    pub(crate) fn notifier(&self) -> &Notifier {
         &self.notifier
     }
 
-    /// Those of `ids` that belong to whoever asks.
-    pub(in crate::server) async fn visible(&self, ids: Vec<String>, cx: &Context) -> Result<Vec<String>> {
-        let mut visible = Vec::with_capacity(ids.len());
-        for id in ids {
-            match self.find(&id, cx).await {
-                Ok(_) => visible.push(id),
-                Err(Error::InvalidParams(_)) => {}
-                Err(error) => return Err(error),
+    /// Watches those tasks of `filter` that belong to whoever asks, and takes the others out of it.
+    pub(crate) fn watch<'a>(
+        &'a self,
+        filter: &'a mut SubscriptionFilter,
+        cx: &'a Context,
+    ) -> BorrowingFuture<'a, Result<Box<dyn WatchesTasks>>> {
+        Box::pin(async move {
+            let mut visible = Vec::new();
+            for id in std::mem::take(&mut filter.task_ids) {
+                match self.find(&id, cx).await {
+                    Ok(_) => visible.push(id),
+                    Err(Error::InvalidParams(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
-        }
-        Ok(visible)
+            let by_id = visible.iter().map(|id| (id.clone(), Shown::default())).collect();
+            filter.task_ids = visible;
+            let watched: Box<dyn WatchesTasks> = Box::new(Watched { tasks: self.clone(), by_id, timer: None });
+            Ok(watched)
+        })
     }
 
     /// Tells whoever listens that a task has changed. Every change that a client can see comes through here, once, in

@@ -62,7 +62,7 @@ impl Post {
 
 impl Desk {
     /// From now on, what the handler asks and says is for the task.
-    pub(super) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         let mut state = self.state();
         state.phase = Phase::Task;
         state.wake_handlers();

@@ -24,20 +24,19 @@ use serde_json::{Map, Value};
 pub use record::TaskRecord;
 pub use store::{InMemoryTaskStore, TaskStore, TaskStoreError};
 
-pub(super) use call::{call, refuse_plain};
-pub(super) use changes::Watched;
+pub(crate) use changes::WatchesTasks;
 pub(crate) use desk::Desk;
 
 use self::{
     record::Change,
     runner::{LEASE, Runner},
 };
-use super::{Answer, AnswerBody, Context, Notifier, Outcome, Registry, Reply, ServerBuilder};
+use super::{Answer, AnswerBody, Context, Notifier, Outcome, Registry, Reply};
 use crate::{
     error::{Error, Result},
     jsonrpc::{ErrorCode, ErrorObject},
-    platform::{BoxFuture, MaybeSend, MaybeSync, Platform},
-    protocol::{RequestParams, tasks_capability},
+    platform::{BorrowingFuture, BoxFuture, MaybeSend, MaybeSync, Platform},
+    protocol::{RequestParams, SubscriptionFilter, Task, TaskSupport, tasks_capability},
 };
 
 /// How many tasks one process runs at the most.
@@ -45,13 +44,65 @@ const MOST_RUNNING: usize = 10_000;
 /// How often a change is tried again when others change the same record at the same time.
 const MOST_ATTEMPTS: usize = 64;
 
+/// What the rest of the server asks of its tasks. Only [`ServerBuilder::tasks`](super::ServerBuilder::tasks) makes one, so
+/// that a server without tasks is linked without them.
+pub(crate) trait ServesTasks: MaybeSend + MaybeSync {
+    /// `tools/call` of a tool that may be a task; `run` calls its handler, once.
+    fn call(
+        &self,
+        support: TaskSupport,
+        params: &RequestParams<'_>,
+        cx: Context,
+        run: &mut dyn FnMut(Context) -> Reply,
+    ) -> Reply;
+
+    /// Refuses a call that asks for a task of a tool that is none.
+    fn refuse_plain(&self, params: &RequestParams<'_>, cx: &Context) -> Result<()>;
+
+    /// `tasks/get`, `tasks/update` or `tasks/cancel`.
+    fn handle(&self, method: &str, params: &RequestParams<'_>, cx: Context) -> Reply;
+
+    /// The same of a client of revision 2025-11-25, with `tasks/result` and `tasks/list`.
+    fn handle_older(&self, method: &str, params: &RequestParams<'_>, cx: Context) -> Reply;
+
+    /// Watches those tasks of `filter` that belong to whoever asks, and takes the others out of it.
+    fn watch<'a>(
+        &'a self,
+        filter: &'a mut SubscriptionFilter,
+        cx: &'a Context,
+    ) -> BorrowingFuture<'a, Result<Box<dyn WatchesTasks>>>;
+
+    /// Through whom changes of tasks are told.
+    fn notifier(&self) -> &Notifier;
+
+    /// Whether they are kept in the memory of this process.
+    fn is_local(&self) -> bool;
+}
+
+/// How the author wants tasks to be kept.
+pub(crate) struct TaskSettings {
+    /// Gives the server what serves them, where it has tools that may be tasks.
+    pub(crate) install: Option<fn(Self, &mut Registry)>,
+    pub(crate) store: Option<Arc<dyn TaskStore>>,
+    pub(crate) ttl: Duration,
+    pub(crate) poll_interval: Duration,
+    pub(crate) listener: Option<Arc<dyn HearOfTask>>,
+}
+
+impl Default for TaskSettings {
+    fn default() -> Self {
+        let (ttl, poll_interval) = (Duration::from_secs(3600), Duration::from_secs(1));
+        Self { install: None, store: None, ttl, poll_interval, listener: None }
+    }
+}
+
 /// The tasks of one server; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Tasks {
     store: Arc<dyn TaskStore>,
     /// Whether the store is the one in memory, which nobody chose.
-    pub(super) is_local: bool,
-    ttl: Duration,
+    pub(crate) is_local: bool,
+    pub(crate) ttl: Duration,
     poll_interval: Duration,
     /// The tasks that this process runs.
     running: Arc<Mutex<HashMap<String, Arc<Desk>>>>,
@@ -62,7 +113,7 @@ pub(crate) struct Tasks {
 }
 
 /// Hears of every change of a task that its client can see.
-trait HearOfTask: MaybeSend + MaybeSync {
+pub(crate) trait HearOfTask: MaybeSend + MaybeSync {
     fn hear(&self, record: &TaskRecord);
 }
 
@@ -82,110 +133,65 @@ pub(crate) enum Modified {
     Unknown,
 }
 
-impl Default for Tasks {
-    fn default() -> Self {
-        Self {
-            store: Arc::new(InMemoryTaskStore::new()),
-            is_local: true,
-            ttl: Duration::from_secs(3600),
-            poll_interval: Duration::from_secs(1),
-            running: Arc::default(),
-            listener: None,
-            notifier: Notifier::local(),
-            is_told: false,
-        }
-    }
-}
-
-impl ServerBuilder {
-    /// Keeps tasks in `store`. The default keeps them in the memory of the process, which does for one instance.
-    ///
-    /// Where several instances share a store, give them a [`Notifier`] that they share too: clients are then told of
-    /// what happens at any of them, and answers and cancellations reach a task at once.
-    #[must_use]
-    pub fn task_store(mut self, store: impl TaskStore) -> Self {
-        self.registry.tasks.store = Arc::new(store);
-        self.registry.tasks.is_local = false;
-        self
-    }
-
-    /// How long a task is kept, from its creation on; what still runs then is ended. The default is an hour.
-    #[must_use]
-    pub fn task_ttl(mut self, ttl: Duration) -> Self {
-        self.registry.tasks.ttl = ttl.max(Duration::from_millis(1));
-        self
-    }
-
-    /// How often clients should look after a task. The default is every second.
-    #[must_use]
-    pub fn task_poll_interval(mut self, interval: Duration) -> Self {
-        self.registry.tasks.poll_interval = interval.max(Duration::from_millis(1));
-        self
-    }
-
-    /// Calls `listener` whenever a task has changed in a way that its client can see, in the process that wrote the
-    /// change: with the task as `tasks/get` shows it from then on.
-    #[must_use]
-    pub fn on_task_change(mut self, listener: impl Fn(&TaskRecord) + MaybeSend + MaybeSync + 'static) -> Self {
-        self.registry.tasks.listener = Some(Arc::new(listener));
-        self
-    }
-}
-
 /// Fails unless the client knows tasks.
 fn require(cx: &Context) -> Result<()> {
     cx.require(tasks_capability())
 }
 
-/// `tasks/get`
-pub(super) fn get(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
-    on_task(registry, params, cx, |tasks, id, cx| async move {
-        let task = Box::new(tasks.find(&id, &cx).await?.task());
-        Ok(Answer(AnswerBody::Task { result_type: "complete", task }))
-    })
-}
-
-/// `tasks/update`
-pub(super) fn update(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
-    let responses = RequestParams::required::<Map<String, Value>>(params.input_responses, "inputResponses");
-    let responses = match responses {
-        Ok(responses) => responses,
-        Err(error) => return Reply::Ready(require(&cx).and(Err(error.into()))),
-    };
-    on_task(registry, params, cx, |tasks, id, cx| async move {
-        tasks.answer(&id, &responses, &cx).await?;
-        Ok(Answer(AnswerBody::Acknowledged))
-    })
-}
-
-/// `tasks/cancel`
-pub(super) fn cancel(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
-    on_task(registry, params, cx, |tasks, id, cx| async move {
-        // That it is over already is no mistake.
-        tasks.cancel(&id, &cx).await.map(|_| Answer(AnswerBody::Acknowledged))
-    })
-}
-
-/// Hands a request about a task to `handle`, if its client knows tasks.
-fn on_task<Fut>(
-    registry: &Registry,
-    params: &RequestParams<'_>,
-    cx: Context,
-    handle: impl FnOnce(Tasks, String, Context) -> Fut,
-) -> Reply
-where
-    Fut: Future<Output = Outcome> + MaybeSend + 'static,
-{
-    let id = require(&cx).and_then(|()| Ok(RequestParams::required_str(params.task_id, "taskId")?.into_owned()));
-    match id {
-        Ok(id) => Reply::pending(handle(registry.tasks.clone(), id, cx)),
-        Err(error) => Reply::Ready(Err(error)),
-    }
+/// The answer that shows `task`.
+fn encode(result_type: &'static str, task: &Task) -> Outcome {
+    let json = serde_json::to_vec(task);
+    let json = json.map_err(|error| Error::Internal(format!("The task cannot be written as JSON: {error}.")))?;
+    Ok(Answer(AnswerBody::Object { result_type, json }))
 }
 
 impl Tasks {
+    pub(crate) fn new(settings: TaskSettings, notifier: Option<&Notifier>) -> Self {
+        let TaskSettings { store, ttl, poll_interval, listener, .. } = settings;
+        Self {
+            is_local: store.is_none(),
+            store: store.unwrap_or_else(|| Arc::new(InMemoryTaskStore::new())),
+            ttl,
+            poll_interval,
+            running: Arc::default(),
+            listener,
+            notifier: notifier.cloned().unwrap_or_default(),
+            is_told: notifier.is_some(),
+        }
+    }
+
+    /// `tasks/get`, `tasks/update` or `tasks/cancel`
+    pub(crate) fn handle(&self, method: &str, params: &RequestParams<'_>, cx: Context) -> Reply {
+        if let Err(error) = require(&cx) {
+            return Reply::Ready(Err(error));
+        }
+        let responses = match method {
+            "tasks/update" => {
+                RequestParams::required::<Map<String, Value>>(params.input_responses, "inputResponses").map(Some)
+            }
+            _ => Ok(None),
+        };
+        let id = RequestParams::required_str(params.task_id, "taskId");
+        let (id, responses) = match responses.and_then(|responses| Ok((id?.into_owned(), responses))) {
+            Ok(read) => read,
+            Err(error) => return Reply::Ready(Err(error.into())),
+        };
+        let tasks = self.clone();
+        match (method, responses) {
+            (_, Some(responses)) => Reply::pending(async move {
+                tasks.answer(&id, &responses, &cx).await?;
+                Ok(Answer(AnswerBody::Acknowledged))
+            }),
+            // That it is over already is no mistake.
+            ("tasks/cancel", None) => {
+                Reply::pending(async move { tasks.cancel(&id, &cx).await.map(|_| Answer(AnswerBody::Acknowledged)) })
+            }
+            _ => Reply::pending(async move { encode("complete", &tasks.find(&id, &cx).await?.task()) }),
+        }
+    }
+
     /// Makes a task of `handler`: it can be asked for when this is done.
-    async fn begin(&self, handler: BoxFuture<Outcome>, desk: Arc<Desk>, cx: &Context) -> Result<TaskRecord> {
+    pub(crate) async fn begin(&self, handler: BoxFuture<Outcome>, desk: Arc<Desk>, cx: &Context) -> Result<TaskRecord> {
         if self.running().len() >= MOST_RUNNING {
             tracing::warn!("{MOST_RUNNING} tasks are running; another was refused");
             let text = "The server runs as many tasks as it can; try again later.";

@@ -1,60 +1,25 @@
-//! Tasks as revision 2025-11-25 has them, as an experiment (its specification page `basic/utilities/tasks`).
-//!
-//! The tasks are the same; what differs is that the client asks for one with `params.task`, how a task is written, and
-//! that its result is fetched with a request of its own, which waits for it and asks what the task asks.
+//! What clients of revision 2025-11-25 ask about their tasks.
 
 use std::{future::poll_fn, task::Poll, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::task_input::Input;
+use super::{LIST, RELATED_TASK, input::Input};
 use crate::{
     error::Error,
     jsonrpc::{ErrorCode, ErrorObject},
-    protocol::{CallToolResult, RequestParams, Revision, Task, TaskStatus, TaskSupport, Tool},
-    server::{Answer, AnswerBody, Context, Outcome, Reply, Server, TaskRecord},
+    protocol::{CallToolResult, RequestParams, Task, TaskStatus},
+    server::{Answer, Context, Outcome, Reply, TaskRecord, Tasks},
 };
 
-const LIST: &str = "tasks/list";
 /// How many tasks one page has at the most.
 const MOST_LISTED: usize = 100;
-/// The key that says which task a result belongs to.
-pub(super) const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
 /// How soon and how late somebody who waits for a result looks again.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// A tool with what it says of tasks.
-#[derive(Serialize)]
-pub(super) struct ListedTool {
-    #[serde(flatten)]
-    tool: Tool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    execution: Option<Value>,
-}
-
-impl ListedTool {
-    pub(super) fn new(tool: Tool, revision: Revision) -> Self {
-        let support = tool.task.filter(|_| revision == Revision::V2025_11_25);
-        let execution = support.map(
-            |TaskSupport { required, .. }| json!({ "taskSupport": if required { "required" } else { "optional" } }),
-        );
-        Self { tool, execution }
-    }
-}
-
-/// The capability of a server whose tools may be tasks. There is a list only where it is known who asks for it.
-pub(super) fn capability(lists: bool) -> Value {
-    let requests = json!({ "tools": { "call": {} } });
-    if lists {
-        json!({ "list": {}, "cancel": {}, "requests": requests })
-    } else {
-        json!({ "cancel": {}, "requests": requests })
-    }
-}
-
 /// `tasks/list`
-fn list(server: &Server, params: &RequestParams<'_>, cx: Context) -> Reply {
+fn list(tasks: &Tasks, page_size: usize, params: &RequestParams<'_>, cx: Context) -> Reply {
     if cx.principal().is_none() {
         return Reply::Ready(Err(Error::MethodNotFound { method: LIST.to_owned() }));
     }
@@ -66,7 +31,7 @@ fn list(server: &Server, params: &RequestParams<'_>, cx: Context) -> Reply {
         let text = "params.cursor is none that this server gave; begin again without one.";
         return Reply::Ready(Err(Error::InvalidParams(text.to_owned())));
     }
-    let (tasks, most) = (server.registry().tasks.clone(), server.registry().page_size.min(MOST_LISTED));
+    let (tasks, most) = (tasks.clone(), page_size.min(MOST_LISTED));
     Reply::pending(async move {
         // One more, to know whether there is a next page.
         let mut records = tasks.list(&after, most + 1, &cx).await?;
@@ -75,26 +40,26 @@ fn list(server: &Server, params: &RequestParams<'_>, cx: Context) -> Reply {
         let next = records.last().filter(|_| more).map(|last| ("nextCursor".to_owned(), json!(last.place())));
         let shown = records.iter().map(|record| members(record.task())).collect::<Vec<_>>();
         let page = Map::from_iter([("tasks".to_owned(), json!(shown))].into_iter().chain(next));
-        Ok(Answer::prepared(Value::Object(page).to_string().into()))
+        Ok(encode(page))
     })
 }
 
 /// `tasks/get`, `tasks/result`, `tasks/cancel` or `tasks/list`.
-pub(super) fn handle(server: &Server, method: &str, params: &RequestParams<'_>, cx: Context) -> Reply {
+pub(super) fn handle(tasks: &Tasks, page_size: usize, method: &str, params: &RequestParams<'_>, cx: Context) -> Reply {
     if method == LIST {
-        return list(server, params, cx);
+        return list(tasks, page_size, params, cx);
     }
     let id = match RequestParams::required_str(params.task_id, "taskId") {
         Ok(id) => id.into_owned(),
         Err(error) => return Reply::Ready(Err(error.into())),
     };
-    let tasks = server.registry().tasks.clone();
+    let tasks = tasks.clone();
     match method {
-        "tasks/get" => Reply::pending(async move { Ok(shown(tasks.find(&id, &cx).await?.task())) }),
+        "tasks/get" => Reply::pending(async move { Ok(encode(members(tasks.find(&id, &cx).await?.task()))) }),
         "tasks/cancel" => Reply::pending(async move {
             let record = tasks.cancel(&id, &cx).await?;
             let over = || Error::InvalidParams(format!("The task {id} is over and cannot be cancelled."));
-            record.map(|record| shown(record.task())).ok_or_else(over)
+            record.map(|record| encode(members(record.task()))).ok_or_else(over)
         }),
         _ => Reply::pending(async move {
             let (mut pause, mut input) = (LOOKS.0, Input::default());
@@ -121,8 +86,13 @@ pub(super) fn handle(server: &Server, method: &str, params: &RequestParams<'_>, 
     }
 }
 
-fn shown(task: Task) -> Answer {
-    Answer(AnswerBody::Task { result_type: "complete", task: Box::new(task) })
+/// The answer to a call that a task was made of.
+pub(super) fn created(task: Task) -> Outcome {
+    Ok(encode(Map::from_iter([("task".to_owned(), Value::Object(members(task)))])))
+}
+
+fn encode(result: Map<String, Value>) -> Answer {
+    Answer::prepared(Value::Object(result).to_string().into())
 }
 
 /// What the call would have come to.
@@ -141,12 +111,7 @@ fn result(task: Task) -> Outcome {
     Ok(result.into())
 }
 
-/// Writes `task` in the words of this revision, alone or as the answer to the call that it was made of.
-pub(super) fn encode(out: &mut Vec<u8>, task: Task, is_created: bool) -> serde_json::Result<()> {
-    let shown = members(task);
-    if is_created { serde_json::to_writer(out, &json!({ "task": shown })) } else { serde_json::to_writer(out, &shown) }
-}
-
+/// `task` in the words of this revision.
 fn members(task: Task) -> Map<String, Value> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -167,11 +132,4 @@ fn members(task: Task) -> Map<String, Value> {
     shown.insert("ttl".to_owned(), json!(task.ttl_ms));
     shown.extend(task.poll_interval_ms.map(|interval| ("pollInterval".to_owned(), json!(interval))));
     shown
-}
-
-/// Whether a method is of tasks, in the revision that had them built in.
-pub(super) fn serves(server: &Server, revision: Revision, method: &str) -> bool {
-    revision == Revision::V2025_11_25
-        && server.has_tasks()
-        && matches!(method, "tasks/get" | "tasks/result" | "tasks/cancel" | LIST)
 }

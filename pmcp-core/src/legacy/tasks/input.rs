@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use super::tasks::RELATED_TASK;
+use super::RELATED_TASK;
 use crate::{
     error::{Error, Result},
     jsonrpc::encode_request,
