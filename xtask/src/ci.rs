@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::architecture;
+use crate::bench;
 use crate::cache::Cache;
 use crate::failure::Failure;
 use crate::program;
@@ -72,6 +73,7 @@ pub(crate) fn ci(root: &Path, cache: &Cache, permission: Permission) -> bool {
     });
     report.step("licenses, bans, sources", || deny(root, cache, permission));
     report.step("size of what is deployed", || size::run(root));
+    report.step("instructions and allocations", || bench::counts(root, permission));
     let mut totals: Option<Totals> = None;
     // The core once more as most servers have it, but for what the macros write, which takes minutes and knows no
     // features.

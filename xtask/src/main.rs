@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a command line program speaks through stdout")]
 
 mod architecture;
+mod bench;
 mod cache;
 mod ci;
 mod failure;
@@ -28,6 +29,8 @@ cargo xtask test [--install] [-- ARGUMENTS]   bring what the tests use, then run
 cargo xtask check                             format, architecture, clippy
 cargo xtask ci [--install]                    everything: check, documentation, cargo-deny, sizes, test
 cargo xtask setup [--install]                 bring what the tests use and print its environment
+cargo xtask bench [--quick] [PART...]         measure everything, or these: core http lambda workers builds;
+                                              only a full run of everything is kept, in benches/
 
 What is brought goes to PMCP_CACHE or the user's cache folder, and is brought once.
 System packages and cargo-deny are installed only with --install or CI=true,
@@ -76,6 +79,7 @@ fn run(task: &Task) -> Result<bool, Failure> {
             }
             Ok(!permission.ci || tools.missing.is_empty())
         }
+        "bench" => bench::run(&root()?, &Cache::open()?, permission, &task.arguments).map(|()| true),
         "help" => {
             println!("{HELP}");
             Ok(true)
@@ -98,6 +102,8 @@ fn parse(mut words: impl Iterator<Item = OsString>) -> Result<Task, Failure> {
         match word.to_str() {
             Some("--install") => task.install = true,
             Some("--help" | "-h") => task.name = "help".into(),
+            Some("--quick") if task.name == "bench" => task.arguments.push(word),
+            Some(part) if task.name == "bench" && !part.starts_with('-') => task.arguments.push(word),
             Some("--") if task.name == "test" => task.arguments = words.by_ref().collect(),
             _ => {
                 let word = word.to_string_lossy();
@@ -137,6 +143,7 @@ mod tests {
         assert!(task.install);
         assert_eq!(task.arguments, ["-p", "xtask", "--", "--nocapture"]);
         assert_eq!(parsed(&[]).expect("help").name, "help");
+        assert_eq!(parsed(&["bench", "--quick", "http"]).expect("a part").arguments, ["--quick", "http"]);
         assert_eq!(parsed(&["ci", "-h"]).expect("help").name, "help");
     }
 

@@ -1,6 +1,7 @@
 //! Brings what the tests need and a machine may lack into the cache: Node, MCP clients in JavaScript and Python,
 //! an emulator of Lambda, Redis, and what builds for Cloudflare Workers and runs there.
 
+mod benches;
 mod cargo_deny;
 mod cargo_lambda;
 mod cdk;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::cache::Cache;
 use crate::failure::Failure;
 
+pub(crate) use benches::{bench_tools, valgrind};
 pub(crate) use cargo_deny::cargo_deny;
 pub(crate) use system::Permission;
 pub(crate) use workers::wasm_target;
@@ -35,7 +37,7 @@ impl Tools {
             Ok(path) => self.environment.push((variable, path)),
             Err(failure) => {
                 let reason = failure.to_string();
-                eprintln!("tests that need {variable} will skip: {reason}");
+                eprintln!("what needs {variable} will be skipped: {reason}");
                 if !self.missing.contains(&reason) {
                     self.missing.push(reason);
                 }

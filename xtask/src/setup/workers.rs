@@ -26,7 +26,8 @@ pub(super) const VARIABLES: [&str; 5] =
 /// Brings all of it, as far as this machine can have it.
 pub(super) fn note(tools: &mut Tools, root: &Path, cache: &Cache, node: &Path, permission: Permission) {
     let [packages, worker_build, wasm_bindgen, rustc, linker] = VARIABLES;
-    tools.note(packages, from_npm(&root.join("scripts/workers"), cache, node, permission));
+    let what = ("workerd, wrangler, esbuild and wasm-opt from npm (330 MB)", "workers");
+    tools.note(packages, from_npm(what, &root.join("scripts/workers"), cache, node, permission));
     match fs::read_to_string(root.join("Cargo.lock")).map_err(Failure::file("reading", &root.join("Cargo.lock"))) {
         Ok(lock) => {
             for ((tool, of, folder), variable) in TOOLS.into_iter().zip([worker_build, wasm_bindgen]) {
@@ -54,8 +55,14 @@ pub(super) fn note(tools: &mut Tools, root: &Path, cache: &Cache, node: &Path, p
     }
 }
 
-/// The folder whose node_modules has workerd, wrangler, esbuild and wasm-opt.
-fn from_npm(source: &Path, cache: &Cache, node: &Path, permission: Permission) -> Result<PathBuf, Failure> {
+/// The folder of the cache whose node_modules has what the package.json in `source` names.
+pub(super) fn from_npm(
+    (what, folder): (&str, &str),
+    source: &Path,
+    cache: &Cache,
+    node: &Path,
+    permission: Permission,
+) -> Result<PathBuf, Failure> {
     let mut contents = Vec::new();
     for file in FILES {
         let path = source.join(file);
@@ -63,12 +70,7 @@ fn from_npm(source: &Path, cache: &Cache, node: &Path, permission: Permission) -
     }
     let mut inputs: Vec<&str> = contents.iter().map(String::as_str).collect();
     inputs.extend([OS, ARCH]);
-    let part = Part {
-        what: "workerd, wrangler, esbuild and wasm-opt from npm (330 MB)",
-        folder: "workers",
-        proof: "node_modules/.package-lock.json",
-        inputs: &inputs,
-    };
+    let part = Part { what, folder, proof: "node_modules/.package-lock.json", inputs: &inputs };
     let find = || npm(Some(node), permission);
     cache.bring(&part, find, |folder, mut npm| {
         for (file, content) in FILES.iter().zip(&contents) {

@@ -1,0 +1,4 @@
+// The calculator as a Worker.
+import { handler } from "./calculator.js";
+
+export default { fetch: (request) => handler.fetch(request) };

@@ -1,0 +1,210 @@
+//! Servers over HTTP, as on Cloud Run: how soon they answer after their start, how quickly from then on, and what
+//! they hold in memory.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, process::Command, time::Duration};
+
+use crate::{
+    Result, cores, load,
+    process::{Process, first_answer, free_port},
+    report::{FLOOR, OURS, Report},
+    request::Question,
+    statistics::{median, ratio},
+};
+
+/// A server that listens on `PORT`, or where its arguments say.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Its row in the table.
+    pub name: &'static str,
+    /// Its program.
+    pub program: PathBuf,
+    /// What its program is told, with `ADDRESS` in place of where it listens.
+    pub arguments: Vec<String>,
+    /// What it can be asked: the floor has no list.
+    pub questions: &'static [Question],
+}
+
+impl Server {
+    fn start(&self) -> Result<(Process, SocketAddr)> {
+        let addr = free_port()?;
+        let mut command = Command::new(&self.program);
+        let arguments = self.arguments.iter().map(|argument| argument.replace("ADDRESS", &addr.to_string()));
+        command.args(arguments).env("PORT", addr.port().to_string());
+        Ok((Process::start(&mut command)?, addr))
+    }
+}
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// How often each is started.
+    pub starts: usize,
+    /// How many rounds a load has; in each every server has its turn.
+    pub rounds: usize,
+    /// How long a turn is.
+    pub turn: Duration,
+    /// The loads, by their numbers of connections.
+    pub connections: &'static [usize],
+}
+
+/// Who measures is not to be what limits.
+const BUSY: f64 = 0.97;
+
+/// Measures `servers` side by side; the first is ours.
+pub fn measure(report: &mut Report, table: &'static str, prefix: &str, servers: &[Server], extent: Extent) {
+    let mut running: Vec<(&Server, Process, SocketAddr)> = Vec::new();
+    starts(report, table, prefix, servers, extent.starts);
+    for server in servers {
+        report.try_to(server.name, |report| {
+            let (mut process, addr) = server.start()?;
+            first_answer(&mut process, addr)?;
+            rest(report, table, server, &process, addr)?;
+            running.push((server, process, addr));
+            Ok(())
+        });
+    }
+    for question in [Question::Call, Question::List] {
+        let asked: Vec<_> = running.iter().filter(|(server, ..)| server.questions.contains(&question)).collect();
+        for connections in extent.connections {
+            loads(report, table, prefix, &asked, (question, *connections), extent);
+        }
+    }
+    for (server, process, _) in &running {
+        report.try_to(server.name, |report| {
+            report.figure(table, server.name, "peak memory, MB", process.peak_memory()? / 1e6);
+            Ok(())
+        });
+    }
+}
+
+/// Starts each in turn, again and again.
+fn starts(report: &mut Report, table: &'static str, prefix: &str, servers: &[Server], rounds: usize) {
+    let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for round in 0..rounds {
+        for server in in_turn(servers, round) {
+            report.try_to(server.name, |_| {
+                let (mut process, addr) = server.start()?;
+                let time = cores::on(cores::METER, || first_answer(&mut process, addr))?;
+                times.entry(server.name).or_default().push(time);
+                Ok(())
+            });
+        }
+    }
+    for server in servers {
+        if let Some(times) = times.get(server.name) {
+            report.figure(table, server.name, "start to first answer, ms", median(times));
+        }
+    }
+    compare(report, &format!("{prefix}/start"), &times);
+    if let (Some(ours), Some(floor)) = (times.get(OURS), times.get(FLOOR)) {
+        report.measure(format!("{prefix}/start-floor"), median(ours) - median(floor));
+    }
+}
+
+/// What it holds after a thousand answers, one after the other.
+fn rest(report: &mut Report, table: &'static str, server: &Server, process: &Process, addr: SocketAddr) -> Result<()> {
+    for _ in 0..1_000 {
+        crate::http::ask(Question::Call, addr)?;
+    }
+    report.figure(table, server.name, "memory after 1,000, MB", process.memory()? / 1e6);
+    Ok(())
+}
+
+/// Loads each in turn, again and again.
+fn loads(
+    report: &mut Report,
+    table: &'static str,
+    prefix: &str,
+    servers: &[&(&Server, Process, SocketAddr)],
+    (question, connections): (Question, usize),
+    extent: Extent,
+) {
+    let mut samples: BTreeMap<&str, Vec<load::Sample>> = BTreeMap::new();
+    let mut cpu: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
+    for round in 0..=extent.rounds {
+        for (server, process, addr) in in_turn(servers, round) {
+            report.try_to(server.name, |_| {
+                let before = process.cpu_time()?;
+                let load = || load::run(question, *addr, connections, extent.turn);
+                let sample = cores::on(cores::METER, load)?;
+                // The first round is for warming up.
+                if round > 0 {
+                    samples.entry(server.name).or_default().push(sample);
+                    let spent = cpu.entry(server.name).or_default();
+                    *spent = (spent.0 + process.cpu_time()? - before, spent.1 + sample.answers);
+                }
+                Ok(())
+            });
+        }
+    }
+    let what = format!("{}, {connections} open", question.method());
+    let of = |name: &str, figure: fn(&load::Sample) -> f64| -> Vec<f64> {
+        samples.get(name).map(|samples| samples.iter().map(figure).collect()).unwrap_or_default()
+    };
+    for (server, ..) in servers.iter().filter(|(server, ..)| samples.contains_key(server.name)) {
+        let name = server.name;
+        report.figure(table, name, format!("{what}: answers/s"), median(&of(name, |sample| sample.rate)));
+        report.figure(table, name, format!("{what}: p50, µs"), median(&of(name, |sample| sample.p50)));
+        report.figure(table, name, format!("{what}: p99, µs"), median(&of(name, |sample| sample.p99)));
+        if let Some((seconds, answers)) = cpu.get(name) {
+            report.figure(table, name, format!("{what}: CPU an answer, µs"), seconds * 1e6 / *answers as f64);
+        }
+        let busy = median(&of(name, |sample| sample.busy));
+        if busy > BUSY {
+            report.note(format!("{table}, {name}, {what}: the load's own core was busy for {:.0} %.", busy * 100.0));
+        }
+    }
+    let by = |figure: fn(&load::Sample) -> f64| -> BTreeMap<&str, Vec<f64>> {
+        samples.keys().map(|name| (*name, of(name, figure))).collect()
+    };
+    let name = format!("{prefix}/{}/{connections}", question.method());
+    compare(report, &format!("{name}/rate"), &by(|sample| sample.rate));
+    compare(report, &format!("{name}/p50"), &by(|sample| sample.p50));
+    compare(report, &format!("{name}/p99"), &by(|sample| sample.p99));
+}
+
+/// What one open stream takes, of ours: a countdown over each of `count` connections, that has begun and goes on.
+///
+/// # Errors
+/// Where the streams cannot be opened, such as for want of file descriptors.
+pub fn streams(report: &mut Report, servers: &[Server], count: usize) -> Result<()> {
+    let ours = servers.iter().find(|server| server.name == OURS).ok_or("ours was not built")?;
+    // Both ends of each are files, and what is started inherits the limit.
+    let pid = std::process::id().to_string();
+    let raised = Command::new("prlimit").args(["--pid", &pid, "--nofile=65536:65536"]).status();
+    if count > 500 && !raised.is_ok_and(|status| status.success()) {
+        return Err("prlimit of util-linux did not raise the number of open files".into());
+    }
+    let mut opened = 0;
+    while opened < count {
+        opened = (opened * 10).max(1).min(count);
+        let (mut process, addr) = ours.start()?;
+        first_answer(&mut process, addr)?;
+        let before = process.memory()?;
+        let streams: Vec<_> = (0..opened).map(|_| crate::http::open_stream(addr)).collect::<Result<_>>()?;
+        // All have sent their first event by then, and none its last.
+        for stream in &streams {
+            crate::http::first_event(stream)?;
+        }
+        let each = (process.memory()? - before) / opened as f64 / 1e3;
+        report.figure(STREAMS, OURS, format!("{opened} open: KB a stream"), each);
+        report.measure("http/stream", each);
+    }
+    Ok(())
+}
+
+/// The table of open streams.
+const STREAMS: &str = "Open streams over HTTP";
+
+/// Ours against each of the others, pair by pair.
+pub fn compare(report: &mut Report, name: &str, values: &BTreeMap<&str, Vec<f64>>) {
+    let Some(ours) = values.get(OURS) else { return };
+    for (server, theirs) in values.iter().filter(|(server, _)| **server != OURS) {
+        report.measure(format!("{name}/{server}"), ratio(ours, theirs));
+    }
+}
+
+/// All of them, beginning with another one in each round.
+pub fn in_turn<T>(all: &[T], round: usize) -> impl Iterator<Item = &T> {
+    all.iter().cycle().skip(round % all.len().max(1)).take(all.len())
+}

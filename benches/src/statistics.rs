@@ -1,0 +1,38 @@
+//! Medians, percentiles, and ratios that are taken pair by pair.
+
+/// The value that `part` percent of the values do not exceed; not a number where there are none.
+pub fn percentile(values: &mut [f64], part: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let rank = (part / 100.0 * values.len() as f64).ceil() as usize;
+    values.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}
+
+/// The value in the middle.
+pub fn median(values: &[f64]) -> f64 {
+    percentile(&mut values.to_vec(), 50.0)
+}
+
+/// The median of the ratios of what was measured in the same round: what slowed one round down slowed both.
+pub fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
+    let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
+    median(&ratios)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_occurred() {
+        let mut values = [4.0, 1.0, 3.0, 2.0];
+        assert_eq!(percentile(&mut values, 50.0), 2.0);
+        assert_eq!(percentile(&mut values, 99.0), 4.0);
+        assert_eq!(median(&[5.0]), 5.0);
+        assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn a_slow_round_does_not_move_the_ratio() {
+        assert_eq!(ratio(&[10.0, 1.0, 10.0], &[20.0, 2.0, 20.0]), 0.5);
+    }
+}
