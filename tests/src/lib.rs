@@ -6,6 +6,7 @@
 //! - [`Gateway`] stands between a client and the server, and keeps and changes what is sent.
 //! - [`Lambda`] is a function's process behind a made-up Runtime API, [`Emulator`] one behind cargo-lambda's.
 //! - [`Workerd`] is a Worker on the runtime of Cloudflare Workers.
+//! - [`Wrangler`] is one on `wrangler dev`, with the databases and buckets of its wrangler.toml.
 //! - [`Redis`] is a Redis server that goes away and comes back.
 //! - [`run_client`] runs a client script with a time limit; [`skip`] is for machines that cannot.
 
@@ -21,6 +22,7 @@ mod request;
 mod runtime_api;
 mod server;
 mod workerd;
+mod wrangler;
 
 pub use binary::binary;
 pub use connection::{Connection, exchange};
@@ -34,3 +36,4 @@ pub use request::{MODERN, Request};
 pub use runtime_api::{Fault, Outcome, RuntimeApi};
 pub use server::Server;
 pub use workerd::{Workerd, worker};
+pub use wrangler::Wrangler;

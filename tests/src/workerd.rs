@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::{run_to_end, tool};
 
 /// Some minutes where nothing of it was built before, on a busy machine.
-const BUILD_LIMIT: Duration = Duration::from_secs(900);
+pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(900);
 
 static BUILT: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 
@@ -25,14 +25,15 @@ pub struct Workerd {
 }
 
 /// What builds Workers and what runs them.
-struct Tools {
-    packages: PathBuf,
-    build: Command,
+pub(crate) struct Tools {
+    pub(crate) packages: PathBuf,
+    /// worker-build, with all that it needs in its environment.
+    pub(crate) build: Command,
 }
 
 impl Tools {
     /// `None` where the machine lacks one; then `test` is skipped.
-    fn find(test: &str) -> Option<Self> {
+    pub(crate) fn find(test: &str) -> Option<Self> {
         let packages = tool(test, "PMCP_WORKERS", "needs the npm packages of scripts/workers")?;
         let node = tool(test, "PMCP_NODE", "needs Node 22 or newer")?;
         let mut build = Command::new(tool(test, "PMCP_WORKER_BUILD", "needs worker-build")?);
@@ -55,6 +56,13 @@ impl Tools {
                 build.env(name, value);
             }
         }
+        // What cargo says to the tests concerns their package, not the Worker.
+        for (variable, _) in std::env::vars_os() {
+            let known = variable.to_string_lossy();
+            if known.starts_with("CARGO_PKG_") || known.starts_with("CARGO_MANIFEST_") || known == "RUSTFLAGS" {
+                build.env_remove(&variable);
+            }
+        }
         Some(Self { packages, build })
     }
 }
@@ -70,13 +78,6 @@ pub fn worker(test: &str, name: &str) -> Option<PathBuf> {
     let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if !built.get_or_insert_default().contains(name) {
         let command = tools.build.args(["--profile", "workers"]).current_dir(&folder);
-        // What cargo says to the tests concerns their package, not this one.
-        for (variable, _) in std::env::vars_os() {
-            let known = variable.to_string_lossy();
-            if known.starts_with("CARGO_PKG_") || known.starts_with("CARGO_MANIFEST_") || known == "RUSTFLAGS" {
-                command.env_remove(&variable);
-            }
-        }
         let finished = run_to_end(command, BUILD_LIMIT);
         assert!(finished.is_success(), "worker-build of {name} failed: {finished}");
         built.get_or_insert_default().insert(name.to_owned());

@@ -145,7 +145,7 @@ fn wrangler_would_deploy_each_example() {
     let test = "wrangler_would_deploy_each_example";
     let Some(node) = tool(test, "PMCP_NODE", "needs Node 22 or newer") else { return };
     let Some(packages) = tool(test, "PMCP_WORKERS", "needs the npm packages of scripts/workers") else { return };
-    for example in ["calculator", "conformance"] {
+    for example in ["calculator", "conformance", "notes"] {
         let Some(build) = worker(test, example) else { return };
         let folder = build.parent().expect("it is in a folder");
         // It was built a moment ago: wrangler takes what is there.

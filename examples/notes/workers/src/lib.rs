@@ -1,0 +1,17 @@
+//! Notes on Cloudflare Workers, kept in the Worker's bindings.
+#![cfg(target_arch = "wasm32")]
+
+mod bindings;
+mod notes;
+
+use worker::{Context, Env, Request, Response, Result, event};
+
+#[event(start)]
+fn start() {
+    pmcp_workers::start(notes::Notes);
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    pmcp_workers::serve(request, env, context).await
+}
