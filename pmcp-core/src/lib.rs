@@ -39,6 +39,10 @@
 //! | [`platform`] | what the core asks of an adapter |
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+#[cfg(all(test, target_family = "wasm"))]
+#[macro_use]
+extern crate pmcp_wasm_test;
+
 mod error;
 pub mod jsonrpc;
 mod legacy;

@@ -1,5 +1,9 @@
 //! Every mistake in what is registered is found when the server is built, and all of them at once.
 
+#[cfg(target_family = "wasm")]
+#[macro_use]
+extern crate pmcp_wasm_test;
+
 use pmcp_core::{
     BuildError, BuildErrors, StreamableHttp,
     prelude::*,

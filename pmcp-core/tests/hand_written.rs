@@ -1,6 +1,10 @@
 //! Tools whose schemas were written by hand: what is registered, what clients send and what handlers answer is held to
 //! them.
 
+#[cfg(target_family = "wasm")]
+#[macro_use]
+extern crate pmcp_wasm_test;
+
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -223,7 +227,9 @@ fn what_cannot_be_served_is_found_when_the_server_is_built() {
     }
 }
 
-/// JSON that is parsed is never so deep, and a `Value` so deep needs a large stack only to be dropped.
+/// JSON that is parsed is never so deep, and a `Value` so deep needs a large stack only to be dropped: that
+/// of a thread, which WebAssembly lacks.
+#[cfg(not(target_family = "wasm"))]
 #[test]
 fn a_schema_of_ten_thousand_levels() {
     let build = || {

@@ -1,5 +1,9 @@
 //! Asking the client: rounds, what is remembered between them, and what happens to a state that was tampered with.
 
+#[cfg(target_family = "wasm")]
+#[macro_use]
+extern crate pmcp_wasm_test;
+
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},

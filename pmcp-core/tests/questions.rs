@@ -1,5 +1,9 @@
 //! Which answer belongs to which question: keys, questions that change, answers that do not fit.
 
+#[cfg(target_family = "wasm")]
+#[macro_use]
+extern crate pmcp_wasm_test;
+
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},

@@ -1,5 +1,9 @@
 //! What the author of a server is warned of in the log.
 
+#[cfg(target_family = "wasm")]
+#[macro_use]
+extern crate pmcp_wasm_test;
+
 use std::{
     fmt,
     sync::{Arc, Mutex},

@@ -13,6 +13,7 @@ mod size;
 mod test;
 mod totals;
 mod version;
+mod wasm;
 
 use std::env;
 use std::ffi::OsString;

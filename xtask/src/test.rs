@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::program;
 use crate::setup::{self, Permission, Tools};
 use crate::totals::Totals;
+use crate::wasm;
 
 /// The file to which a test that skips appends its line.
 const SKIPS: &str = "PMCP_SKIPS";
@@ -42,7 +43,17 @@ pub(crate) fn run(
         command.env_remove(variable);
     }
     command.envs(tools.environment.iter().map(|(name, path)| (name, path)));
-    let (status, totals) = stream(&mut command)?;
+    let (mut status, mut totals) = stream(&mut command)?;
+    if arguments.is_empty()
+        && let Some(mut command) = wasm::cargo_test(root, &tools)
+    {
+        println!("the core once more, as WebAssembly");
+        let (as_wasm, found) = stream(&mut command)?;
+        if status.success() {
+            status = as_wasm;
+        }
+        totals = totals.zip(found).map(|(native, wasm)| native + wasm).or(totals).or(found);
+    }
 
     let lines = fs::read_to_string(&skips).map_err(Failure::file("reading", &skips))?;
     fs::remove_file(&skips).map_err(Failure::file("removing", &skips))?;

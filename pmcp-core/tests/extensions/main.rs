@@ -1,5 +1,9 @@
 //! Extensions: what a server declares for what is registered, and what it then serves.
 
+#[cfg(target_family = "wasm")]
+#[macro_use]
+extern crate pmcp_wasm_test;
+
 mod apps;
 #[cfg(feature = "skills")]
 mod skills;

@@ -139,6 +139,7 @@ fn a_body_that_was_read_to_its_end_cancels_nothing() {
     }
 }
 
+#[cfg(panic = "unwind")]
 #[test]
 fn a_panic_in_the_background_ends_there() {
     let (server, stage) = (Slow::default(), Arc::new(Stage::default()));

@@ -1,5 +1,9 @@
 //! Handlers as clients of every revision meet them.
 
+#[cfg(target_family = "wasm")]
+#[macro_use]
+extern crate pmcp_wasm_test;
+
 mod arguments;
 mod cancellation;
 mod completion;
@@ -8,6 +12,7 @@ mod errors;
 mod lists;
 mod notifications;
 mod over;
+#[cfg(panic = "unwind")]
 mod panics;
 mod prompts;
 mod resources;

@@ -224,6 +224,7 @@ fn streams_that_fail_end_it() {
     assert_eq!(desk.live(), 0);
 }
 
+#[cfg(panic = "unwind")]
 #[test]
 fn a_handler_that_panics_takes_nothing_with_it() {
     let lines = modern(1, "tools/call", call("panics")) + &modern(2, "tools/call", call("at_once"));
@@ -251,6 +252,8 @@ fn a_time_limit_ends_a_handler_and_is_known_to_it() {
     });
 }
 
+// Without threads nothing need be.
+#[cfg(not(target_family = "wasm"))]
 #[test]
 fn the_future_may_move_between_threads() {
     fn is_send(_: impl Send) {}

@@ -1,5 +1,9 @@
 //! Lines in, lines out: what a client of either era meets over stdio.
 
+#[cfg(target_family = "wasm")]
+#[macro_use]
+extern crate pmcp_wasm_test;
+
 mod asking;
 mod cancellation;
 mod eras;

@@ -1,5 +1,9 @@
 //! `subscriptions/listen`: what is acknowledged, what is told and to whom, and how a stream ends.
 
+#[cfg(target_family = "wasm")]
+#[macro_use]
+extern crate pmcp_wasm_test;
+
 mod wire;
 
 use std::{

@@ -1,5 +1,9 @@
 //! Tasks: calls of tools that go on when their request is over.
 
+#[cfg(target_family = "wasm")]
+#[macro_use]
+extern crate pmcp_wasm_test;
+
 mod create;
 mod end;
 mod input;

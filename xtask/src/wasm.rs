@@ -1,0 +1,54 @@
+//! The core's tests as WebAssembly, run by Node: what they need in their environment.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::program;
+use crate::setup::Tools;
+
+/// `cargo test` of the core for WebAssembly; none where something for it is missing, which [`Tools`] has said.
+pub(crate) fn cargo_test(root: &Path, tools: &Tools) -> Option<Command> {
+    let tool = |wanted: &str| tools.environment.iter().find(|(name, _)| *name == wanted).map(|(_, path)| path);
+    // It is there only where the target is.
+    tool("PMCP_WORKER_BUILD")?;
+    let runner = beside(tool("PMCP_WASM_BINDGEN")?);
+    let node = tool("PMCP_NODE")?.parent()?;
+    let chosen = ["--target", "wasm32-unknown-unknown", "-p", "pmcp-core", "--lib", "--tests", "--all-features"];
+    let mut command = program::cargo(root, ["test", "--no-fail-fast"].into_iter().chain(chosen));
+    command
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
+        .env("PATH", program::path_starting_with(node))
+        // Half the time goes into names of lines that nobody is shown.
+        .env("CARGO_PROFILE_DEV_DEBUG", "none")
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "120");
+    for (variable, name) in
+        [("PMCP_WASM_RUSTC", "RUSTC"), ("PMCP_WASM_LINKER", "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER")]
+    {
+        if let Some(path) = tool(variable) {
+            command.env(name, path);
+        }
+    }
+    Some(command)
+}
+
+/// wasm-bindgen-test-runner, which is installed with wasm-bindgen.
+fn beside(wasm_bindgen: &Path) -> PathBuf {
+    wasm_bindgen.with_file_name(format!("wasm-bindgen-test-runner{}", std::env::consts::EXE_SUFFIX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_tool_there_is_nothing_to_run() {
+        let mut tools = Tools::default();
+        for variable in ["PMCP_WORKER_BUILD", "PMCP_WASM_BINDGEN", "PMCP_NODE"] {
+            assert!(cargo_test(Path::new("."), &tools).is_none());
+            tools.environment.push((variable, format!("/tools/{variable}").into()));
+        }
+        let command = cargo_test(Path::new("."), &tools).expect("all is there");
+        let runner = command.get_envs().find(|(name, _)| name.to_string_lossy().ends_with("_RUNNER"));
+        assert!(runner.is_some_and(|(_, path)| path.is_some_and(|path| path.to_string_lossy().starts_with("/tools/"))));
+    }
+}
