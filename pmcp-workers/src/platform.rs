@@ -1,25 +1,25 @@
 //! Time, timers, random bytes and background work, from JavaScript.
 
 use std::{
+    cell::{Cell, RefCell},
     future::Future,
+    panic,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{self, Poll, Wake, Waker},
+    rc::Rc,
+    sync::Arc,
+    task::{self, Poll, Waker},
     time::Duration,
 };
 
 use pmcp_core::platform::{BoxFuture, Platform};
 use worker::{
-    Context, Delay,
+    Context,
     js_sys::{Date, Function, Reflect, Uint8Array, global},
-    wasm_bindgen::{JsCast, JsValue},
+    wasm_bindgen::{self, JsCast, JsValue, prelude::*},
 };
 
 /// The platform under one request, whose [`Context`] keeps the isolate at work.
 pub(crate) struct WorkersPlatform(pub(crate) Arc<Context>);
-
-/// The longest that `setTimeout` waits: it counts milliseconds in 32 bits.
-const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// The most that `getRandomValues` gives at once, in bytes.
 const MOST_RANDOM: usize = 65_536;
@@ -31,16 +31,7 @@ impl Platform for WorkersPlatform {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<()> {
-        Box::pin(async move {
-            let mut left = duration;
-            while left > LONGEST {
-                Timer::of(LONGEST).await;
-                left -= LONGEST;
-            }
-            // A timer that counts whole milliseconds would end too early.
-            let millis = left.as_nanos().div_ceil(1_000_000);
-            Timer::of(Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))).await;
-        })
+        Box::pin(Timer::of(duration))
     }
 
     fn random(&self, bytes: &mut [u8]) {
@@ -56,38 +47,98 @@ impl Platform for WorkersPlatform {
     }
 }
 
+// Timers are JavaScript's own, a second at a time: those of an instance that has panicked end by themselves. Only then
+// does the platform see that its requests will not be answered, and answers them; a timer at the end of the time limit
+// would keep it waiting until then.
+#[wasm_bindgen(inline_js = "
+let instance = 0;
+export const timers = {
+  begin() { instance += 1; },
+  set(ms, ring) {
+    const timer = {}, mine = instance;
+    const wait = (left) => {
+      timer.id = setTimeout(() => {
+        if (mine !== instance) return;
+        if (left > 1000) wait(left - 1000); else ring();
+      }, Math.min(left, 1000));
+    };
+    wait(ms);
+    return timer;
+  },
+  clear(timer) { clearTimeout(timer.id); },
+};
+")]
+extern "C" {
+    type Timers;
+
+    #[wasm_bindgen(thread_local_v2, js_name = timers)]
+    static TIMERS: Timers;
+
+    #[wasm_bindgen(method)]
+    fn begin(this: &Timers);
+
+    #[wasm_bindgen(method)]
+    fn set(this: &Timers, ms: f64, ring: &JsValue) -> JsValue;
+
+    #[wasm_bindgen(method)]
+    fn clear(this: &Timers, timer: &JsValue);
+}
+
+/// To be called when an instance starts: from then on, and when it panics, the timers of those before it are void.
+pub(crate) fn begin() {
+    TIMERS.with(Timers::begin);
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        before(panic);
+        TIMERS.with(Timers::begin);
+    }));
+}
+
 /// A timer that wakes whoever polled it last: a handler begins in one task of JavaScript and goes on in another, that of
-/// its stream. [`Delay`] alone wakes whoever polled it first.
+/// its stream.
 struct Timer {
-    delay: Pin<Box<Delay>>,
-    relay: Arc<Relay>,
+    timer: JsValue,
+    bell: Rc<Bell>,
+    _ring: Closure<dyn FnMut()>,
 }
 
 #[derive(Default)]
-struct Relay(Mutex<Option<Waker>>);
-
-impl Wake for Relay {
-    fn wake(self: Arc<Self>) {
-        let waker = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
+struct Bell {
+    rung: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
 }
 
 impl Timer {
     fn of(duration: Duration) -> Self {
-        Self { delay: Box::pin(Delay::from(duration)), relay: Arc::default() }
+        let bell = Rc::<Bell>::default();
+        let rings = Rc::clone(&bell);
+        let ring = Closure::<dyn FnMut()>::new(move || {
+            rings.rung.set(true);
+            if let Some(waker) = rings.waker.take() {
+                waker.wake();
+            }
+        });
+        // A timer counts whole milliseconds, and must not end too early.
+        let millis = duration.as_nanos().div_ceil(1_000_000) as f64;
+        Self { timer: TIMERS.with(|timers| timers.set(millis, ring.as_ref())), bell, _ring: ring }
     }
 }
 
 impl Future for Timer {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<()> {
-        *self.relay.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.waker().clone());
-        let relay = Waker::from(Arc::clone(&self.relay));
-        self.delay.as_mut().poll(&mut task::Context::from_waker(&relay))
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<()> {
+        if self.bell.rung.get() {
+            return Poll::Ready(());
+        }
+        self.bell.waker.replace(Some(task.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        TIMERS.with(|timers| timers.clear(&self.timer));
     }
 }
 

@@ -14,7 +14,7 @@ use worker::{
 
 use crate::{
     Config, log,
-    platform::WorkersPlatform,
+    platform::{self, WorkersPlatform},
     request::{Unread, parse_head, read_body},
     response::into_worker,
 };
@@ -46,6 +46,7 @@ pub fn start(server: impl IntoServer) {
 /// The same as [`start`], with the settings changed by `configure` once they are read.
 pub fn start_with(server: impl IntoServer, configure: fn(&mut Config)) {
     log::install();
+    platform::begin();
     match StreamableHttp::new(server) {
         Ok(endpoint) => ISOLATE.set(Isolate::Built(Box::new(endpoint), configure)),
         Err(errors) => wasm_bindgen::throw_str(&errors.to_string()),

@@ -74,7 +74,12 @@ impl Tools {
 /// If the build fails.
 pub fn worker(test: &str, name: &str) -> Option<PathBuf> {
     let mut tools = Tools::find(test)?;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name).join("workers");
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = match name {
+        // No example for anybody.
+        "panicking" => tests.join(name),
+        _ => tests.join("../examples").join(name).join("workers"),
+    };
     let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if !built.get_or_insert_default().contains(name) {
         let command = tools.build.args(["--profile", "workers"]).current_dir(&folder);
