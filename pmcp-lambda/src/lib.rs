@@ -24,9 +24,13 @@ mod platform;
 mod request;
 mod response;
 mod runtime;
+#[cfg(all(unix, feature = "secrets"))]
+mod secrets;
 mod service;
 #[cfg(all(unix, feature = "sigterm"))]
 mod shutdown;
+#[cfg(all(unix, feature = "secrets"))]
+mod signature;
 mod worker;
 
 use std::fmt;
@@ -36,11 +40,16 @@ use pmcp_core::{BuildErrors, IntoServer};
 pub use config::{Authorizer, Config, ConfigError, ResponseMode};
 pub use identity::AuthorizerContext;
 pub use runtime::ApiError;
+#[cfg(all(unix, feature = "secrets"))]
+pub use secrets::load_secrets;
 #[cfg(all(unix, feature = "sigterm"))]
 pub use shutdown::before_exit;
 
 use runtime::{Failure, RuntimeApi};
 use service::Service;
+
+/// Names the secrets that are fetched at start.
+const SECRETS: &str = "PMCP_SECRETS";
 
 /// The result of a `main`: an error is printed as a person reads it.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
@@ -55,6 +64,9 @@ pub enum Error {
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A secret that the server was to have cannot be had.
+    #[error(transparent)]
+    Secrets(SecretsError),
     /// The process does not run on Lambda.
     #[error(
         "AWS_LAMBDA_RUNTIME_API is not set, so this is not AWS Lambda; start the function with `cargo lambda watch`, or \
@@ -69,6 +81,11 @@ pub enum Error {
     Runtime(ApiError),
 }
 
+/// A secret that cannot be had, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SecretsError(String);
+
 /// `main` prints an error by its `Debug`, which is made for programmers; the person who reads the log wants the words.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,6 +98,8 @@ impl fmt::Debug for Error {
 /// # Errors
 /// When the server cannot be built, a setting is wrong, or Lambda cannot be reached.
 pub async fn run(server: impl IntoServer) -> Result {
+    // Settings may be among them.
+    load_secrets().await?;
     match Config::from_env() {
         Ok(config) => run_with(server, config).await,
         Err(error) => {
@@ -117,6 +136,18 @@ pub async fn run_with(server: impl IntoServer, config: Config) -> Result {
         Err(error) => Err(failed(error).await),
         Ok(()) => Ok(()),
     }
+}
+
+/// Without the feature, a server that was promised secrets must not start without them.
+#[cfg(not(all(unix, feature = "secrets")))]
+async fn load_secrets() -> Result {
+    if std::env::var_os(SECRETS).is_none() {
+        return Ok(());
+    }
+    log::install(&Config::from_env().unwrap_or_default());
+    let what =
+        format!("{SECRETS} is set, and pmcp-lambda was built without its feature `secrets`: add it in Cargo.toml");
+    Err(failed(Error::Secrets(SecretsError(what))).await)
 }
 
 /// What `main` prints of an error is a line of its own, which is easily missed among lines in JSON; and Lambda is to

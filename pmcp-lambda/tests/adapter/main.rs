@@ -4,6 +4,8 @@ mod events;
 mod invocations;
 mod limits;
 mod process;
+#[cfg(unix)]
+mod secrets;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

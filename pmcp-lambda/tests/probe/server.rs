@@ -59,6 +59,12 @@ impl Probe {
         .to_string()
     }
 
+    /// A variable of the environment.
+    #[tool]
+    fn variable(&self, name: String) -> String {
+        std::env::var(name).unwrap_or_else(|error| error.to_string())
+    }
+
     /// Tell that the tools have changed.
     #[tool]
     async fn announce(&self) -> Result<&'static str> {
