@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::TargetType;
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
@@ -73,6 +75,9 @@ pub(crate) enum Platform {
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Deploy {
+    /// The platform. Without it, the one in .pmcp/deploy.toml; `init` asks where there is none.
+    #[arg(long, global = true)]
+    pub(crate) target: Option<TargetType>,
     #[command(subcommand)]
     pub(crate) command: Option<DeployCommand>,
     #[command(flatten)]
@@ -101,6 +106,11 @@ pub(crate) enum DeployCommand {
     Rollback(Rollback),
     /// Print what the server logged.
     Logs(Logs),
+    /// Store, list and delete values that the server is given as environment and nobody else may read.
+    Secrets {
+        #[command(subcommand)]
+        command: Secrets,
+    },
     /// Remove what was deployed.
     Destroy(Destroy),
     /// Say what is missing on this machine or in the account, each with the line that mends it.
@@ -109,9 +119,6 @@ pub(crate) enum DeployCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Init {
-    /// Where to deploy to. Without it, questions at a terminal.
-    #[arg(long)]
-    pub(crate) target: Option<DeployTarget>,
     /// The server's name on the platform. Without it, the folder's.
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -123,11 +130,35 @@ pub(crate) struct Init {
     pub(crate) dry_run: bool,
 }
 
-/// A platform that this version deploys to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DeployTarget {
-    /// AWS Lambda.
-    AwsLambda,
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secrets {
+    /// Store a value: from standard input, from a hidden prompt at a terminal, or from a variable.
+    Set(SetSecret),
+    /// Name what is stored, and what .pmcp/deploy.toml asks for; no values.
+    List,
+    /// Delete a value that the live version does not read.
+    Delete(DeleteSecret),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetSecret {
+    /// The environment variable of the server.
+    pub(crate) key: String,
+    /// Take the value from this variable of your own environment.
+    #[arg(long, value_name = "VAR")]
+    pub(crate) from_env: Option<String>,
+    /// Say what would be stored where, ask for no value, and store nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteSecret {
+    /// The environment variable of the server.
+    pub(crate) key: String,
+    /// Say what would be deleted, and delete nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use check::{check_name, is_region};
+pub(crate) use check::{check_name, check_variable, is_region};
 pub(crate) use problem::Problem;
 
 use crate::failure::{Failure, Result};
@@ -32,6 +33,10 @@ pub(crate) struct Config {
     /// Environment variables of the server. They are stored and shown as plain text: nothing secret belongs here.
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
+    /// Environment variables whose values are kept by the platform and are not in this file:
+    /// `cargo pmcp deploy secrets set KEY` stores them.
+    #[serde(default)]
+    pub(crate) secrets: BTreeMap<String, Secret>,
     /// Who may call the server. Without it, everybody who knows the URL.
     pub(crate) auth: Option<Auth>,
 }
@@ -44,12 +49,30 @@ pub(crate) struct Target {
     pub(crate) target_type: TargetType,
 }
 
-/// The platforms that this version deploys to.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+/// A platform.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, ValueEnum, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum TargetType {
     /// AWS Lambda.
     AwsLambda,
+    /// Cloudflare Workers; not yet.
+    CloudflareWorkers,
+    /// Google Cloud Run; not yet.
+    GoogleCloudRun,
+    /// pmcp.run; not yet.
+    PmcpRun,
+}
+
+impl TargetType {
+    /// As its makers write it.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::AwsLambda => "AWS Lambda",
+            Self::CloudflareWorkers => "Cloudflare Workers",
+            Self::GoogleCloudRun => "Google Cloud Run",
+            Self::PmcpRun => "pmcp.run",
+        }
+    }
 }
 
 /// What is deployed.
@@ -181,6 +204,15 @@ pub(crate) struct Alarms {
     /// Whether a CloudWatch dashboard is made.
     #[serde(default)]
     pub(crate) dashboard: bool,
+}
+
+/// A variable whose value the platform keeps.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Secret {
+    /// An entry of AWS Secrets Manager that is there already and stays yours. Without it, the one that
+    /// `cargo pmcp deploy secrets set` makes.
+    pub(crate) arn: Option<String>,
 }
 
 /// Who may call the server.

@@ -2,8 +2,8 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt::Write as _;
-use std::io;
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -50,7 +50,7 @@ impl Program {
         }
         let mut command = Command::new(path);
         command.args(arguments).stdin(Stdio::null());
-        Ok(Call { command, shown })
+        Ok(Call { command, shown, input: None })
     }
 }
 
@@ -59,6 +59,23 @@ impl Program {
 pub(crate) struct Call {
     command: Command,
     shown: String,
+    input: Option<Input>,
+}
+
+/// What a program reads, and what of it nobody is to see.
+#[derive(Debug)]
+struct Input {
+    text: Hidden,
+    secret: Hidden,
+}
+
+/// What nobody is to see: it goes to a program's standard input and nowhere else.
+pub(crate) struct Hidden(pub(crate) String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("(hidden)")
+    }
 }
 
 impl Call {
@@ -69,6 +86,13 @@ impl Call {
 
     pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.command.env(name, value.into());
+        self
+    }
+
+    /// It reads `text`, which has `secret` in it, from standard input.
+    pub(crate) fn input(mut self, text: Hidden, secret: Hidden) -> Self {
+        self.command.stdin(Stdio::piped());
+        self.input = Some(Input { text, secret });
         self
     }
 
@@ -92,7 +116,16 @@ impl Call {
 
     /// Runs it and returns what it printed, or what it said when it failed.
     pub(crate) fn capture(mut self) -> Result<Result<String, Said>> {
-        let output = self.command.output().map_err(|error| self.no_start(&error))?;
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().map_err(|error| self.no_start(&error))?;
+        if let (Some(mut pipe), Some(Input { text: Hidden(text), .. })) = (child.stdin.take(), &self.input)
+            && let Err(error) = pipe.write_all(text.as_bytes())
+            // A program that ended without reading says why itself.
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            return Err(self.no_start(&error));
+        }
+        let output = child.wait_with_output().map_err(|error| self.no_start(&error))?;
         Ok(self.captured(&output))
     }
 
@@ -102,6 +135,10 @@ impl Call {
             return Ok(stdout);
         }
         let words = format!("{}{stdout}", String::from_utf8_lossy(&output.stderr));
+        let words = match &self.input {
+            Some(Input { text, secret }) => hide(&hide(&words, text), secret),
+            None => words,
+        };
         let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
         let words = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
         Err(Said { call: self.shown.clone(), words })
@@ -110,6 +147,11 @@ impl Call {
     fn no_start(&self, error: &io::Error) -> Failure {
         Failure::failed(format!("`{}` could not be run: {error}", self.shown), "see that the program works by itself")
     }
+}
+
+/// Words without what was told in secret, in whatever part it was repeated.
+fn hide(words: &str, Hidden(told): &Hidden) -> String {
+    told.lines().filter(|line| !line.is_empty()).fold(words.to_owned(), |words, line| words.replace(line, "(hidden)"))
 }
 
 /// A failed program's last words.

@@ -52,6 +52,18 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
             return broken(&["environment", name], what);
         }
     }
+    for (name, secret) in &config.secrets {
+        if let Err(what) = check_variable(name) {
+            return broken(&["secrets", name], what);
+        }
+        if config.environment.contains_key(name) {
+            return broken(&["secrets", name], "this variable has a value under [environment] already".into());
+        }
+        if secret.arn.as_ref().is_some_and(|arn| !is_secret_arn(arn)) {
+            let what = "must be the whole ARN of an entry: `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-abc123`";
+            return broken(&["secrets", name, "arn"], what.into());
+        }
+    }
     if let Some(auth) = &config.auth {
         if !on_http_api {
             let what = "a Function URL cannot check tokens; set `front = \"http-api\"` under [aws]";
@@ -88,7 +100,13 @@ pub(crate) fn is_region(region: &str) -> bool {
     }
 }
 
-fn check_variable(name: &str) -> Result<(), String> {
+fn is_secret_arn(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.split(':').collect();
+    matches!(parts[..], ["arn", _, "secretsmanager", region, _, "secret", name] if is_region(region) && name.contains('-'))
+}
+
+/// Whether a variable of a server may have this name on every platform.
+pub(crate) fn check_variable(name: &str) -> Result<(), String> {
     const RESERVED: [&str; 3] = ["AWS_", "LAMBDA_", "_HANDLER"];
     let fits = name.len() >= 2
         && name.starts_with(|first: char| first.is_ascii_alphabetic())

@@ -23,7 +23,7 @@ fn every_section_is_read() {
          memory_mb = 512\ntimeout_seconds = 29\nfront = \"http-api\"\nlog_retention_days = 7\nreserved_concurrency = 5\n\
          throttling = {{ requests_per_second = 10, burst = 20 }}\n[aws.vpc]\nsubnets = [\"subnet-1\"]\n\
          security_groups = [\"sg-1\"]\n[aws.alarms]\nemail = \"a@example.com\"\ndashboard = true\n\
-         [environment]\nGREETING = \"a, b\"\n[auth.cognito]\nscopes = [\"read\"]\n\
+         [environment]\nGREETING = \"a, b\"\n[secrets]\nKEY = {{}}\n[auth.cognito]\nscopes = [\"read\"]\n\
          callback_urls = [\"http://localhost:3000/callback\"]\n"
     );
     let config = Config::parse(&text).expect("is right");
@@ -57,7 +57,8 @@ fn an_unknown_value_is_shown_with_the_nearest() {
     assert_eq!(
         told(&text),
         "there is no value `aws-lamda` here\n --> .pmcp/deploy.toml:2:15\n  |\n2 | target_type = \"aws-lamda\"\n  \
-         |               ^^^^^^^^^^^\nhelp: did you mean `aws-lambda`? Known here: `aws-lambda`"
+         |               ^^^^^^^^^^^\nhelp: did you mean `aws-lambda`? Known here: `aws-lambda`, \
+         `cloudflare-workers`, `google-cloud-run`, `pmcp-run`"
     );
 }
 
@@ -85,6 +86,9 @@ fn values_the_platform_would_refuse_are_refused_at_their_place() {
         ("[aws.vpc]\nsubnets = [\"vpc-1\"]\nsecurity_groups = [\"sg-1\"]\n", "7:11", "begin with `subnet-`"),
         ("[aws.throttling]\nrequests_per_second = 1\nburst = 1\n", "6:1", "a Function URL does not throttle"),
         ("[environment]\nAWS_REGION = \"x\"\n", "7:14", "AWS Lambda keeps this name for itself"),
+        ("[secrets]\nLAMBDA_KEY = {}\n", "7:14", "AWS Lambda keeps this name for itself"),
+        ("[environment]\nAB = \"x\"\n[secrets]\nAB = {}\n", "9:6", "has a value under [environment] already"),
+        ("[secrets]\nAB = { arn = \"crm/KEY\" }\n", "7:14", "must be the whole ARN of an entry"),
         ("[environment]\nA-B = \"x\"\n", "7:7", "two or more letters, digits and underscores"),
         ("[auth.cognito]\nscopes = [\"a\"]\ncallback_urls = [\"b\"]\n", "6:", "a Function URL cannot check tokens"),
     ] {

@@ -14,7 +14,7 @@ use crate::plan::{Action, Plan};
 
 pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Result {
     let Project { root, config } = project;
-    let target = config.target.target_type.target();
+    let target = project.target()?;
     let mut removal = target.removal(config, options.clean)?;
     let files = target.files(&config.server.name, &config.aws.region);
     let files = Written::compare(root, &files)?;

@@ -5,21 +5,22 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use crate::cli::{DeployTarget, Init};
+use crate::cli::Init;
 use crate::config::{Config, PATH, TargetType, check_name, is_region};
 use crate::failure::{Failure, Result};
 use crate::files::Written;
 use crate::output::Output;
 
-pub(super) fn run(folder: &Path, options: &Init, output: Output) -> Result {
+pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, output: Output) -> Result {
     // What is there already decides, so that running it again changes nothing.
     let before = if folder.join(PATH).exists() { Some(Config::load(folder)?) } else { None };
-    let target = match (options.target, &before) {
-        (Some(DeployTarget::AwsLambda), _) => TargetType::AwsLambda,
+    let target = match (target, &before) {
+        (Some(target), _) => target,
         (None, Some(config)) => config.target.target_type,
         (None, None) => ask(&mut io::stdin().lock(), io::stdin().is_terminal() && io::stderr().is_terminal())?,
     };
     let known = before.as_ref();
+    let target = target.target()?;
     let name = match (&options.name, known) {
         (Some(name), _) => name.clone(),
         (None, Some(config)) => config.server.name.clone(),
@@ -42,7 +43,7 @@ pub(super) fn run(folder: &Path, options: &Init, output: Output) -> Result {
             "change `name` under [server] or `region` under [aws] there, or leave out --name and --region",
         ));
     }
-    let files = target.target().files(&name, &region);
+    let files = target.files(&name, &region);
     if options.dry_run {
         return output.result(&Written::compare(folder, &files)?.into_plan());
     }
@@ -57,8 +58,9 @@ fn folder_name(folder: &Path) -> Result<String> {
 
 /// The questions that decide, as long as somebody is there to answer.
 fn ask(input: &mut impl BufRead, is_terminal: bool) -> Result<TargetType> {
-    let targets: Vec<String> = DeployTarget::value_variants()
+    let targets: Vec<String> = TargetType::value_variants()
         .iter()
+        .filter(|target| target.target().is_ok())
         .filter_map(|target| Some(format!("--target {}", target.to_possible_value()?.get_name())))
         .collect();
     let targets = targets.join(", or ");

@@ -6,13 +6,15 @@ mod init;
 mod lock;
 mod record;
 mod run;
+mod secrets;
 
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Deploy, DeployCommand};
-use crate::config::Config;
+use crate::config::{Config, TargetType};
 use crate::failure::Result;
 use crate::output::Output;
+use crate::target::Target;
 
 /// A folder with a `.pmcp/deploy.toml`.
 pub(crate) struct Project {
@@ -21,32 +23,39 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    fn load(folder: &Path) -> Result<Self> {
-        Ok(Self { root: folder.to_path_buf(), config: Config::load(folder)? })
+    /// `target` stands for what the file says.
+    fn load(folder: &Path, target: Option<TargetType>) -> Result<Self> {
+        let mut config = Config::load(folder)?;
+        config.target.target_type = target.unwrap_or(config.target.target_type);
+        Ok(Self { root: folder.to_path_buf(), config })
+    }
+
+    fn target(&self) -> Result<&'static dyn Target> {
+        self.config.target.target_type.target()
     }
 }
 
 /// Runs the subcommand that was typed.
 pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
-    let Some(command) = deploy.command else {
-        return run::run(&Project::load(folder)?, &deploy.run, output);
-    };
-    if let DeployCommand::Init(options) = command {
-        return init::run(folder, &options, output);
+    if let Some(DeployCommand::Init(options)) = deploy.command {
+        return init::run(folder, deploy.target, &options, output);
     }
-    let project = Project::load(folder)?;
-    let config = &project.config;
-    let target = config.target.target_type.target();
-    match command {
-        DeployCommand::Init(_) => Ok(()),
-        DeployCommand::Outputs => output.result(&target.outputs(config)?),
-        DeployCommand::Status => output.result(&target.status(config)?),
-        DeployCommand::Rollback(options) => {
-            let _only_one = lock::lock(&project.root)?;
-            output.result(&target.rollback(config, &options)?)
-        }
-        DeployCommand::Logs(options) => target.logs(config, &options, output),
-        DeployCommand::Destroy(options) => destroy::run(&project, &options, output),
-        DeployCommand::Doctor => doctor::run(&project, output),
+    let project = Project::load(folder, deploy.target)?;
+    let (config, target) = (&project.config, project.target()?);
+    match deploy.command {
+        None => run::run(&project, &deploy.run, output),
+        Some(command) => match command {
+            DeployCommand::Init(_) => Ok(()),
+            DeployCommand::Outputs => output.result(&target.outputs(config)?),
+            DeployCommand::Status => output.result(&target.status(config)?),
+            DeployCommand::Rollback(options) => {
+                let _only_one = lock::lock(&project.root)?;
+                output.result(&target.rollback(config, &options)?)
+            }
+            DeployCommand::Logs(options) => target.logs(config, &options, output),
+            DeployCommand::Secrets { command } => secrets::run(&project, target, &command, output),
+            DeployCommand::Destroy(options) => destroy::run(&project, &options, output),
+            DeployCommand::Doctor => doctor::run(&project, output),
+        },
     }
 }

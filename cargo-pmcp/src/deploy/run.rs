@@ -8,7 +8,7 @@ use crate::output::Output;
 
 pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Result {
     let Project { root, config } = project;
-    let target = config.target.target_type.target();
+    let target = project.target()?;
     let record = Record::new(config);
     let before = Record::load(root)?.filter(|before| *before != record);
     let plan = target.plan(project)?;

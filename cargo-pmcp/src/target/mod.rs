@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::cli::{Logs, Rollback};
 use crate::config::{Config, TargetType};
 use crate::deploy::Project;
-use crate::failure::Result;
+use crate::exec::Hidden;
+use crate::failure::{Failure, Result};
 use crate::files::NewFile;
 use crate::output::Output;
 use crate::plan::Plan;
@@ -31,16 +32,26 @@ pub(crate) trait Target {
     /// Lets another version answer, and returns which.
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan>;
     fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result;
+    /// What a secret is called on the platform.
+    fn secret_name(&self, config: &Config, key: &str) -> String;
+    /// Secrets that have a value, by variable, and when each was stored.
+    fn secrets(&self, config: &Config) -> Result<BTreeMap<String, Option<String>>>;
+    fn set_secret(&self, config: &Config, key: &str, value: Hidden) -> Result;
+    fn delete_secret(&self, config: &Config, key: &str) -> Result;
     /// What `destroy` would remove.
     fn removal(&self, config: &Config, clean: bool) -> Result<Removal>;
     fn destroy(&self, config: &Config, removal: &Removal, output: Output) -> Result;
 }
 
 impl TargetType {
-    /// The platform of this name.
-    pub(crate) fn target(self) -> &'static dyn Target {
+    /// The platform of this name, if this version deploys to it.
+    pub(crate) fn target(self) -> Result<&'static dyn Target> {
         match self {
-            Self::AwsLambda => &aws_lambda::AwsLambda,
+            Self::AwsLambda => Ok(&aws_lambda::AwsLambda),
+            Self::CloudflareWorkers | Self::GoogleCloudRun | Self::PmcpRun => Err(Failure::refused(
+                format!("this version of cargo pmcp does not deploy to {}", self.title()),
+                "choose --target aws-lambda",
+            )),
         }
     }
 }

@@ -25,6 +25,7 @@ export interface Settings {
   log_retention_days: number;
   reserved_concurrency: number | null;
   environment: Record<string, string>;
+  secrets: { arns: Record<string, string>; version: string };
   vpc: { subnets: string[]; security_groups: string[] } | null;
   throttling: { requests_per_second: number; burst: number } | null;
   alarms: { email: string | null; dashboard: boolean } | null;
@@ -60,6 +61,10 @@ export class ServerStack extends Stack {
   private function(settings: Settings, log: logs.LogGroup): lambda.Function {
     const role = new iam.Role(this, "Role", { assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com") });
     log.grantWrite(role);
+    const secrets = Object.values(settings.secrets.arns);
+    if (secrets.length > 0) {
+      role.addToPolicy(new iam.PolicyStatement({ actions: ["secretsmanager:GetSecretValue"], resources: secrets }));
+    }
     const fn = new lambda.Function(this, "Function", {
       functionName: settings.server,
       runtime: lambda.Runtime.PROVIDED_AL2023,
@@ -74,6 +79,11 @@ export class ServerStack extends Stack {
       role,
       environment: {
         PMCP_RESPONSE_MODE: settings.front === "function-url" ? "streaming" : "buffered",
+        // Names only: the server fetches the values when it starts.
+        ...(secrets.length > 0 && {
+          PMCP_SECRETS: JSON.stringify(settings.secrets.arns),
+          PMCP_SECRETS_VERSION: settings.secrets.version,
+        }),
         ...settings.environment,
       },
       // Versions before are what `cargo pmcp deploy rollback` and you can go back to.

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::BOOTSTRAP;
 use crate::config::Config;
-use crate::exec::{AWS, Call, Said};
+use crate::exec::{AWS, Call, Hidden, Said};
 use crate::failure::{Failure, Result};
 
 /// One region of one account.
@@ -61,6 +61,11 @@ impl Account {
     /// Changes something, and wants no answer.
     pub(super) fn tell(&self, arguments: &[&str]) -> Result {
         self.call(arguments)?.capture()?.map(drop).map_err(|said| self.explain(said))
+    }
+
+    /// Changes something with what it reads from standard input, `text` with a `secret` in it, and wants no answer.
+    pub(super) fn tell_hidden(&self, arguments: &[&str], text: Hidden, secret: Hidden) -> Result {
+        self.call(arguments)?.input(text, secret).capture()?.map(drop).map_err(|said| self.explain(said))
     }
 
     /// Who is logged in.

@@ -5,13 +5,16 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::config::Architecture;
+use crate::config::{Architecture, Config};
 use crate::deploy::Project;
 use crate::exec::{CARGO, Program};
 use crate::failure::{Failure, Result};
 
 const CARGO_LAMBDA: Program = Program { name: "cargo-lambda", install: "pip install cargo-lambda" };
 const CARGO_ZIGBUILD: Program = Program { name: "cargo-zigbuild", install: "pip install cargo-zigbuild" };
+
+/// What makes a server a function.
+const ADAPTER: &str = "pmcp-lambda";
 
 /// What builds, in the order in which it is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub(super) enum Builder {
 /// The package whose binary is deployed.
 pub(super) struct Package {
     pub(super) name: String,
+    /// Of pmcp-lambda.
+    features: Vec<String>,
     target_folder: PathBuf,
 }
 
@@ -117,6 +122,8 @@ struct Found {
 #[derive(Deserialize)]
 struct Dependency {
     name: String,
+    #[serde(default)]
+    features: Vec<String>,
 }
 
 impl Package {
@@ -132,7 +139,21 @@ impl Package {
         })?;
         let server = &project.config.server;
         let name = choose(&metadata.packages, server.package.as_deref(), &server.name)?;
-        Ok(Self { name, target_folder: metadata.target_directory })
+        let dependencies = metadata.packages.into_iter().filter(|package| package.name == name);
+        let adapter = dependencies.flat_map(|package| package.dependencies).filter(|found| found.name == ADAPTER);
+        let features = adapter.flat_map(|adapter| adapter.features).collect();
+        Ok(Self { name, features, target_folder: metadata.target_directory })
+    }
+
+    /// Whether the server, as its Cargo.toml has it, can do what deploy.toml asks of it.
+    pub(super) fn check_features(&self, config: &Config) -> Result {
+        if config.secrets.is_empty() || self.features.iter().any(|feature| feature == "secrets") {
+            return Ok(());
+        }
+        Err(Failure::refused(
+            format!(".pmcp/deploy.toml has [secrets], and {} could not read them", self.name),
+            format!("add `features = [\"secrets\"]` to {ADAPTER} in its Cargo.toml"),
+        ))
     }
 }
 
@@ -154,7 +175,7 @@ fn choose(packages: &[Found], wanted: Option<&str>, server: &str) -> Result<Stri
     }
     let adapted: Vec<&str> = packages
         .iter()
-        .filter(|package| package.dependencies.iter().any(|dependency| dependency.name == "pmcp-lambda"))
+        .filter(|package| package.dependencies.iter().any(|dependency| dependency.name == ADAPTER))
         .map(|package| package.name.as_str())
         .collect();
     match adapted[..] {
@@ -175,7 +196,7 @@ mod tests {
     use super::*;
 
     fn package(name: &str, dependency: &str) -> Found {
-        Found { name: name.into(), dependencies: vec![Dependency { name: dependency.into() }] }
+        Found { name: name.into(), dependencies: vec![Dependency { name: dependency.into(), features: Vec::new() }] }
     }
 
     #[test]

@@ -5,18 +5,21 @@ mod build;
 mod logs;
 mod node;
 mod package;
+mod secrets;
 mod stack;
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use serde::Serialize;
 
 use self::account::Account;
+use self::secrets::Granted;
 use super::{Check, Outliving, Outputs, Removal, Status, Target};
 use crate::cli::{Logs, Rollback};
 use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc};
 use crate::deploy::Project;
-use crate::exec::{AWS, CARGO, NPM, NPX};
+use crate::exec::{AWS, CARGO, Hidden, NPM, NPX};
 use crate::failure::{Failure, Result};
 use crate::files::NewFile;
 use crate::output::{Output, encode_json};
@@ -92,6 +95,7 @@ impl Target for AwsLambda {
     fn plan(&self, project: &Project) -> Result<Plan> {
         let Config { aws, server, .. } = &project.config;
         let binary = build::Package::find(project)?;
+        binary.check_features(&project.config)?;
         let builder = build::Builder::find(aws.architecture)?;
         let mut plan = Plan::new();
         plan.detailed(
@@ -122,6 +126,8 @@ impl Target for AwsLambda {
         };
         let variables: Vec<&str> = project.config.environment.keys().map(String::as_str).collect();
         more(!variables.is_empty(), format!("its environment: {}", variables.join(", ")));
+        let secrets: Vec<&str> = project.config.secrets.keys().map(String::as_str).collect();
+        more(!secrets.is_empty(), format!("its right to read secrets at its start: {}", secrets.join(", ")));
         more(aws.vpc.is_some(), "its private network".into());
         more(aws.throttling.is_some(), "the throttling of its HTTP API".into());
         more(aws.alarms.is_some(), "its alarms".into());
@@ -150,7 +156,9 @@ impl Target for AwsLambda {
             account.bootstrapped()?;
             stack::ready(&account, &server.name)
         })?;
+        let granted = secrets::grant(&account, &project.config)?;
         let binary = build::Package::find(project)?;
+        binary.check_features(&project.config)?;
         let builder = build::Builder::find(aws.architecture)?;
         let bootstrap = output.step(format!("build {} for {}", binary.name, aws.architecture.name()), || {
             builder.build(project, &binary, aws.architecture)
@@ -162,7 +170,7 @@ impl Target for AwsLambda {
         }
         let path = project.root.join(".pmcp/build/settings.json");
         let zip = std::path::absolute(&zip).map_err(Failure::file("finding", &zip))?;
-        let settings = encode_json(&Settings::new(&project.config, zip.to_string_lossy().into_owned()))?;
+        let settings = encode_json(&Settings::new(&project.config, &granted, zip.to_string_lossy().into_owned()))?;
         fs::write(&path, settings).map_err(Failure::file("writing", &path))?;
         let path = std::path::absolute(&path).map_err(Failure::file("finding", &path))?;
         output.step(format!("deploy {} to {}", server.name, aws.region), || {
@@ -220,10 +228,26 @@ impl Target for AwsLambda {
         logs::run(&Account::new(config), &group, options, output)
     }
 
+    fn secret_name(&self, config: &Config, key: &str) -> String {
+        format!("the entry {} of Secrets Manager in {}", secrets::name(config, key), config.aws.region)
+    }
+
+    fn secrets(&self, config: &Config) -> Result<BTreeMap<String, Option<String>>> {
+        secrets::list(&Account::new(config), config)
+    }
+
+    fn set_secret(&self, config: &Config, key: &str, value: Hidden) -> Result {
+        secrets::set(&Account::new(config), config, key, value)
+    }
+
+    fn delete_secret(&self, config: &Config, key: &str) -> Result {
+        secrets::delete(&Account::new(config), config, key)
+    }
+
     fn removal(&self, config: &Config, _clean: bool) -> Result<Removal> {
         let account = Account::new(config);
         let deployed = stack::describe(&account, &config.server.name)?.is_some();
-        Ok(Removal { deployed, outliving: stack::outliving(&account, &config.server.name)? })
+        Ok(Removal { deployed, outliving: stack::outliving(&account, config)? })
     }
 
     fn destroy(&self, config: &Config, removal: &Removal, output: Output) -> Result {
@@ -252,7 +276,8 @@ struct Settings<'a> {
     front: Front,
     log_retention_days: u32,
     reserved_concurrency: Option<u32>,
-    environment: &'a std::collections::BTreeMap<String, String>,
+    environment: &'a BTreeMap<String, String>,
+    secrets: &'a Granted,
     vpc: Option<&'a Vpc>,
     throttling: Option<Throttling>,
     alarms: Option<&'a Alarms>,
@@ -260,7 +285,7 @@ struct Settings<'a> {
 }
 
 impl<'a> Settings<'a> {
-    fn new(config: &'a Config, zip: String) -> Self {
+    fn new(config: &'a Config, secrets: &'a Granted, zip: String) -> Self {
         let aws = &config.aws;
         Self {
             server: &config.server.name,
@@ -273,6 +298,7 @@ impl<'a> Settings<'a> {
             log_retention_days: aws.log_retention_days,
             reserved_concurrency: aws.reserved_concurrency,
             environment: &config.environment,
+            secrets,
             vpc: aws.vpc.as_ref(),
             throttling: aws.throttling,
             alarms: aws.alarms.as_ref(),

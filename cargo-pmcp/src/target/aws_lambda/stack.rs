@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::account::{self, Account};
-use super::{Outliving, Rollback};
+use super::{Outliving, Rollback, secrets};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
 
 /// The tag that everything of a server has.
-const TAG: &str = "pmcp:server";
+pub(super) const TAG: &str = "pmcp:server";
 
 /// The alias that the front calls.
 const LIVE: &str = "live";
@@ -39,11 +39,11 @@ struct StackOutput {
     output_value: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    value: String,
+pub(super) struct Tag {
+    pub(super) key: String,
+    pub(super) value: String,
 }
 
 impl Stack {
@@ -242,25 +242,28 @@ struct Pool {
     name: String,
 }
 
+const SECRET: &str = "secret";
 const LOG_GROUP: &str = "log group";
 const USER_POOL: &str = "Cognito user pool, with everybody in it,";
 
 /// What stays when the stack goes: log groups, and the people of a user pool.
-pub(super) fn outliving(account: &Account, name: &str) -> Result<Vec<Outliving>> {
-    let mut found = Vec::new();
+pub(super) fn outliving(account: &Account, config: &Config) -> Result<Vec<Outliving>> {
+    let name = &config.server.name;
+    let mut found: Vec<Outliving> =
+        secrets::all(account, config)?.into_iter().map(|name| Outliving { kind: SECRET, name }).collect();
     // CloudFormation names what has no name after the stack; only the tag says whose it is.
     let prefix = format!("{name}-Log");
     let groups: Option<LogGroups> =
         account.ask(&["logs", "describe-log-groups", "--log-group-name-prefix", &prefix])?;
     for LogGroup { log_group_name } in groups.map(|found| found.groups).unwrap_or_default() {
         let tags: Option<Tags> = account.ask(&["logs", "list-tags-log-group", "--log-group-name", &log_group_name])?;
-        if tags.is_some_and(|found| found.tags.get(TAG).is_some_and(|server| server == name)) {
+        if tags.is_some_and(|found| found.tags.get(TAG).is_some_and(|server| *server == *name)) {
             found.push(Outliving { kind: LOG_GROUP, name: log_group_name });
         }
     }
     let pools: Option<Pools> = account.ask(&["cognito-idp", "list-user-pools", "--max-results", "60"])?;
     for Pool { id, name: pool } in pools.map(|found| found.pools).unwrap_or_default() {
-        if pool == name && is_tagged(account, &id, name)? {
+        if pool == *name && is_tagged(account, &id, name)? {
             found.push(Outliving { kind: USER_POOL, name: id });
         }
     }
@@ -286,6 +289,7 @@ fn is_tagged(account: &Account, pool: &str, name: &str) -> Result<bool> {
 
 pub(super) fn delete_outliving(account: &Account, kind: &str, name: &str) -> Result {
     match kind {
+        SECRET => secrets::delete_for_good(account, name),
         LOG_GROUP => account.tell(&["logs", "delete-log-group", "--log-group-name", name]),
         _ => account.tell(&["cognito-idp", "delete-user-pool", "--user-pool-id", name]),
     }

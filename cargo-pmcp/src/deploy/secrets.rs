@@ -1,0 +1,190 @@
+//! `cargo pmcp deploy secrets`: values that the server is given and nobody else reads.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt;
+use std::io::{self, IsTerminal, Read};
+
+use serde::Serialize;
+
+use super::{Project, lock};
+use crate::cli::{DeleteSecret, Secrets, SetSecret};
+use crate::config::{Config, check_variable};
+use crate::exec::Hidden;
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+use crate::plan::{Action, Plan};
+use crate::target::Target;
+
+/// What every platform keeps of one value, in bytes.
+const LONGEST: usize = 64 << 10;
+
+pub(super) fn run(project: &Project, target: &dyn Target, command: &Secrets, output: Output) -> Result {
+    match command {
+        Secrets::Set(options) => set(project, target, options, output),
+        Secrets::List => output.result(&List::new(&project.config, target.secrets(&project.config)?)),
+        Secrets::Delete(options) => delete(project, target, options, output),
+    }
+}
+
+#[derive(Serialize)]
+struct Stored<'a> {
+    key: &'a str,
+    /// Whether deploy.toml gives it to the server.
+    given: bool,
+}
+
+impl fmt::Display for Stored<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, given } = self;
+        match given {
+            true => write!(out, "stored {key}; the server reads it once you run `cargo pmcp deploy`"),
+            false => write!(
+                out,
+                "stored {key}; to give it to the server, add `{key} = {{}}` under [secrets] in .pmcp/deploy.toml and run \
+                 `cargo pmcp deploy`"
+            ),
+        }
+    }
+}
+
+fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Output) -> Result {
+    let Project { root, config } = project;
+    let SetSecret { key, from_env, dry_run } = options;
+    let refused = |what: String, advice: &str| Err(Failure::refused(what, advice));
+    if let Err(what) = check_variable(key) {
+        return refused(format!("`{key}` cannot be the name of a secret: {what}"), "choose another name");
+    }
+    if config.environment.contains_key(key) {
+        let advice = "remove it there: what stands in that file is no secret, and old versions keep it";
+        return refused(format!("{key} has a value under [environment] in .pmcp/deploy.toml"), advice);
+    }
+    if config.secrets.get(key).is_some_and(|secret| secret.arn.is_some()) {
+        let advice = "change the value there, or take out `arn` to have one of this server's own";
+        return refused(format!("{key} is an entry of yours, which .pmcp/deploy.toml names by its ARN"), advice);
+    }
+    if *dry_run {
+        let mut plan = Plan::new();
+        plan.step(Action::Change, target.secret_name(config, key));
+        return output.result(&plan);
+    }
+    let value = value(key, from_env.as_deref())?;
+    let _only_one = lock::lock(root)?;
+    target.set_secret(config, key, value)?;
+    output.result(&Stored { key, given: config.secrets.contains_key(key) })
+}
+
+/// The value, without the end of its line.
+fn value(key: &str, from_env: Option<&str>) -> Result<Hidden> {
+    let refused = |what: String, advice: &str| Err(Failure::refused(what, advice));
+    let mut bytes = Vec::new();
+    if let Some(name) = from_env {
+        let Some(found) = env::var_os(name) else {
+            return refused(format!("the variable {name} is not set here"), "export it, or leave out --from-env");
+        };
+        bytes = found.into_encoded_bytes();
+    } else if io::stdin().is_terminal() {
+        let typed = rpassword::prompt_password(format!("Value of {key} (it is not shown): "));
+        bytes.extend_from_slice(typed.map_err(Failure::file("reading", "the terminal"))?.as_bytes());
+    } else {
+        let limit = u64::try_from(LONGEST + 3).unwrap_or(u64::MAX);
+        let read = io::stdin().lock().take(limit).read_to_end(&mut bytes);
+        read.map_err(Failure::file("reading", "standard input"))?;
+    }
+    let Ok(mut text) = String::from_utf8(bytes) else {
+        return refused(
+            format!("the value of {key} is no UTF-8, which a variable must be"),
+            "encode it, as base64 does",
+        );
+    };
+    if from_env.is_none() && text.ends_with('\n') {
+        text.pop();
+        text.truncate(text.trim_end_matches('\r').len());
+    }
+    if text.is_empty() {
+        return refused(format!("the value of {key} is empty"), "pipe it in, type it at the prompt, or use --from-env");
+    }
+    if text.contains('\0') {
+        return refused(
+            format!("the value of {key} has a zero byte, which no variable can"),
+            "encode it, as base64 does",
+        );
+    }
+    if text.len() > LONGEST {
+        return refused(
+            format!("the value of {key} is longer than 64 KiB"),
+            "keep it elsewhere, and store where it is",
+        );
+    }
+    Ok(Hidden(text))
+}
+
+/// Secrets by their variables.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct List(Vec<Line>);
+
+#[derive(Serialize)]
+struct Line {
+    key: String,
+    /// Whether there is a value.
+    stored: bool,
+    /// When that was stored, in the platform's words.
+    changed: Option<String>,
+    /// Whether deploy.toml gives it to the server.
+    given: bool,
+}
+
+impl List {
+    fn new(config: &Config, stored: BTreeMap<String, Option<String>>) -> Self {
+        let only_given = config.secrets.keys().filter(|key| !stored.contains_key(*key));
+        let mut lines: Vec<Line> =
+            only_given.map(|key| Line { key: key.clone(), stored: false, changed: None, given: true }).collect();
+        for (key, changed) in stored {
+            let given = config.secrets.contains_key(&key);
+            lines.push(Line { key, stored: true, changed, given });
+        }
+        for line in &mut lines {
+            line.stored |= config.secrets.get(&line.key).is_some_and(|secret| secret.arn.is_some());
+        }
+        lines.sort_by(|one, other| one.key.cmp(&other.key));
+        Self(lines)
+    }
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return out.write_str("there are no secrets");
+        }
+        let line = |Line { key, stored, changed, given }: &Line| {
+            let stored = match (stored, changed) {
+                (false, _) => format!("has no value: `cargo pmcp deploy secrets set {key}`"),
+                (true, Some(changed)) => format!("stored {changed}"),
+                (true, None) => "stored".to_owned(),
+            };
+            let given = if *given { "" } else { ", not under [secrets] in .pmcp/deploy.toml" };
+            format!("{key}: {stored}{given}")
+        };
+        out.write_str(&self.0.iter().map(line).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+fn delete(project: &Project, target: &dyn Target, options: &DeleteSecret, output: Output) -> Result {
+    let Project { root, config } = project;
+    let DeleteSecret { key, dry_run } = options;
+    let name = target.secret_name(config, key);
+    if !target.secrets(config)?.contains_key(key) {
+        return Err(Failure::refused(format!("there is no secret {key}"), "see `cargo pmcp deploy secrets list`"));
+    }
+    let mut plan = Plan::new();
+    plan.detailed(Action::Remove, name, "it can be restored for 7 days: storing a value again does");
+    if config.secrets.contains_key(key) {
+        plan.warnings.push(format!("{key} is under [secrets] in .pmcp/deploy.toml: the next deployment asks for it"));
+    }
+    if !dry_run {
+        let _only_one = lock::lock(root)?;
+        target.delete_secret(config, key)?;
+    }
+    output.result(&plan)
+}

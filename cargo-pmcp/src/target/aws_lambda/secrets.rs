@@ -1,0 +1,199 @@
+//! Entries of AWS Secrets Manager: `SERVER/KEY`, with the server's tag. Values go to the AWS CLI's standard input.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::account::Account;
+use super::stack::{TAG, Tag};
+use crate::config::Config;
+use crate::exec::Hidden;
+use crate::failure::{Failure, Result};
+
+/// Where programs find what this one writes to them. Nothing like it is on Windows.
+const STANDARD_INPUT: &str = "file:///dev/stdin";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry {
+    #[serde(rename = "ARN")]
+    arn: String,
+    name: String,
+    #[serde(default)]
+    tags: Vec<Tag>,
+    deleted_date: Option<serde_json::Value>,
+    last_changed_date: Option<serde_json::Value>,
+    #[serde(default)]
+    version_ids_to_stages: BTreeMap<String, Vec<String>>,
+}
+
+impl Entry {
+    fn is_of(&self, server: &str) -> bool {
+        self.tags.iter().any(|tag| tag.key == TAG && tag.value == server)
+    }
+
+    /// The version that is read.
+    fn current(&self) -> &str {
+        let is_current = |stages: &Vec<String>| stages.iter().any(|stage| stage == "AWSCURRENT");
+        let found = self.version_ids_to_stages.iter().find(|(_, stages)| is_current(stages));
+        found.map_or("", |(id, _)| id)
+    }
+}
+
+#[derive(Deserialize)]
+struct Entries {
+    #[serde(rename = "SecretList")]
+    list: Vec<Entry>,
+}
+
+/// The entry's name.
+pub(super) fn name(config: &Config, key: &str) -> String {
+    format!("{}/{key}", config.server.name)
+}
+
+/// Those of this server, by their variables, and when each was changed.
+pub(super) fn list(account: &Account, config: &Config) -> Result<BTreeMap<String, Option<String>>> {
+    let prefix = name(config, "");
+    let entries = entries(account, config)?.into_iter().filter(|entry| entry.deleted_date.is_none());
+    Ok(entries
+        .filter_map(|entry| {
+            let key = entry.name.strip_prefix(&prefix)?.to_owned();
+            Some((key, entry.last_changed_date.as_ref().map(encode_date)))
+        })
+        .collect())
+}
+
+/// The names of all that are there in any way, those about to be deleted too.
+pub(super) fn all(account: &Account, config: &Config) -> Result<Vec<String>> {
+    Ok(entries(account, config)?.into_iter().map(|entry| entry.name).collect())
+}
+
+fn entries(account: &Account, config: &Config) -> Result<Vec<Entry>> {
+    let filter = format!("Key=name,Values={}", name(config, ""));
+    let found: Option<Entries> =
+        account.ask(&["secretsmanager", "list-secrets", "--include-planned-deletion", "--filters", &filter])?;
+    let mut entries = found.map(|found| found.list).unwrap_or_default();
+    entries.retain(|entry| entry.is_of(&config.server.name));
+    Ok(entries)
+}
+
+/// AWS CLI 1 prints seconds since 1970, AWS CLI 2 a date.
+fn encode_date(date: &serde_json::Value) -> String {
+    date.as_str().map_or_else(|| date.to_string(), str::to_owned)
+}
+
+fn find(account: &Account, config: &Config, key: &str) -> Result<Option<Entry>> {
+    let name = name(config, key);
+    let found: Option<Entry> = account.ask(&["secretsmanager", "describe-secret", "--secret-id", &name])?;
+    match found {
+        Some(entry) if !entry.is_of(&config.server.name) => Err(Failure::refused(
+            format!("Secrets Manager has an entry {name} that cargo pmcp did not make"),
+            format!("name it by its ARN: `{key} = {{ arn = \"{}\" }}` under [secrets] in .pmcp/deploy.toml", entry.arn),
+        )),
+        found => Ok(found),
+    }
+}
+
+pub(super) fn set(account: &Account, config: &Config, key: &str, Hidden(value): Hidden) -> Result {
+    if cfg!(windows) {
+        return Err(Failure::refused(
+            "on Windows the AWS CLI does not read secrets from standard input, and elsewhere others could see them",
+            "run this in WSL",
+        ));
+    }
+    let name = name(config, key);
+    let (operation, input) = match find(account, config, key)? {
+        None => {
+            let tags = [Tag { key: TAG.into(), value: config.server.name.clone() }];
+            ("create-secret", json!({ "Name": name, "SecretString": value, "Tags": tags }))
+        }
+        Some(entry) => {
+            if entry.deleted_date.is_some() {
+                account.tell(&["secretsmanager", "restore-secret", "--secret-id", &name])?;
+            }
+            ("put-secret-value", json!({ "SecretId": name, "SecretString": value }))
+        }
+    };
+    let arguments = ["secretsmanager", operation, "--cli-input-json", STANDARD_INPUT, "--output", "json"];
+    account.tell_hidden(&arguments, Hidden(input.to_string()), Hidden(value))
+}
+
+/// Deletes an entry, which can be restored for a week.
+pub(super) fn delete(account: &Account, config: &Config, key: &str) -> Result {
+    if live_reads(account, config, key)? {
+        return Err(Failure::refused(
+            format!("the live version of {} reads {key} whenever an instance starts", config.server.name),
+            "take it out of [secrets] in .pmcp/deploy.toml and run `cargo pmcp deploy` first",
+        ));
+    }
+    let name = name(config, key);
+    account.tell(&["secretsmanager", "delete-secret", "--secret-id", &name, "--recovery-window-in-days", "7"])
+}
+
+/// Deletes an entry for good.
+pub(super) fn delete_for_good(account: &Account, name: &str) -> Result {
+    account.tell(&["secretsmanager", "delete-secret", "--secret-id", name, "--force-delete-without-recovery"])
+}
+
+#[derive(Deserialize)]
+struct Function {
+    #[serde(rename = "Environment", default)]
+    environment: Environment,
+}
+
+#[derive(Default, Deserialize)]
+struct Environment {
+    #[serde(rename = "Variables", default)]
+    variables: BTreeMap<String, String>,
+}
+
+fn live_reads(account: &Account, config: &Config, key: &str) -> Result<bool> {
+    let name = &config.server.name;
+    let arguments = ["lambda", "get-function-configuration", "--function-name", name, "--qualifier", "live"];
+    let function: Option<Function> = account.ask(&arguments)?;
+    let read = function.and_then(|function| function.environment.variables.get("PMCP_SECRETS").cloned());
+    let read: BTreeMap<String, String> = read.and_then(|read| serde_json::from_str(&read).ok()).unwrap_or_default();
+    Ok(read.contains_key(key))
+}
+
+/// What the function is told: where its secrets are.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Granted {
+    /// ARNs by variable.
+    arns: BTreeMap<String, String>,
+    /// Changes whenever one of this server's values does, so that a deployment replaces the instances that have the old.
+    version: String,
+}
+
+/// Looks up what deploy.toml gives to the server, all of which must have a value.
+pub(super) fn grant(account: &Account, config: &Config) -> Result<Granted> {
+    let mut granted = Granted::default();
+    let mut missing = Vec::new();
+    let mut versions = Sha256::new();
+    for (key, secret) in &config.secrets {
+        let arn = match &secret.arn {
+            Some(arn) => arn.clone(),
+            None => match find(account, config, key)?.filter(|entry| entry.deleted_date.is_none()) {
+                Some(entry) => {
+                    versions.update(entry.current());
+                    entry.arn
+                }
+                None => {
+                    missing.push(key.as_str());
+                    continue;
+                }
+            },
+        };
+        granted.arns.insert(key.clone(), arn);
+    }
+    if let Some(first) = missing.first() {
+        return Err(Failure::refused(
+            format!(".pmcp/deploy.toml names secrets that have no value yet: {}", missing.join(", ")),
+            format!("store each: `cargo pmcp deploy secrets set {first}`"),
+        ));
+    }
+    granted.version = versions.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    Ok(granted)
+}

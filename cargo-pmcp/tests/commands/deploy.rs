@@ -1,0 +1,78 @@
+//! `cargo pmcp deploy`, `init` and completions.
+
+use std::fs;
+
+use super::{Folder, assert_snapshot};
+
+#[test]
+fn init_writes_once_and_leaves_what_was_changed() {
+    let folder = Folder::new("init");
+    let arguments = ["deploy", "init", "--target", "aws-lambda", "--name", "crm", "--region", "eu-central-1"];
+    let first = folder.printed(&arguments);
+    let config = fs::read_to_string(folder.0.join(".pmcp/deploy.toml")).expect("was written");
+    assert_snapshot("init.txt", &format!("{first}\n=== .pmcp/deploy.toml\n{config}"));
+    folder.write("deploy/aws-lambda/app.ts", "// mine\n");
+    assert_eq!(folder.printed(&["deploy", "init"]), "left alone, as you changed it: deploy/aws-lambda/app.ts\n");
+    assert_eq!(fs::read_to_string(folder.0.join("deploy/aws-lambda/app.ts")).expect("is there"), "// mine\n");
+    assert_eq!(
+        folder.refused(&["deploy", "init", "--name", "sales"]),
+        (
+            Some(5),
+            "error: .pmcp/deploy.toml is there already, and says crm in eu-central-1\nchange `name` under [server] or \
+             `region` under [aws] there, or leave out --name and --region\n"
+                .into()
+        )
+    );
+}
+
+#[test]
+fn nothing_is_guessed_where_nothing_is_known() {
+    let folder = Folder::new("unknown");
+    assert_eq!(
+        folder.refused(&["deploy", "init", "--name", "crm"]),
+        (Some(5), "error: no target was given, and there is nobody to ask\nadd --target aws-lambda\n".into())
+    );
+    let (code, words) = folder.refused(&["deploy", "status"]);
+    assert_eq!(code, Some(5));
+    assert_eq!(
+        words,
+        "error: there is no .pmcp/deploy.toml\nmake one with `cargo pmcp deploy init`, or name the project's folder with -C\n"
+    );
+    folder.write(".pmcp/deploy.toml", "[target]\ntarget_type = \"aws-lambda\"\n[server]\nnmae = \"crm\"\n");
+    let (code, words) = folder.refused(&["deploy", "status"]);
+    assert_eq!(code, Some(3));
+    assert!(words.contains("4 | nmae = \"crm\"\n  | ^^^^\nhelp: did you mean `name`?"), "{words}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_dry_run_says_everything_and_does_nothing() {
+    let folder = Folder::new("plan");
+    folder.write(
+        ".pmcp/deploy.toml",
+        "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n[aws]\nfront = \"http-api\"\n\
+         throttling = { requests_per_second = 5, burst = 9 }\nvpc = { subnets = [\"subnet-1\"], security_groups = [\"sg-1\"] }\n\
+         alarms = { email = \"ops@example.com\" }\n[environment]\nGREETING = \"Hello\"\nMOOD = \"good\"\n",
+    );
+    folder.program("cargo-lambda", "exit 1");
+    let package = r#"{"name":"crm-lambda","dependencies":[{"name":"pmcp-lambda"}]}"#;
+    folder.program("cargo", &format!("echo '{{\"packages\":[{package}],\"target_directory\":\"target\"}}'"));
+    let plan = folder.printed(&["deploy", "--dry-run"]);
+    assert!(!plan.contains("Hello"), "values stay out of what is printed: {plan}");
+    assert!(!folder.0.join(".pmcp/build").exists());
+    assert_snapshot("plan.txt", &plan);
+
+    folder.write(".pmcp/deployed.json", r#"{"target_type":"aws-lambda","name":"crm","region":"eu-central-1"}"#);
+    let words = "error: this project is deployed as crm in eu-central-1, and .pmcp/deploy.toml now says crm in us-east-1: that \
+                 would be a second server, with a URL of its own\nput the old name and region back, or destroy that one \
+                 first, or add --beside to have both\n";
+    assert_eq!(folder.refused(&["deploy"]), (Some(5), words.into()));
+}
+
+#[test]
+fn shells_get_completions() {
+    let folder = Folder::new("completions");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(folder.printed(&["completions", shell]).contains("rollback"), "{shell}");
+    }
+}

@@ -1,0 +1,71 @@
+//! What a person meets first when something is missing or refused: its words and its exit code.
+
+use super::Folder;
+
+#[test]
+fn a_missing_program_is_named_with_the_line_that_installs_it() {
+    let folder = Folder::new("missing");
+    folder.config();
+    let (code, words) = folder.refused(&["deploy", "status"]);
+    assert_eq!(code, Some(4));
+    assert!(
+        words.starts_with("error: `aws` was not found on PATH\nto get it: install the AWS CLI: https://"),
+        "{words}"
+    );
+    let output = folder.run(&["deploy", "doctor", "--json"]);
+    assert_eq!(output.status.code(), Some(4));
+    let checks: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON, though something is missing");
+    assert_eq!(checks[0]["what"], "cargo");
+    assert_eq!(checks[0]["ok"], false);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_aws_says_is_told_with_what_to_do() {
+    let folder = Folder::new("aws");
+    folder.config();
+    for (said, code, words) in [
+        (
+            "Unable to locate credentials. You can configure credentials by running \"aws configure\".",
+            4,
+            "error: not logged in to AWS: the AWS CLI finds no credentials\nlog in: `aws configure sso`, or set \
+             AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n",
+        ),
+        (
+            "An error occurred (ExpiredToken) when calling the DescribeStacks operation: The security token is expired",
+            4,
+            "error: the login to AWS has expired\nlog in again: `aws sso login`\n",
+        ),
+        (
+            "An error occurred (InvalidClientTokenId) when calling the DescribeStacks operation: The token is invalid.",
+            4,
+            "error: AWS does not know these credentials\nlog in again: `aws configure sso`; a region that was never \
+             enabled says the same\n",
+        ),
+        (
+            "Could not connect to the endpoint URL: \"https://cloudformation.us-east-1.amazonaws.com/\"",
+            1,
+            "error: AWS cannot be reached in us-east-1\nsee that the network is up, and that `region` under [aws] in \
+             .pmcp/deploy.toml exists\n",
+        ),
+    ] {
+        folder.program("aws", &format!("echo '{said}' >&2; exit 254"));
+        assert_eq!(folder.refused(&["deploy", "status"]), (Some(code), words.to_owned()));
+    }
+    folder.program("aws", "echo 'An error occurred (ValidationError): Stack with id crm does not exist' >&2; exit 254");
+    assert_eq!(folder.printed(&["deploy", "status"]), "crm is not deployed in us-east-1\n");
+    assert_eq!(
+        folder.refused(&["deploy", "outputs"]),
+        (Some(1), "error: crm is not deployed in us-east-1\ndeploy it: `cargo pmcp deploy`\n".into())
+    );
+    folder.program("aws", "echo '{\"Stacks\":[{\"StackStatus\":\"CREATE_COMPLETE\"}]}'");
+    assert_eq!(
+        folder.refused(&["deploy", "outputs"]),
+        (
+            Some(5),
+            "error: us-east-1 has a stack crm that cargo pmcp did not make\nchoose another `name` under [server] in \
+             .pmcp/deploy.toml\n"
+                .into()
+        )
+    );
+}

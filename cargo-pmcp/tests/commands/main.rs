@@ -1,0 +1,74 @@
+//! The commands as a person meets them: exact words and exit codes, with an AWS CLI that says what the test wants.
+
+mod deploy;
+mod failures;
+mod new;
+#[cfg(unix)]
+mod secrets;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A folder that goes when the test ends well.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cargo-pmcp-{name}"));
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(folder.join("bin")).expect("a folder");
+        Self(folder)
+    }
+
+    fn write(&self, path: &str, content: &str) {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, content).expect("writes");
+    }
+
+    /// Puts a program on PATH that is this shell script.
+    #[cfg(unix)]
+    fn program(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        self.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{script}\n"));
+        let path = self.0.join("bin").join(name);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("an executable");
+    }
+
+    /// `cargo pmcp` with nothing on PATH but what the test put there.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-pmcp"));
+        command.arg("pmcp").args(arguments).current_dir(&self.0).env("PATH", self.0.join("bin"));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).stdin(Stdio::null()).output().expect("starts")
+    }
+
+    fn refused(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.run(arguments);
+        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+    }
+
+    fn printed(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    fn config(&self) {
+        self.write(".pmcp/deploy.toml", "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n");
+    }
+}
+
+/// Compares with the file in tests/snapshots; `PMCP_UPDATE=1` writes it.
+fn assert_snapshot(name: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
+    if std::env::var_os("PMCP_UPDATE").is_some() {
+        fs::write(&path, found).expect("writes");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(found, expected, "{} differs; look, and run the tests with PMCP_UPDATE=1", path.display());
+}

@@ -1,0 +1,49 @@
+//! `cargo pmcp new`.
+
+use std::fs;
+
+use super::{Folder, assert_snapshot};
+
+#[test]
+fn a_new_project_is_what_it_was() {
+    let folder = Folder::new("new");
+    folder.write("pmcp/pmcp-core/Cargo.toml", "");
+    let targets = ["--target", "stdio", "--target", "aws-lambda", "--target", "google-cloud-run", "--target", "stdio"];
+    let plan = folder.printed(&[&["new", "my-crm", "--path", "pmcp", "--dry-run"], &targets[..]].concat());
+    assert!(!folder.0.join("my-crm").exists(), "a dry run writes nothing");
+    folder.printed(&[&["new", "my-crm", "--path", "pmcp"], &targets[..]].concat());
+    let mut shown = plan.clone();
+    for line in plan.lines() {
+        let path = line.strip_prefix("write   ").expect("a file");
+        let content = fs::read_to_string(folder.0.join("my-crm").join(path)).expect("was written");
+        shown.push_str(&format!("\n=== {path}\n{content}"));
+    }
+    assert_snapshot("new.txt", &shown.replace(&folder.0.display().to_string(), "/home/ada"));
+}
+
+#[test]
+fn new_says_why_not() {
+    let folder = Folder::new("new-refused");
+    folder.write("pmcp/pmcp-core/Cargo.toml", "");
+    folder.write("taken/file", "");
+    for (arguments, code, words) in [
+        (
+            &["new", "taken", "--path", "pmcp"][..],
+            5,
+            "error: taken is there already, and not empty\nchoose another name, or remove it\n",
+        ),
+        (
+            &["new", "My_Server", "--path", "pmcp"],
+            5,
+            "error: `My_Server` cannot be the server's name: a name has up to 50 lower-case letters, digits and hyphens, \
+             begins with a letter and does not end with a hyphen\nchoose another name\n",
+        ),
+    ] {
+        assert_eq!(folder.refused(arguments), (Some(code), words.to_owned()));
+    }
+    let (code, words) = folder.refused(&["new", "crm", "--path", "elsewhere"]);
+    assert_eq!(code, Some(5));
+    assert!(words.contains("elsewhere is no checkout of pmcp: it has no pmcp-core/Cargo.toml"), "{words}");
+    let (code, words) = folder.refused(&["new", "crm"]);
+    assert!(code == Some(2) && words.contains("--path <DIR>"), "{words}");
+}

@@ -1,0 +1,129 @@
+//! `cargo pmcp deploy secrets`: where values go, and where they do not.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use super::Folder;
+
+/// An AWS CLI that writes down how it was called and what it was told, and knows no entry yet.
+const AWS: &str = r#"
+echo "$@" >> calls
+case "$*" in
+  *describe-secret*) echo 'An error occurred (ResourceNotFoundException): not found' >&2; exit 254 ;;
+  *--cli-input-json*) IFS= read -r told < /dev/stdin; printf '%s\n' "$told" >> told; echo '{}' ;;
+  *list-secrets*) echo '{"SecretList":[{"ARN":"a","Name":"crm/KEY","Tags":[{"Key":"pmcp:server","Value":"crm"}],
+    "LastChangedDate":"2026-11-22"},{"ARN":"b","Name":"crm/OTHERS","Tags":[]}]}' ;;
+  *get-function-configuration*) echo '{"Environment":{"Variables":{"PMCP_SECRETS":"{\"KEY\":\"a\"}"}}}' ;;
+  *) echo '{}' ;;
+esac
+"#;
+
+fn set(folder: &Folder, arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
+    let mut command = folder.command(&[&["deploy", "secrets", "set"], arguments].concat());
+    command.env("FROM_HERE", "s3cret\n").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // A command that refuses does not read.
+    drop(stdin.write_all(input.as_bytes()));
+    drop(stdin);
+    let output = child.wait_with_output().expect("ends");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_value_goes_to_standard_input_and_nowhere_else() {
+    let folder = Folder::new("secrets");
+    folder.config();
+    folder.program("aws", AWS);
+    let (code, stdout, stderr) = set(&folder, &["KEY"], "s3cret \"quoted\"\r\n");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_eq!(
+        stdout,
+        "stored KEY; to give it to the server, add `KEY = {}` under [secrets] in .pmcp/deploy.toml and run `cargo pmcp \
+         deploy`\n"
+    );
+    let (code, ..) = set(&folder, &["OTHER", "--from-env", "FROM_HERE"], "");
+    assert_eq!(code, Some(0));
+    let read = |name: &str| fs::read_to_string(folder.0.join(name)).expect("was written");
+    let told: Vec<serde_json::Value> =
+        read("told").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(told[0]["Name"], "crm/KEY");
+    assert_eq!(told[0]["SecretString"], "s3cret \"quoted\"");
+    assert_eq!(told[0]["Tags"][0]["Value"], "crm");
+    assert_eq!(told[1]["SecretString"], "s3cret\n", "a variable is taken as it is");
+    assert!(read("calls").contains("create-secret --cli-input-json file:///dev/stdin"), "{}", read("calls"));
+    assert!(!read("calls").contains("s3cret") && !format!("{stdout}{stderr}").contains("s3cret"));
+
+    folder.program("aws", "case \"$*\" in *create*) IFS= read -r told < /dev/stdin; echo \"no: $told\" >&2; exit 1;; esac; echo ResourceNotFoundException >&2; exit 254");
+    let (code, _, stderr) = set(&folder, &["KEY"], "s3cret");
+    assert_eq!(code, Some(1));
+    assert!(!stderr.contains("s3cret") && stderr.contains("no: (hidden)"), "{stderr}");
+}
+
+#[test]
+fn what_cannot_be_stored_is_not() {
+    let folder = Folder::new("secrets-refused");
+    folder.program("aws", AWS);
+    folder.write(
+        ".pmcp/deploy.toml",
+        "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n[environment]\nPLAIN = \"x\"\n[secrets]\n\
+         MINE = { arn = \"arn:aws:secretsmanager:us-east-1:123456789012:secret:db-a1b2c3\" }\nKEY = {}\n",
+    );
+    for (arguments, input, words) in [
+        (
+            &["A-B"][..],
+            "x",
+            "error: `A-B` cannot be the name of a secret: AWS Lambda takes names of two or more letters, ",
+        ),
+        (&["PLAIN"], "x", "error: PLAIN has a value under [environment] in .pmcp/deploy.toml\nremove it there"),
+        (&["MINE"], "x", "error: MINE is an entry of yours, which .pmcp/deploy.toml names by its ARN\n"),
+        (&["KEY"], "\n", "error: the value of KEY is empty\npipe it in, type it at the prompt, or use --from-env\n"),
+        (&["KEY"], "a\0b", "error: the value of KEY has a zero byte, which no variable can\n"),
+        (&["KEY", "--from-env", "NOT_SET"], "", "error: the variable NOT_SET is not set here\nexport it, or leave out"),
+        (&["KEY"], &"x".repeat(70_000), "error: the value of KEY is longer than 64 KiB\n"),
+    ] {
+        let (code, _, stderr) = set(&folder, arguments, input);
+        assert!(code == Some(5) && stderr.starts_with(words), "{code:?} {stderr}");
+    }
+    assert!(!folder.0.join("told").exists());
+    let (code, stdout, _) = set(&folder, &["KEY", "--dry-run"], "");
+    assert_eq!((code, &stdout as &str), (Some(0), "change  the entry crm/KEY of Secrets Manager in us-east-1\n"));
+}
+
+#[test]
+fn secrets_are_listed_by_name_and_deleted_when_nobody_reads_them() {
+    let folder = Folder::new("secrets-listed");
+    folder.program("aws", AWS);
+    folder.write(
+        ".pmcp/deploy.toml",
+        "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n[secrets]\nWANTED = {}\n",
+    );
+    assert_eq!(
+        folder.printed(&["deploy", "secrets", "list"]),
+        "KEY: stored 2026-11-22, not under [secrets] in .pmcp/deploy.toml\n\
+         WANTED: has no value: `cargo pmcp deploy secrets set WANTED`\n"
+    );
+    assert_eq!(
+        folder.refused(&["deploy", "secrets", "delete", "KEY"]),
+        (
+            Some(5),
+            "error: the live version of crm reads KEY whenever an instance starts\ntake it out of [secrets] in \
+             .pmcp/deploy.toml and run `cargo pmcp deploy` first\n"
+                .into()
+        )
+    );
+    assert_eq!(
+        folder.refused(&["deploy", "secrets", "delete", "OTHERS"]),
+        (Some(5), "error: there is no secret OTHERS\nsee `cargo pmcp deploy secrets list`\n".into())
+    );
+    folder.program("aws", &AWS.replace("{\\\"KEY\\\":\\\"a\\\"}", "{}"));
+    assert_eq!(
+        folder.printed(&["deploy", "secrets", "delete", "KEY"]),
+        "remove  the entry crm/KEY of Secrets Manager in us-east-1\n        it can be restored for 7 days: storing a value \
+         again does\n"
+    );
+    let calls = fs::read_to_string(folder.0.join("calls")).expect("was written");
+    assert!(calls.contains("delete-secret --secret-id crm/KEY --recovery-window-in-days 7"), "{calls}");
+}
