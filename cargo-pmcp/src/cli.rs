@@ -98,10 +98,14 @@ pub(crate) struct DeployRun {
 pub(crate) enum DeployCommand {
     /// Write .pmcp/deploy.toml and the files of its target; what you changed in them stays.
     Init(Init),
+    /// Log in to the platform, or say who is logged in already.
+    Login,
     /// Print what the deployed server has: its URL, its function, its log group.
     Outputs,
     /// Say whether the server is deployed, in what state, and which version is live.
     Status,
+    /// Hold a conversation with the deployed server, and say how each step went and how long it took.
+    Test(TestServer),
     /// Let another version answer: the one before, or the one named. The next deploy goes forward again.
     Rollback(Rollback),
     /// Print what the server logged.
@@ -159,6 +163,25 @@ pub(crate) struct DeleteSecret {
     /// Say what would be deleted, and delete nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestServer {
+    /// Talk to this server instead of the deployed one.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Call this tool. Without it, one that says it only reads.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tool: Option<String>,
+    /// Call the tool with these arguments, a JSON object. Without it, what its schema suggests.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) arguments: Option<String>,
+    /// Send the bearer token that is in this variable.
+    #[arg(long, value_name = "VAR")]
+    pub(crate) token_from_env: Option<String>,
+    /// How long one request may take, in seconds.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS")]
+    pub(crate) timeout: u64,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,6 @@
-//! Other programs: the only file that starts a process.
+//! Other programs, and connections: the only place that starts a process or reaches the network.
+
+mod http;
 
 use std::env;
 use std::ffi::OsString;
@@ -6,6 +8,8 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+pub(crate) use http::{Answer, Endpoint};
 
 use crate::failure::{Failure, Result};
 
@@ -59,14 +63,7 @@ impl Program {
 pub(crate) struct Call {
     command: Command,
     shown: String,
-    input: Option<Input>,
-}
-
-/// What a program reads, and what of it nobody is to see.
-#[derive(Debug)]
-struct Input {
-    text: Hidden,
-    secret: Hidden,
+    input: Option<Hidden>,
 }
 
 /// What nobody is to see: it goes to a program's standard input and nowhere else.
@@ -89,10 +86,10 @@ impl Call {
         self
     }
 
-    /// It reads `text`, which has `secret` in it, from standard input.
-    pub(crate) fn input(mut self, text: Hidden, secret: Hidden) -> Self {
+    /// What it reads from standard input; if it repeats that, nobody sees it.
+    pub(crate) fn input(mut self, input: Hidden) -> Self {
         self.command.stdin(Stdio::piped());
-        self.input = Some(Input { text, secret });
+        self.input = Some(input);
         self
     }
 
@@ -118,7 +115,7 @@ impl Call {
     pub(crate) fn capture(mut self) -> Result<Result<String, Said>> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().map_err(|error| self.no_start(&error))?;
-        if let (Some(mut pipe), Some(Input { text: Hidden(text), .. })) = (child.stdin.take(), &self.input)
+        if let (Some(mut pipe), Some(Hidden(text))) = (child.stdin.take(), &self.input)
             && let Err(error) = pipe.write_all(text.as_bytes())
             // A program that ended without reading says why itself.
             && error.kind() != io::ErrorKind::BrokenPipe
@@ -136,7 +133,7 @@ impl Call {
         }
         let words = format!("{}{stdout}", String::from_utf8_lossy(&output.stderr));
         let words = match &self.input {
-            Some(Input { text, secret }) => hide(&hide(&words, text), secret),
+            Some(secret) => hide(&words, secret),
             None => words,
         };
         let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();

@@ -1,8 +1,8 @@
 //! `cargo pmcp`: makes an MCP server, deploys it and looks after it.
 //!
 //! `cli` is the command line as typed, `config` the file `.pmcp/deploy.toml`, `plan` what a command is about to do,
-//! `exec` the only file that starts other programs, `output` what is printed. `deploy` has one file per subcommand and
-//! `target` one file per platform.
+//! `exec` alone starts other programs and opens connections, `output` what is printed. `mcp` is a client for tests. `deploy` has one
+//! file per subcommand and `target` one folder per platform.
 
 mod cli;
 mod config;
@@ -10,6 +10,7 @@ mod deploy;
 mod exec;
 mod failure;
 mod files;
+mod mcp;
 mod new;
 mod output;
 mod plan;

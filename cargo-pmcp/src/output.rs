@@ -1,8 +1,10 @@
 //! What a person reads and what a program reads: steps to standard error, the result to standard output as text or JSON.
 
 use std::fmt::Display;
-use std::io::{self, Write};
-use std::time::Instant;
+use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -30,6 +32,32 @@ impl Output {
     /// Something to know that is no result.
     pub(crate) fn note(self, text: impl Display) {
         eprintln!("{text}");
+    }
+
+    /// Runs one step that says nothing itself: at a terminal its seconds are counted meanwhile.
+    pub(crate) fn wait<T>(self, what: impl Display, run: impl FnOnce() -> Result<T>) -> Result<T> {
+        if !io::stderr().is_terminal() {
+            return self.step(what, run);
+        }
+        let what = what.to_string();
+        eprint!("-> {what}");
+        let begin = Instant::now();
+        let (end, ended) = mpsc::channel::<()>();
+        let result = thread::scope(|scope| {
+            scope.spawn(|| {
+                let ended = ended;
+                while ended.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+                    eprint!("\r-> {what} ({} s)", begin.elapsed().as_secs());
+                }
+            });
+            let result = run();
+            drop(end);
+            result
+        });
+        eprintln!();
+        let done = result?;
+        eprintln!("   done in {:.1} s", begin.elapsed().as_secs_f32());
+        Ok(done)
     }
 
     /// Runs one step: says what begins, and how long it took.

@@ -7,6 +7,7 @@ mod lock;
 mod record;
 mod run;
 mod secrets;
+mod test;
 
 use std::path::{Path, PathBuf};
 
@@ -40,18 +41,26 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
     if let Some(DeployCommand::Init(options)) = deploy.command {
         return init::run(folder, deploy.target, &options, output);
     }
+    // A server anywhere needs no project.
+    if let Some(DeployCommand::Test(options)) = &deploy.command
+        && let Some(url) = &options.url
+    {
+        return test::run(url.clone(), options, output);
+    }
     let project = Project::load(folder, deploy.target)?;
     let (config, target) = (&project.config, project.target()?);
     match deploy.command {
         None => run::run(&project, &deploy.run, output),
         Some(command) => match command {
             DeployCommand::Init(_) => Ok(()),
+            DeployCommand::Login => output.result(&target.login(config)?),
             DeployCommand::Outputs => output.result(&target.outputs(config)?),
             DeployCommand::Status => output.result(&target.status(config)?),
             DeployCommand::Rollback(options) => {
                 let _only_one = lock::lock(&project.root)?;
                 output.result(&target.rollback(config, &options)?)
             }
+            DeployCommand::Test(options) => test::run(target.url(config)?, &options, output),
             DeployCommand::Logs(options) => target.logs(config, &options, output),
             DeployCommand::Secrets { command } => secrets::run(&project, target, &command, output),
             DeployCommand::Destroy(options) => destroy::run(&project, &options, output),

@@ -28,6 +28,10 @@ pub(crate) trait Target {
     fn plan(&self, project: &Project) -> Result<Plan>;
     fn deploy(&self, project: &Project, output: Output) -> Result<Outputs>;
     fn outputs(&self, config: &Config) -> Result<Outputs>;
+    /// Logs in where that is the platform's own business, and says who is logged in.
+    fn login(&self, config: &Config) -> Result<Login>;
+    /// Where clients reach the deployed server.
+    fn url(&self, config: &Config) -> Result<String>;
     fn status(&self, config: &Config) -> Result<Status>;
     /// Lets another version answer, and returns which.
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan>;
@@ -65,6 +69,19 @@ impl fmt::Display for Outputs {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<String> = self.0.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         out.write_str(&lines.join("\n"))
+    }
+}
+
+/// Who is logged in.
+#[derive(Debug, Serialize)]
+pub(crate) struct Login {
+    pub(crate) account: String,
+    pub(crate) who: String,
+}
+
+impl fmt::Display for Login {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "logged in to {} as {}", self.account, self.who)
     }
 }
 

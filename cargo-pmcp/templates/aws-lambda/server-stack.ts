@@ -1,5 +1,5 @@
 // One function behind one URL, with its log, its versions and what .pmcp/deploy.toml asks for besides.
-import { Aws, CfnOutput, Duration, RemovalPolicy, Stack, Tags } from "aws-cdk-lib";
+import { Aws, CfnOutput, DefaultStackSynthesizer, Duration, RemovalPolicy, Stack, Tags } from "aws-cdk-lib";
 import * as apigateway from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpJwtAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
@@ -34,7 +34,11 @@ export interface Settings {
 
 export class ServerStack extends Stack {
   constructor(scope: Construct, settings: Settings) {
-    super(scope, settings.server, { env: { region: settings.region } });
+    super(scope, settings.server, {
+      env: { region: settings.region },
+      // What is uploaded has a folder of its own, so that `cargo pmcp deploy destroy --clean` knows whose it is.
+      synthesizer: new DefaultStackSynthesizer({ bucketPrefix: `pmcp/${settings.server}/` }),
+    });
     // Not everywhere can a dashboard have tags.
     Tags.of(this).add("pmcp:server", settings.server, { excludeResourceTypes: ["AWS::CloudWatch::Dashboard"] });
 
@@ -118,7 +122,13 @@ export class ServerStack extends Stack {
         : undefined,
     });
     const integration = new HttpLambdaIntegration("Server", live);
-    api.addRoutes({ path: "/mcp", integration, authorizer: users ?? undefined });
+    api.addRoutes({
+      path: "/mcp",
+      integration,
+      authorizer: users ?? undefined,
+      // One of them must be in the token, which also keeps out tokens that are not for calling servers.
+      authorizationScopes: settings.cognito?.scopes.map((scope) => `${settings.server}/${scope}`),
+    });
     // The domain is put together here, as `apiEndpoint` is not known everywhere that CloudFormation is imitated.
     return `https://${api.apiId}.execute-api.${stage.stack.region}.${stage.stack.urlSuffix}/mcp`;
   }

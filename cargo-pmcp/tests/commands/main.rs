@@ -5,6 +5,8 @@ mod failures;
 mod new;
 #[cfg(unix)]
 mod secrets;
+#[cfg(unix)]
+mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -11,7 +11,8 @@ const AWS: &str = r#"
 echo "$@" >> calls
 case "$*" in
   *describe-secret*) echo 'An error occurred (ResourceNotFoundException): not found' >&2; exit 254 ;;
-  *--cli-input-json*) IFS= read -r told < /dev/stdin; printf '%s\n' "$told" >> told; echo '{}' ;;
+  *--secret-string*) while IFS= read -r line; do printf '%s\n' "$line" >> told; done
+    printf '%s|\n' "$line" >> told; echo '{}' ;;
   *list-secrets*) echo '{"SecretList":[{"ARN":"a","Name":"crm/KEY","Tags":[{"Key":"pmcp:server","Value":"crm"}],
     "LastChangedDate":"2026-11-22"},{"ARN":"b","Name":"crm/OTHERS","Tags":[]}]}' ;;
   *get-function-configuration*) echo '{"Environment":{"Variables":{"PMCP_SECRETS":"{\"KEY\":\"a\"}"}}}' ;;
@@ -47,16 +48,12 @@ fn a_value_goes_to_standard_input_and_nowhere_else() {
     let (code, ..) = set(&folder, &["OTHER", "--from-env", "FROM_HERE"], "");
     assert_eq!(code, Some(0));
     let read = |name: &str| fs::read_to_string(folder.0.join(name)).expect("was written");
-    let told: Vec<serde_json::Value> =
-        read("told").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(told[0]["Name"], "crm/KEY");
-    assert_eq!(told[0]["SecretString"], "s3cret \"quoted\"");
-    assert_eq!(told[0]["Tags"][0]["Value"], "crm");
-    assert_eq!(told[1]["SecretString"], "s3cret\n", "a variable is taken as it is");
-    assert!(read("calls").contains("create-secret --cli-input-json file:///dev/stdin"), "{}", read("calls"));
+    assert_eq!(read("told"), "s3cret \"quoted\"|\ns3cret\n|\n", "of a pipe without the end, of a variable as it is");
+    let call = "create-secret --name crm/KEY --tags Key=pmcp:server,Value=crm --secret-string file:///dev/stdin";
+    assert!(read("calls").contains(call), "{}", read("calls"));
     assert!(!read("calls").contains("s3cret") && !format!("{stdout}{stderr}").contains("s3cret"));
 
-    folder.program("aws", "case \"$*\" in *create*) IFS= read -r told < /dev/stdin; echo \"no: $told\" >&2; exit 1;; esac; echo ResourceNotFoundException >&2; exit 254");
+    folder.program("aws", "case \"$*\" in *create*) IFS= read -r told; echo \"no: $told\" >&2; exit 1;; esac; echo ResourceNotFoundException >&2; exit 254");
     let (code, _, stderr) = set(&folder, &["KEY"], "s3cret");
     assert_eq!(code, Some(1));
     assert!(!stderr.contains("s3cret") && stderr.contains("no: (hidden)"), "{stderr}");
@@ -81,6 +78,7 @@ fn what_cannot_be_stored_is_not() {
         (&["MINE"], "x", "error: MINE is an entry of yours, which .pmcp/deploy.toml names by its ARN\n"),
         (&["KEY"], "\n", "error: the value of KEY is empty\npipe it in, type it at the prompt, or use --from-env\n"),
         (&["KEY"], "a\0b", "error: the value of KEY has a zero byte, which no variable can\n"),
+        (&["KEY"], "a\r\nb", "error: the value of KEY has a carriage return, which the AWS CLI would change\n"),
         (&["KEY", "--from-env", "NOT_SET"], "", "error: the variable NOT_SET is not set here\nexport it, or leave out"),
         (&["KEY"], &"x".repeat(70_000), "error: the value of KEY is longer than 64 KiB\n"),
     ] {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::BOOTSTRAP;
+use super::{BOOTSTRAP, stack};
 use crate::config::Config;
 use crate::exec::{AWS, Call, Hidden, Said};
 use crate::failure::{Failure, Result};
@@ -46,6 +46,8 @@ impl Account {
         let mut with_format = arguments.to_vec();
         with_format.extend(["--output", "json"]);
         let text = match self.call(&with_format)?.capture()? {
+            // Of an empty list it sometimes says nothing.
+            Ok(text) if text.trim().is_empty() => return Ok(None),
             Ok(text) => text,
             Err(said) if is_not_there(&said.words) => return Ok(None),
             Err(said) => return Err(self.explain(said)),
@@ -63,9 +65,15 @@ impl Account {
         self.call(arguments)?.capture()?.map(drop).map_err(|said| self.explain(said))
     }
 
-    /// Changes something with what it reads from standard input, `text` with a `secret` in it, and wants no answer.
-    pub(super) fn tell_hidden(&self, arguments: &[&str], text: Hidden, secret: Hidden) -> Result {
-        self.call(arguments)?.input(text, secret).capture()?.map(drop).map_err(|said| self.explain(said))
+    /// Changes something with what it reads from standard input, and wants no answer.
+    pub(super) fn tell_hidden(&self, arguments: &[&str], input: Hidden) -> Result {
+        // Files are in the encoding of the machine unless this says otherwise.
+        self.call(arguments)?
+            .env("AWS_CLI_FILE_ENCODING", "UTF-8")
+            .input(input)
+            .capture()?
+            .map(drop)
+            .map_err(|said| self.explain(said))
     }
 
     /// Who is logged in.
@@ -74,11 +82,24 @@ impl Account {
             .ok_or_else(|| Failure::missing("AWS does not know who is logged in", "log in: `aws configure sso`"))
     }
 
+    /// Who is logged in, after a login in the browser where nobody is and the AWS CLI knows how.
+    pub(super) fn login(&self) -> Result<Identity> {
+        let refusal = match self.identity() {
+            Err(refusal @ Failure::Missing { .. }) if AWS.find().is_some() => refusal,
+            known => return known,
+        };
+        // Of a key that is not set the AWS CLI says nothing, with an exit code of 1.
+        let is_set = |key: &str| -> Result<bool> { Ok(self.call(&["configure", "get", key])?.capture()?.is_ok()) };
+        if !is_set("sso_session")? && !is_set("sso_start_url")? {
+            return Err(refusal);
+        }
+        self.call(&["sso", "login"])?.run("see what the AWS CLI says above")?;
+        self.identity()
+    }
+
     /// Whether the CDK may put its files here.
     pub(super) fn bootstrapped(&self) -> Result {
-        let found: Option<serde_json::Value> =
-            self.ask(&["cloudformation", "describe-stacks", "--stack-name", "CDKToolkit"])?;
-        if found.is_some() {
+        if stack::toolkit(self)?.is_some() {
             return Ok(());
         }
         let account = self.identity()?.account;
@@ -129,7 +150,7 @@ impl Account {
 /// How AWS's services say that something is not there.
 fn is_not_there(words: &str) -> bool {
     let has = |part: &str| words.contains(part);
-    (has("ValidationError") && has("does not exist")) || has("ResourceNotFoundException")
+    (has("ValidationError") && has("does not exist")) || has("ResourceNotFoundException") || has("NoSuchBucket")
 }
 
 /// For commands that need a deployed server.

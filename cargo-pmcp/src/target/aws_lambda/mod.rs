@@ -4,6 +4,7 @@ mod account;
 mod build;
 mod logs;
 mod node;
+mod outliving;
 mod package;
 mod secrets;
 mod stack;
@@ -15,7 +16,7 @@ use serde::Serialize;
 
 use self::account::Account;
 use self::secrets::Granted;
-use super::{Check, Outliving, Outputs, Removal, Status, Target};
+use super::{Check, Login, Outliving, Outputs, Removal, Status, Target};
 use crate::cli::{Logs, Rollback};
 use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc};
 use crate::deploy::Project;
@@ -151,7 +152,7 @@ impl Target for AwsLambda {
             program.call([""; 0])?;
         }
         let account = Account::new(&project.config);
-        output.step(format!("look at the account, and at {} in {}", server.name, aws.region), || {
+        output.wait(format!("look at the account, and at {} in {}", server.name, aws.region), || {
             account.identity()?;
             account.bootstrapped()?;
             stack::ready(&account, &server.name)
@@ -164,7 +165,7 @@ impl Target for AwsLambda {
             builder.build(project, &binary, aws.architecture)
         })?;
         let zip = project.root.join(package::path(&server.name));
-        output.step(format!("pack {}", package::path(&server.name)), || package::zip(&bootstrap, &zip))?;
+        output.wait(format!("pack {}", package::path(&server.name)), || package::zip(&bootstrap, &zip))?;
         if !node::is_installed(&app)? {
             output.step("install the CDK", || node::install(&app))?;
         }
@@ -202,6 +203,15 @@ impl Target for AwsLambda {
         }
     }
 
+    fn login(&self, config: &Config) -> Result<Login> {
+        let account::Identity { account, arn } = Account::new(config).login()?;
+        Ok(Login { account, who: arn })
+    }
+
+    fn url(&self, config: &Config) -> Result<String> {
+        self.output(config, "Url")
+    }
+
     fn status(&self, config: &Config) -> Result<Status> {
         let account = Account::new(config);
         let name = config.server.name.clone();
@@ -219,12 +229,7 @@ impl Target for AwsLambda {
     }
 
     fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result {
-        let Some(group) = self.outputs(config)?.0.remove("LogGroup") else {
-            return Err(Failure::failed(
-                format!("the stack {} has no output `LogGroup`", config.server.name),
-                format!("put it back into {APP}/server-stack.ts and deploy again"),
-            ));
-        };
+        let group = self.output(config, "LogGroup")?;
         logs::run(&Account::new(config), &group, options, output)
     }
 
@@ -247,20 +252,31 @@ impl Target for AwsLambda {
     fn removal(&self, config: &Config, _clean: bool) -> Result<Removal> {
         let account = Account::new(config);
         let deployed = stack::describe(&account, &config.server.name)?.is_some();
-        Ok(Removal { deployed, outliving: stack::outliving(&account, config)? })
+        Ok(Removal { deployed, outliving: outliving::find(&account, config)? })
     }
 
     fn destroy(&self, config: &Config, removal: &Removal, output: Output) -> Result {
         let account = Account::new(config);
         let name = &config.server.name;
         if removal.deployed {
-            output
-                .step(format!("remove the stack {name} in {}", config.aws.region), || stack::delete(&account, name))?;
+            let what = format!("remove the stack {name} in {}", config.aws.region);
+            output.wait(what, || stack::delete(&account, name))?;
         }
-        for Outliving { kind, name } in &removal.outliving {
-            output.step(format!("remove the {kind} {name}"), || stack::delete_outliving(&account, kind, name))?;
+        for Outliving { kind, name: what } in &removal.outliving {
+            output.wait(format!("remove the {kind} {what}"), || outliving::delete(&account, kind, what, name))?;
         }
         Ok(())
+    }
+}
+
+impl AwsLambda {
+    fn output(&self, config: &Config, name: &str) -> Result<String> {
+        self.outputs(config)?.0.remove(name).ok_or_else(|| {
+            Failure::failed(
+                format!("the stack {} has no output `{name}`", config.server.name),
+                format!("put it back into {APP}/server-stack.ts and deploy again"),
+            )
+        })
     }
 }
 

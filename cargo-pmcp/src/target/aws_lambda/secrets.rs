@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::account::Account;
@@ -96,28 +95,32 @@ fn find(account: &Account, config: &Config, key: &str) -> Result<Option<Entry>> 
     }
 }
 
-pub(super) fn set(account: &Account, config: &Config, key: &str, Hidden(value): Hidden) -> Result {
+pub(super) fn set(account: &Account, config: &Config, key: &str, value: Hidden) -> Result {
     if cfg!(windows) {
         return Err(Failure::refused(
             "on Windows the AWS CLI does not read secrets from standard input, and elsewhere others could see them",
             "run this in WSL",
         ));
     }
+    if value.0.contains('\r') {
+        return Err(Failure::refused(
+            format!("the value of {key} has a carriage return, which the AWS CLI would change"),
+            "store it with the line ends of Unix, or encoded, as base64 does",
+        ));
+    }
     let name = name(config, key);
-    let (operation, input) = match find(account, config, key)? {
-        None => {
-            let tags = [Tag { key: TAG.into(), value: config.server.name.clone() }];
-            ("create-secret", json!({ "Name": name, "SecretString": value, "Tags": tags }))
-        }
+    let tag = format!("Key={TAG},Value={}", config.server.name);
+    let arguments = match find(account, config, key)? {
+        None => vec!["create-secret", "--name", &name, "--tags", &tag],
         Some(entry) => {
             if entry.deleted_date.is_some() {
                 account.tell(&["secretsmanager", "restore-secret", "--secret-id", &name])?;
             }
-            ("put-secret-value", json!({ "SecretId": name, "SecretString": value }))
+            vec!["put-secret-value", "--secret-id", &name]
         }
     };
-    let arguments = ["secretsmanager", operation, "--cli-input-json", STANDARD_INPUT, "--output", "json"];
-    account.tell_hidden(&arguments, Hidden(input.to_string()), Hidden(value))
+    let input = ["--secret-string", STANDARD_INPUT, "--output", "json"];
+    account.tell_hidden(&[&["secretsmanager"], &arguments[..], &input].concat(), value)
 }
 
 /// Deletes an entry, which can be restored for a week.

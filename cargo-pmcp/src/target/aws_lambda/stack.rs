@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Rollback;
 use super::account::{self, Account};
-use super::{Outliving, Rollback, secrets};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
@@ -63,6 +63,12 @@ pub(super) fn describe(account: &Account, name: &str) -> Result<Option<Stack>> {
         format!("{} has a stack {name} that cargo pmcp did not make", account.region),
         "choose another `name` under [server] in .pmcp/deploy.toml",
     ))
+}
+
+/// The outputs of the CDK's own stack, if the account was bootstrapped.
+pub(super) fn toolkit(account: &Account) -> Result<Option<BTreeMap<String, String>>> {
+    let found: Option<Stacks> = account.ask(&["cloudformation", "describe-stacks", "--stack-name", "CDKToolkit"])?;
+    Ok(found.and_then(|mut found| found.stacks.pop()).map(Stack::outputs))
 }
 
 /// Whether the stack can be deployed to as it is.
@@ -210,89 +216,6 @@ pub(super) fn delete(account: &Account, name: &str) -> Result {
             "see why in the CloudFormation console, and run `cargo pmcp deploy destroy` again",
         )
     })
-}
-
-#[derive(Deserialize)]
-struct LogGroups {
-    #[serde(rename = "logGroups")]
-    groups: Vec<LogGroup>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LogGroup {
-    log_group_name: String,
-}
-
-#[derive(Deserialize)]
-struct Tags {
-    tags: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-struct Pools {
-    #[serde(rename = "UserPools")]
-    pools: Vec<Pool>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Pool {
-    id: String,
-    name: String,
-}
-
-const SECRET: &str = "secret";
-const LOG_GROUP: &str = "log group";
-const USER_POOL: &str = "Cognito user pool, with everybody in it,";
-
-/// What stays when the stack goes: log groups, and the people of a user pool.
-pub(super) fn outliving(account: &Account, config: &Config) -> Result<Vec<Outliving>> {
-    let name = &config.server.name;
-    let mut found: Vec<Outliving> =
-        secrets::all(account, config)?.into_iter().map(|name| Outliving { kind: SECRET, name }).collect();
-    // CloudFormation names what has no name after the stack; only the tag says whose it is.
-    let prefix = format!("{name}-Log");
-    let groups: Option<LogGroups> =
-        account.ask(&["logs", "describe-log-groups", "--log-group-name-prefix", &prefix])?;
-    for LogGroup { log_group_name } in groups.map(|found| found.groups).unwrap_or_default() {
-        let tags: Option<Tags> = account.ask(&["logs", "list-tags-log-group", "--log-group-name", &log_group_name])?;
-        if tags.is_some_and(|found| found.tags.get(TAG).is_some_and(|server| *server == *name)) {
-            found.push(Outliving { kind: LOG_GROUP, name: log_group_name });
-        }
-    }
-    let pools: Option<Pools> = account.ask(&["cognito-idp", "list-user-pools", "--max-results", "60"])?;
-    for Pool { id, name: pool } in pools.map(|found| found.pools).unwrap_or_default() {
-        if pool == *name && is_tagged(account, &id, name)? {
-            found.push(Outliving { kind: USER_POOL, name: id });
-        }
-    }
-    Ok(found)
-}
-
-#[derive(Deserialize)]
-struct DescribedPool {
-    #[serde(rename = "UserPool")]
-    pool: PoolTags,
-}
-
-#[derive(Deserialize)]
-struct PoolTags {
-    #[serde(rename = "UserPoolTags", default)]
-    tags: BTreeMap<String, String>,
-}
-
-fn is_tagged(account: &Account, pool: &str, name: &str) -> Result<bool> {
-    let found: Option<DescribedPool> = account.ask(&["cognito-idp", "describe-user-pool", "--user-pool-id", pool])?;
-    Ok(found.is_some_and(|found| found.pool.tags.get(TAG).is_some_and(|server| server == name)))
-}
-
-pub(super) fn delete_outliving(account: &Account, kind: &str, name: &str) -> Result {
-    match kind {
-        SECRET => secrets::delete_for_good(account, name),
-        LOG_GROUP => account.tell(&["logs", "delete-log-group", "--log-group-name", name]),
-        _ => account.tell(&["cognito-idp", "delete-user-pool", "--user-pool-id", name]),
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,240 @@
+//! `cargo pmcp deploy test`: holds a conversation with the server that is deployed, and says how each step went.
+
+use std::env;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::cli::TestServer;
+use crate::exec::{Endpoint, Hidden};
+use crate::failure::{Failure, Result};
+use crate::mcp::{self, Client, Refusal};
+use crate::output::Output;
+
+/// How the conversation went.
+#[derive(Serialize)]
+struct Report {
+    url: String,
+    passed: bool,
+    steps: Vec<Step>,
+}
+
+#[derive(Serialize)]
+struct Step {
+    step: String,
+    outcome: Outcome,
+    /// Of the whole step, its pages included.
+    milliseconds: Option<f64>,
+    detail: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    Ok,
+    Skipped,
+    Failed,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.url)?;
+        let width = self.steps.iter().map(|step| step.step.len()).max().unwrap_or_default();
+        for Step { step, outcome, milliseconds, detail } in &self.steps {
+            let outcome = match outcome {
+                Outcome::Ok => "ok",
+                Outcome::Skipped => "skipped",
+                Outcome::Failed => "FAILED",
+            };
+            let time = milliseconds.map_or_else(String::new, |time| format!("{time:.0} ms"));
+            write!(out, "\n{outcome:<7} {step:<width$} {time:>8}  {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Talks to `url`; the result is printed however it went.
+pub(super) fn run(url: String, options: &TestServer, output: Output) -> Result {
+    let token = match &options.token_from_env {
+        None => None,
+        Some(name) => Some(Hidden(env::var(name).map_err(|_| {
+            let what = format!("the variable {name} is not set here, or is no text");
+            Failure::refused(what, "export it, or leave out --token-from-env")
+        })?)),
+    };
+    let given = match &options.arguments {
+        None => None,
+        Some(text) => match serde_json::from_str(text) {
+            Ok(Value::Object(given)) => Some(given),
+            _ => {
+                let advice = "they look like this: --arguments '{\"name\":\"Ada\"}'";
+                return Err(Failure::refused("what --arguments has is no JSON object", advice));
+            }
+        },
+    };
+    let endpoint = Endpoint::new(url, token, Duration::from_secs(options.timeout));
+    let mut conversation = Conversation { client: Client::new(endpoint), steps: Vec::new() };
+    // What went wrong stands in the steps.
+    let refusal = conversation.hold(options.tool.as_deref(), given).err();
+    let Conversation { client, steps } = conversation;
+    let failed = steps.iter().find(|step| step.outcome == Outcome::Failed).map(|step| step.step.clone());
+    let url = client.url().to_owned();
+    output.result(&Report { url: url.clone(), passed: failed.is_none(), steps })?;
+    match failed {
+        None => Ok(()),
+        Some(step) => Err(Failure::failed(format!("{url} failed the test at {step}"), advice(refusal.as_ref()))),
+    }
+}
+
+fn advice(refusal: Option<&Refusal>) -> &'static str {
+    match refusal {
+        Some(Refusal::Unreachable(_)) => "see that the network is up, and what `cargo pmcp deploy status` says",
+        Some(Refusal::Http { status: 401 | 403, .. }) => {
+            "it wants a token: put one into a variable, and name that with --token-from-env"
+        }
+        Some(Refusal::Http { status: 404 | 405, .. }) => "see that the URL is the server's: its path ends with /mcp",
+        _ => "see what the server says: `cargo pmcp deploy logs --since 5m`",
+    }
+}
+
+struct Conversation {
+    client: Client,
+    steps: Vec<Step>,
+}
+
+/// Ends the conversation; the step has been noted.
+type Held<T = ()> = std::result::Result<T, Refusal>;
+
+impl Conversation {
+    /// Runs one step and notes how it went.
+    fn step<T>(
+        &mut self,
+        step: &str,
+        run: impl FnOnce(&mut Client) -> Held<T>,
+        detail: impl FnOnce(&Client, &T) -> String,
+    ) -> Held<T> {
+        let begin = Instant::now();
+        let result = run(&mut self.client);
+        let milliseconds = Some(begin.elapsed().as_secs_f64() * 1000.0);
+        let (outcome, detail) = match &result {
+            Ok(value) => (Outcome::Ok, detail(&self.client, value)),
+            Err(refusal) => (Outcome::Failed, refusal.to_string()),
+        };
+        self.steps.push(Step { step: step.into(), outcome, milliseconds, detail });
+        result
+    }
+
+    fn skip(&mut self, step: &str, why: impl Into<String>) {
+        self.steps.push(Step { step: step.into(), outcome: Outcome::Skipped, milliseconds: None, detail: why.into() });
+    }
+
+    fn hold(&mut self, tool: Option<&str>, given: Option<Map<String, Value>>) -> Held {
+        let capabilities = self.open()?["capabilities"].take();
+        let mut tools = Vec::new();
+        for (capability, method) in
+            [("tools", "tools/list"), ("resources", "resources/list"), ("prompts", "prompts/list")]
+        {
+            if !capabilities[capability].is_object() {
+                self.skip(method, format!("the server declares no {capability}"));
+                continue;
+            }
+            let found = self.step(
+                method,
+                |client| mcp::list(client, method, capability),
+                |_, found| plural(found.len(), capability.trim_end_matches('s')),
+            )?;
+            if capability == "tools" {
+                tools = found;
+            }
+        }
+        self.call(&tools, tool, given)
+    }
+
+    /// The newest revision, else the handshake of those before.
+    fn open(&mut self) -> Held<Value> {
+        let begin = Instant::now();
+        let discovered = self.client.request("server/discover", json!({}));
+        let milliseconds = Some(begin.elapsed().as_secs_f64() * 1000.0);
+        let mut note = |outcome, detail| {
+            self.steps.push(Step { step: "server/discover".into(), outcome, milliseconds, detail });
+        };
+        match discovered {
+            Ok(result) => {
+                let server = &result["_meta"]["io.modelcontextprotocol/serverInfo"];
+                note(Outcome::Ok, opened(server, self.client.version()));
+                Ok(result)
+            }
+            // A server of an older revision says so in one of many ways.
+            Err(refusal @ (Refusal::Error { .. } | Refusal::Http { status: 400 | 404 | 405 | 406, .. })) => {
+                note(Outcome::Skipped, format!("not known there ({refusal})"));
+                self.step("initialize", Client::initialize, |client, result| {
+                    opened(&result["serverInfo"], client.version())
+                })
+            }
+            Err(refusal) => {
+                note(Outcome::Failed, refusal.to_string());
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Calls the tool that was named, or one that says it only reads.
+    fn call(&mut self, tools: &[Map<String, Value>], named: Option<&str>, given: Option<Map<String, Value>>) -> Held {
+        let name = |tool: &Map<String, Value>| tool["name"].as_str().unwrap_or_default().to_owned();
+        let tool = match named {
+            Some(wanted) => tools.iter().find(|tool| name(tool) == wanted),
+            None => {
+                let may = |tool: &&Map<String, Value>| {
+                    let part = |member: &str, key: &str| tool.get(member).and_then(|part| part.get(key).cloned());
+                    part("annotations", "readOnlyHint") == Some(json!(true))
+                        && part("execution", "taskSupport") != Some(json!("required"))
+                };
+                let mut readers: Vec<_> = tools.iter().filter(may).collect();
+                // Best one that needs nothing made up.
+                readers.sort_by_key(|tool| mcp::are_required(tool));
+                readers.first().copied()
+            }
+        };
+        let Some(tool) = tool else {
+            match named {
+                Some(wanted) => {
+                    let missing = Refusal::Tool("the server has no tool of this name");
+                    return self.step(&format!("tools/call {wanted}"), |_| Err(missing), |_, ()| String::new());
+                }
+                None => self.skip("tools/call", "no tool is declared read-only; name one with --tool"),
+            }
+            return Ok(());
+        };
+        let schema = tool.get("inputSchema").cloned().unwrap_or_default();
+        let is_made_up = given.is_none() && mcp::are_required(tool);
+        let arguments = given.map_or_else(|| mcp::made_up(&schema), Value::Object);
+        let name = name(tool);
+        let params = json!({ "name": name, "arguments": arguments });
+        let call = |client: &mut Client| {
+            let result = client.request_with("tools/call", params, mcp::mirrored(&schema, &arguments))?;
+            match result["isError"] == true && !is_made_up {
+                true => Err(Refusal::Tool("the tool says that it failed (`isError`)")),
+                false => Ok(result),
+            }
+        };
+        // What a tool says may be nobody's business who reads the log of a build.
+        let detail = |_: &Client, result: &Value| match (&result["resultType"], &result["content"]) {
+            (Value::String(kind), _) if kind != "complete" => format!("answered with {kind:?}"),
+            _ if result["isError"] == true => "answered that arguments which were made up do not suit it".into(),
+            (_, Value::Array(blocks)) => format!("answered with {} of content", plural(blocks.len(), "block")),
+            _ => "answered".into(),
+        };
+        self.step(&format!("tools/call {name}"), call, detail).map(drop)
+    }
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn opened(server: &Value, version: &str) -> String {
+    let text = |member: &str| server[member].as_str().unwrap_or("?").to_owned();
+    format!("{} {}, speaks {version}", text("name"), text("version"))
+}

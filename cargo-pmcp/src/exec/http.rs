@@ -1,0 +1,75 @@
+//! Requests over HTTP: the only file that opens a connection.
+
+use std::io::{BufRead, BufReader};
+use std::time::Duration;
+
+use ureq::{Agent, Body, http};
+
+use super::Hidden;
+
+/// More than any answer has that is worth reading, in bytes.
+const LONGEST: u64 = 16 << 20;
+
+/// Where requests go, and with what right.
+pub(crate) struct Endpoint {
+    agent: Agent,
+    pub(crate) url: String,
+    token: Option<Hidden>,
+}
+
+/// An answer whose body may still be on its way.
+pub(crate) struct Answer {
+    response: http::Response<Body>,
+}
+
+impl Endpoint {
+    /// `limit` is for one request with its whole answer.
+    pub(crate) fn new(url: String, token: Option<Hidden>, limit: Duration) -> Self {
+        let config = Agent::config_builder()
+            .timeout_global(Some(limit))
+            .http_status_as_error(false)
+            // Whoever follows one with a POST sends it to where nobody meant it to go.
+            .max_redirects(0)
+            .user_agent(concat!("cargo-pmcp/", env!("CARGO_PKG_VERSION")));
+        Self { agent: config.build().into(), url, token }
+    }
+
+    /// Posts JSON; the error is in the words of whoever could not.
+    pub(crate) fn post(&self, headers: &[(String, String)], body: &str) -> Result<Answer, String> {
+        let mut request = self.agent.post(&self.url).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        if let Some(Hidden(token)) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        request.send(body).map(|response| Answer { response }).map_err(|error| error.to_string())
+    }
+}
+
+impl Answer {
+    pub(crate) fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// The header of this name, where it is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn is_events(&self) -> bool {
+        self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"))
+    }
+
+    /// All of it.
+    pub(crate) fn text(mut self) -> Result<String, String> {
+        let body = self.response.body_mut().with_config().limit(LONGEST).read_to_string();
+        body.map_err(|error| error.to_string())
+    }
+
+    /// Line by line, as they come.
+    pub(crate) fn lines(self) -> impl Iterator<Item = Result<String, String>> {
+        let reader = self.response.into_body().into_with_config().limit(LONGEST).reader();
+        BufReader::new(reader).lines().map(|line| line.map_err(|error| error.to_string()))
+    }
+}

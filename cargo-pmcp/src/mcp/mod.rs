@@ -1,0 +1,262 @@
+//! A client of MCP servers over Streamable HTTP, in as much as a conversation for a test takes: revision 2026-07-28, and
+//! the handshake of those before it.
+
+mod arguments;
+
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+pub(crate) use arguments::{are_required, made_up, mirrored};
+
+use crate::exec::{Answer, Endpoint};
+
+const MODERN: &str = "2026-07-28";
+/// The newest revision with a handshake.
+const OLDER: &str = "2025-11-25";
+
+/// A conversation.
+pub(crate) struct Client {
+    endpoint: Endpoint,
+    era: Era,
+    count: u64,
+}
+
+enum Era {
+    Modern,
+    Older { version: String, session: Option<String> },
+}
+
+/// Why a request has no result.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Nobody answered.
+    Unreachable(String),
+    /// The answer is not one of MCP; with its status and, of one that asks for a login, where that is.
+    Http { status: u16, challenge: Option<String> },
+    /// The answer breaks the rules.
+    Malformed(String),
+    /// It is the tool that is the matter.
+    Tool(&'static str),
+    /// The server's own refusal.
+    Error { code: i64, message: String },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(why) => write!(out, "no answer: {why}"),
+            Self::Http { status, challenge: Some(challenge) } => write!(out, "status {status}, {challenge}"),
+            Self::Http { status, challenge: None } => write!(out, "status {status}"),
+            Self::Malformed(what) => write!(out, "no answer of MCP: {what}"),
+            Self::Tool(what) => out.write_str(what),
+            Self::Error { code, message } => write!(out, "error {code}: {message}"),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Message {
+    #[serde(default)]
+    id: Value,
+    result: Option<Value>,
+    error: Option<ErrorObject>,
+}
+
+#[derive(Deserialize)]
+struct ErrorObject {
+    code: i64,
+    message: String,
+}
+
+impl Client {
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, era: Era::Modern, count: 0 }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.endpoint.url
+    }
+
+    /// What is agreed to be spoken.
+    pub(crate) fn version(&self) -> &str {
+        match &self.era {
+            Era::Modern => MODERN,
+            Era::Older { version, .. } => version,
+        }
+    }
+
+    /// Opens as older revisions do, and speaks one of them from then on.
+    pub(crate) fn initialize(&mut self) -> Result<Value, Refusal> {
+        self.era = Era::Older { version: OLDER.into(), session: None };
+        let client = json!({ "name": "cargo-pmcp", "version": env!("CARGO_PKG_VERSION") });
+        let params = json!({ "protocolVersion": OLDER, "capabilities": {}, "clientInfo": client });
+        let (result, session) = self.exchange("initialize", params, Vec::new())?;
+        let version = result["protocolVersion"].as_str();
+        let version = version.ok_or_else(|| Refusal::Malformed("`protocolVersion` is missing".into()))?.to_owned();
+        self.era = Era::Older { version, session };
+        let body = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        let answer = self.endpoint.post(&self.headers("notifications/initialized"), &body.to_string());
+        match answer.map_err(Refusal::Unreachable)?.status() {
+            200..=299 => Ok(result),
+            status => Err(Refusal::Http { status, challenge: None }),
+        }
+    }
+
+    /// One request and its result.
+    pub(crate) fn request(&mut self, method: &str, params: Value) -> Result<Value, Refusal> {
+        self.request_with(method, params, Vec::new())
+    }
+
+    /// The same with headers that repeat arguments.
+    pub(crate) fn request_with(
+        &mut self,
+        method: &str,
+        params: Value,
+        mirrored: Vec<(String, Value)>,
+    ) -> Result<Value, Refusal> {
+        self.exchange(method, params, mirrored).map(|(result, _)| result)
+    }
+
+    fn headers(&self, method: &str) -> Vec<(String, String)> {
+        let mut headers = vec![("accept".into(), "application/json, text/event-stream".into())];
+        match &self.era {
+            Era::Modern => {
+                headers.push(("mcp-protocol-version".into(), MODERN.into()));
+                headers.push(("mcp-method".into(), method.into()));
+            }
+            // The handshake says in its parameters what it speaks.
+            Era::Older { .. } if method == "initialize" => {}
+            Era::Older { version, session } => {
+                headers.push(("mcp-protocol-version".into(), version.clone()));
+                headers.extend(session.iter().map(|id| ("mcp-session-id".into(), id.clone())));
+            }
+        }
+        headers
+    }
+
+    fn exchange(
+        &mut self,
+        method: &str,
+        mut params: Value,
+        mirrored: Vec<(String, Value)>,
+    ) -> Result<(Value, Option<String>), Refusal> {
+        self.count += 1;
+        let mut headers = self.headers(method);
+        if matches!(self.era, Era::Modern) {
+            if let Some(name) = params["name"].as_str() {
+                headers.push(("mcp-name".into(), header_value(name)));
+            }
+            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            headers
+                .extend(mirrored.iter().map(|(name, value)| (format!("mcp-param-{name}"), header_value(&text(value)))));
+            params["_meta"] = json!({
+                "io.modelcontextprotocol/protocolVersion": MODERN,
+                "io.modelcontextprotocol/clientInfo": { "name": "cargo-pmcp", "version": env!("CARGO_PKG_VERSION") },
+                "io.modelcontextprotocol/clientCapabilities": {},
+            });
+        }
+        let body = json!({ "jsonrpc": "2.0", "id": self.count, "method": method, "params": params });
+        let answer = self.endpoint.post(&headers, &body.to_string()).map_err(Refusal::Unreachable)?;
+        let session = answer.header("mcp-session-id").map(str::to_owned);
+        let result = self.result(answer)?;
+        Ok((result, session))
+    }
+
+    fn result(&self, answer: Answer) -> Result<Value, Refusal> {
+        let status = answer.status();
+        let challenge = answer.header("www-authenticate").map(str::to_owned);
+        let message = if answer.is_events() { self.find_event(answer)? } else { self.parse(answer, challenge)? };
+        match (message.error, message.result) {
+            (Some(ErrorObject { code, message }), _) => Err(Refusal::Error { code, message }),
+            (None, Some(result)) if status == 200 && result.is_object() => Ok(result),
+            (None, Some(_)) => Err(Refusal::Malformed(format!("a result of status {status} that is no object"))),
+            (None, None) => Err(Refusal::Malformed("neither a result nor an error".into())),
+        }
+    }
+
+    fn parse(&self, answer: Answer, challenge: Option<String>) -> Result<Message, Refusal> {
+        let status = answer.status();
+        let text = answer.text().map_err(Refusal::Unreachable)?;
+        match serde_json::from_str::<Message>(&text) {
+            Ok(message) if message.id == self.count || (message.error.is_some() && message.id.is_null()) => Ok(message),
+            Ok(_) if status == 200 => Err(Refusal::Malformed("its `id` is not the request's".into())),
+            Err(error) if status == 200 => Err(Refusal::Malformed(error.to_string())),
+            _ => Err(Refusal::Http { status, challenge }),
+        }
+    }
+
+    /// The answer among the events that come before it.
+    fn find_event(&self, answer: Answer) -> Result<Message, Refusal> {
+        let mut data = String::new();
+        for line in answer.lines() {
+            let line = line.map_err(Refusal::Unreachable)?;
+            if let Some(part) = line.strip_prefix("data:") {
+                data.push_str(part.strip_prefix(' ').unwrap_or(part));
+            } else if line.is_empty() && !data.is_empty() {
+                if let Ok(message) = serde_json::from_str::<Message>(&data)
+                    && message.id == self.count
+                    && (message.result.is_some() || message.error.is_some())
+                {
+                    return Ok(message);
+                }
+                data.clear();
+            }
+        }
+        Err(Refusal::Malformed("the stream of events ended without an answer".into()))
+    }
+}
+
+/// All pages of a list.
+pub(crate) fn list(client: &mut Client, method: &str, member: &str) -> Result<Vec<Map<String, Value>>, Refusal> {
+    const MOST_PAGES: usize = 100;
+    let mut all = Vec::new();
+    let mut params = json!({});
+    for _ in 0..MOST_PAGES {
+        let mut result = client.request(method, params)?;
+        let Value::Array(page) = result[member].take() else {
+            return Err(Refusal::Malformed(format!("`{member}` is no list")));
+        };
+        for item in page {
+            match item {
+                Value::Object(item) if item.get("name").is_some_and(Value::is_string) => all.push(item),
+                _ => return Err(Refusal::Malformed(format!("one of `{member}` has no `name`"))),
+            }
+        }
+        match result["nextCursor"].as_str() {
+            Some(cursor) => params = json!({ "cursor": cursor }),
+            None => return Ok(all),
+        }
+    }
+    Err(Refusal::Malformed(format!("`{member}` has more than {MOST_PAGES} pages")))
+}
+
+/// As a header carries it (`basic/transports/streamable-http`, "Value Encoding").
+fn header_value(text: &str) -> String {
+    let is_plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && text.trim() == text;
+    let is_encoded = text.starts_with("=?base64?") && text.ends_with("?=");
+    match is_plain && !is_encoded {
+        true => text.to_owned(),
+        false => format!("=?base64?{}?=", BASE64_STANDARD.encode(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_carry_what_is_not_plain_in_base64() {
+        for (text, header) in [
+            ("us-west1", "us-west1"),
+            ("Hello, 世界", "=?base64?SGVsbG8sIOS4lueVjA==?="),
+            (" padded ", "=?base64?IHBhZGRlZCA=?="),
+            ("=?base64?literal?=", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="),
+        ] {
+            assert_eq!(header_value(text), header);
+        }
+    }
+}
