@@ -63,6 +63,8 @@ pub use pmcp_macros::{prompt, resource, server, tool};
 pub use schemars;
 pub use serde;
 pub use serde_json;
+#[doc(hidden)]
+pub use server::ToolAttributes;
 pub use server::{
     Amount, Answer, Arguments, BuildError, BuildErrors, BusError, Cancelled, Change, ChangeBus, Changes,
     CompletionRequest, Contents, Context, Image, InMemoryTaskStore, IntoCompletion, IntoContents, IntoMessages,

@@ -153,6 +153,14 @@ pub(crate) fn doc_text(attributes: &[Attribute]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// `Some(…)` or `None`.
+pub(crate) fn optional(value: Option<impl ToTokens>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}
+
 /// `Some("…".to_owned())` or `None`.
 pub(crate) fn optional_string(text: Option<impl ToTokens>) -> TokenStream {
     match text {

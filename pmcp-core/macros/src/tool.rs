@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Expr, ImplItemFn, Result, ext::IdentExt, spanned::Spanned};
 
 use crate::{
-    attributes::{Entries, doc_text, icons, optional_string},
+    attributes::{Entries, doc_text, optional},
     signature::Signature,
 };
 
@@ -21,10 +21,10 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<T
         Some(name) => name.value(),
         None => signature.ident.unraw().to_string(),
     };
-    let title = optional_string(entries.string("title")?);
-    let icons = icons(entries.string("icon")?);
-    let description = optional_string(doc_text(&method.attrs));
-    let annotations = annotations(&mut entries)?;
+    let title = optional(entries.string("title")?);
+    let icon = optional(entries.string("icon")?);
+    let description = optional(doc_text(&method.attrs));
+    let hints = hints(&mut entries)?;
     let task = task(&mut entries)?;
     let keeps_tasks = task.as_ref().map(|_| quote!(.tasks()));
     let task = task.unwrap_or_else(|| quote!(::core::option::Option::None));
@@ -47,17 +47,20 @@ pub(crate) fn expand(method: &mut ImplItemFn, attribute: &Attribute) -> Result<T
             struct __Arguments { #fields }
 
             let this = ::std::sync::Arc::clone(&this);
-            builder #keeps_tasks .typed_tool_handler(
-                ::pmcp_core::protocol::Tool {
+            builder #keeps_tasks .attributed_tool(
+                &::pmcp_core::ToolAttributes {
+                    name: #name,
                     title: #title,
                     description: #description,
-                    input_schema: ::pmcp_core::schema::input_schema::<__Arguments>(),
-                    output_schema: <#output as ::pmcp_core::IntoToolResult>::output_schema(),
-                    annotations: #annotations,
-                    icons: #icons,
+                    icon: #icon,
+                    hints: [#hints],
                     task: #task,
-                    ..::pmcp_core::protocol::Tool::new(#name)
-                } #ui,
+                },
+                || (
+                    ::pmcp_core::schema::input_schema::<__Arguments>(),
+                    <#output as ::pmcp_core::IntoToolResult>::output_schema(),
+                ),
+                |tool| tool #ui,
                 #[allow(unused_variables)]
                 move |arguments, cx| match arguments.parse::<__Arguments>() {
                     ::core::result::Result::Ok(__Arguments { #(#pattern),* }) => #reply,
@@ -135,21 +138,12 @@ fn ui(entries: &mut Entries) -> Result<TokenStream> {
     Ok(calls)
 }
 
-fn annotations(entries: &mut Entries) -> Result<TokenStream> {
+/// `read_only`, `destructive`, `idempotent` and `open_world`, each where it is said.
+fn hints(entries: &mut Entries) -> Result<TokenStream> {
     let mut hints = TokenStream::new();
     for hint in ["read_only", "destructive", "idempotent", "open_world"] {
-        if let Some(value) = entries.flag(hint)? {
-            let hint = format_ident!("{hint}");
-            hints.extend(quote!(#hint: ::core::option::Option::Some(#value),));
-        }
+        let value = optional(entries.flag(hint)?);
+        hints.extend(quote!(#value,));
     }
-    if hints.is_empty() {
-        return Ok(quote!(::core::option::Option::None));
-    }
-    Ok(quote! {
-        ::core::option::Option::Some(::pmcp_core::protocol::ToolAnnotations {
-            #hints
-            ..::core::default::Default::default()
-        })
-    })
+    Ok(hints)
 }

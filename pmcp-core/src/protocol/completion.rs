@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The most values that one answer may hold.
 const MOST: usize = 100;
@@ -32,13 +33,12 @@ impl Completion {
 
     /// Those of `candidates` that start with `partial`, letters compared without case.
     pub fn starting_with<S: AsRef<str>>(partial: &str, candidates: impl IntoIterator<Item = S>) -> Self {
-        let partial = partial.to_lowercase();
-        Self::new(
-            candidates
-                .into_iter()
-                .filter(|candidate| candidate.as_ref().to_lowercase().starts_with(&partial))
-                .map(|candidate| candidate.as_ref().to_owned()),
-        )
+        let starts = |candidate: &str| {
+            let mut letters = candidate.chars().flat_map(char::to_lowercase);
+            partial.chars().flat_map(char::to_lowercase).all(|letter| letters.next() == Some(letter))
+        };
+        let candidates = candidates.into_iter().filter(|candidate| starts(candidate.as_ref()));
+        Self::new(candidates.map(|candidate| candidate.as_ref().to_owned()))
     }
 }
 
@@ -50,12 +50,23 @@ pub(crate) struct CompleteResult {
 
 /// What an argument belongs to.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "type")]
-pub(crate) enum CompletionReference {
+pub(crate) struct CompletionReference {
+    #[serde(rename = "type")]
+    pub(crate) kind: ReferenceKind,
+    /// Of a prompt.
+    #[serde(default)]
+    pub(crate) name: Value,
+    /// Of a resource template, as it was registered.
+    #[serde(default)]
+    pub(crate) uri: Value,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) enum ReferenceKind {
     #[serde(rename = "ref/prompt")]
-    Prompt { name: String },
+    Prompt,
     #[serde(rename = "ref/resource")]
-    Resource { uri: String },
+    Resource,
 }
 
 /// The argument and what has been typed of it.

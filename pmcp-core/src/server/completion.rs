@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Answer, Context, Registry, Reply, catch};
+use super::{Answer, Context, Registry, Reply, catch, named::Named};
 use crate::{
     error::{Error, Result},
     platform::{MaybeSend, MaybeSync},
-    protocol::{Completion, CompletionArgument, CompletionContext, CompletionReference, RequestParams},
+    protocol::{Completion, CompletionArgument, CompletionContext, CompletionReference, ReferenceKind, RequestParams},
 };
 
 /// What has been typed, and what is known besides.
@@ -29,11 +29,16 @@ impl<F: Fn(CompletionRequest, Context) -> Reply + MaybeSend + MaybeSync> Complet
     }
 }
 
-/// Completers by argument, under the name of a prompt or the URI template of a resource.
+/// Completers under the [`key`] of what they complete.
 #[derive(Default)]
 pub(super) struct Completers {
-    pub(super) prompts: HashMap<String, HashMap<String, Box<dyn CompletionHandler>>>,
-    pub(super) templates: HashMap<String, HashMap<String, Box<dyn CompletionHandler>>>,
+    pub(super) prompts: Named<Box<dyn CompletionHandler>>,
+    pub(super) templates: Named<Box<dyn CompletionHandler>>,
+}
+
+/// Of an argument, and of the prompt or the URI template that it belongs to.
+pub(super) fn key(target: &str, argument: &str) -> String {
+    format!("{target}\n{argument}")
 }
 
 /// `completion/complete`
@@ -52,22 +57,28 @@ fn find<'r>(
     let reference: CompletionReference = RequestParams::required(params.reference, "ref")?;
     let argument: CompletionArgument = RequestParams::required(params.argument, "argument")?;
     let context: CompletionContext = RequestParams::optional(params.context, "context")?.unwrap_or_default();
-    let completers = match &reference {
-        CompletionReference::Prompt { name } => {
-            if !registry.prompts.contains_key(name) {
+    let (member, value) = match reference.kind {
+        ReferenceKind::Prompt => ("name", &reference.name),
+        ReferenceKind::Resource => ("uri", &reference.uri),
+    };
+    let name = value.as_str().ok_or_else(|| Error::InvalidParams(format!("params.ref.{member} must be a string.")))?;
+    let completers = match reference.kind {
+        ReferenceKind::Prompt => {
+            if !registry.prompts.contains(name) {
                 return Err(Error::InvalidParams(format!("There is no prompt named {name} to complete for.")));
             }
-            registry.completers.prompts.get(name)
+            &registry.completers.prompts
         }
-        CompletionReference::Resource { uri } => {
+        ReferenceKind::Resource => {
+            let uri = name;
             let known = registry.resources.templates.iter().any(|(template, _)| template.as_str() == uri)
-                || registry.resources.fixed.contains_key(uri);
+                || registry.resources.fixed.contains(uri);
             if !known {
                 return Err(Error::InvalidParams(format!("There is no resource template {uri} to complete for.")));
             }
-            registry.completers.templates.get(uri)
+            &registry.completers.templates
         }
     };
-    let handler = completers.and_then(|by_argument| by_argument.get(&argument.name)).map(|handler| &**handler);
+    let handler = completers.get(&key(name, &argument.name)).map(|handler| &**handler);
     Ok((handler, CompletionRequest { value: argument.value, arguments: context.arguments }))
 }

@@ -101,11 +101,11 @@ impl ServerBuilder {
             // Compiled in any case, so that what is wrong with it is told in every build.
             let output = compile(tool.output_schema.as_ref().filter(|_| own.output), "outputSchema");
             let output = output.filter(|_| check_output);
-            if let Some(registered) = self.registry.tools.remove(&own.tool) {
-                let output = output.map(|validator| Arc::new(Output { tool: own.tool.clone(), validator }));
+            let output = output.map(|validator| Arc::new(Output { tool: own.tool.clone(), validator }));
+            self.registry.tools.change(&own.tool, |registered| {
                 let handler = Box::new(Held { handler: registered.handler, input, output });
-                self.registry.tools.insert(own.tool, tools::RegisteredTool { handler, ..registered });
-            }
+                tools::RegisteredTool { handler, ..registered }
+            });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A server: what is registered, and how a request of a feature finds its handler.
 
 mod apps;
+mod attributes;
 mod build_error;
 mod builder;
 mod cancellation;
@@ -16,6 +17,7 @@ mod encode;
 mod hand_written;
 mod handler;
 mod mrtr;
+mod named;
 mod notifier;
 mod outbox;
 mod pages;
@@ -31,11 +33,12 @@ mod subscriptions;
 mod tasks;
 mod tools;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 pub use apps::View;
+pub use attributes::ToolAttributes;
 pub use build_error::{BuildError, BuildErrors, IntoServer};
 pub use builder::ServerBuilder;
 pub use cancellation::Cancelled;
@@ -65,6 +68,8 @@ pub(crate) use skills::{Skills, has_method as is_of_skills};
 pub(crate) use subscriptions::{LISTEN, honoured, listen};
 pub(crate) use tasks::{ServesTasks, TaskSettings, Tasks, WatchesTasks};
 
+use named::Named;
+
 use crate::{
     error::Error,
     protocol::{Implementation, Prompt, RequestParams, Resource, ResourceTemplate, ServerCapabilities, Tool},
@@ -86,10 +91,10 @@ pub(crate) struct Registry {
     pub(crate) resource_definitions: Vec<Resource>,
     pub(crate) template_definitions: Vec<ResourceTemplate>,
     pub(crate) prompt_definitions: Vec<Prompt>,
-    tools: HashMap<String, tools::RegisteredTool>,
+    tools: Named<tools::RegisteredTool>,
     any_header_params: bool,
     resources: resources::Resources,
-    prompts: HashMap<String, prompts::RegisteredPrompt>,
+    prompts: Named<prompts::RegisteredPrompt>,
     completers: completion::Completers,
     pub(crate) skills: skills::SkillFiles,
     /// Where any tool may run as one.

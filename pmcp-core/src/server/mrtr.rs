@@ -44,6 +44,9 @@ struct State {
 /// What goes from round to round.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Memory {
+    /// Until when it can be opened once it is sealed, in milliseconds since 1970.
+    #[serde(default)]
+    pub(crate) expires: u64,
     /// Answers by the key of their question, as the client gave them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) answers: Map<String, Value>,
@@ -80,11 +83,14 @@ impl Rounds {
         if state.asked.is_empty() {
             return None;
         }
-        let requests = std::mem::take(&mut state.asked)
-            .into_iter()
-            .map(|(key, request)| serde_json::to_value(request).map(|request| (key, request)).map_err(unwritable));
-        let requests = requests.collect::<Result<Map<_, _>>>();
-        Some(requests.map(|requests| Asked { requests, memory: state.memory.clone() }))
+        let mut requests = Map::new();
+        for (key, request) in std::mem::take(&mut state.asked) {
+            match serde_json::to_value(request) {
+                Ok(request) => requests.insert(key, request),
+                Err(error) => return Some(Err(unwritable(error))),
+            };
+        }
+        Some(Ok(Asked { requests, memory: state.memory.clone() }))
     }
 
     /// Whether anything was asked in this round.

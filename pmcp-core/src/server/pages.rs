@@ -25,21 +25,26 @@ impl Pages {
         page_size: usize,
         common: &Map<String, Value>,
     ) -> serde_json::Result<Self> {
-        let mut chunks: Vec<_> = entries.chunks(page_size.max(1)).collect();
-        if chunks.is_empty() {
-            chunks.push(&[]);
-        }
-        let last = chunks.len() - 1;
-        let encode = |(index, chunk): (usize, &&[_])| {
+        Self::cut(name, serde_json::to_value(entries)?, page_size, common)
+    }
+
+    /// What is the same for entries of all kinds: `entries` is an array.
+    fn cut(name: &str, mut entries: Value, page_size: usize, common: &Map<String, Value>) -> serde_json::Result<Self> {
+        let mut rest = entries.as_array_mut().map(std::mem::take).unwrap_or_default();
+        let (mut pages, mut before) = (Vec::new(), 0);
+        while pages.is_empty() || !rest.is_empty() {
+            let next = rest.split_off(page_size.max(1).min(rest.len()));
+            let entries = std::mem::replace(&mut rest, next);
+            before += entries.len();
             let mut page = Map::new();
-            page.insert(name.to_owned(), serde_json::to_value(chunk)?);
-            if index < last {
-                page.insert("nextCursor".to_owned(), Value::String(((index + 1) * page_size).to_string()));
+            page.insert(name.to_owned(), Value::Array(entries));
+            if !rest.is_empty() {
+                page.insert("nextCursor".to_owned(), Value::String(before.to_string()));
             }
-            page.extend(common.iter().map(|(name, value)| (name.clone(), value.clone())));
-            serde_json::to_vec(&page).map(Bytes::from)
-        };
-        Ok(Self { page_size, pages: chunks.iter().enumerate().map(encode).collect::<serde_json::Result<_>>()? })
+            page.extend(common.clone());
+            pages.push(serde_json::to_vec(&page)?.into());
+        }
+        Ok(Self { page_size, pages })
     }
 
     /// The page that the request's cursor names, or the first.

@@ -7,7 +7,10 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Answer, Arguments, BuildError, CompletionRequest, Context, IntoCompletion, IntoContents, IntoMessages,
-    IntoToolResult, Reply, ServerBuilder, StringArguments, prompts, tools,
+    IntoToolResult, Reply, ServerBuilder, StringArguments,
+    completion::{CompletionHandler, key},
+    prompts::{self, StringHandler},
+    tools::{self, ToolHandler},
 };
 use crate::{
     platform::{MaybeSend, MaybeSync},
@@ -72,10 +75,15 @@ impl ServerBuilder {
     /// what [`tool`](Self::tool) and the macros are made of. Nothing is checked that the types check.
     #[must_use]
     pub fn typed_tool_handler(
-        mut self,
+        self,
         tool: Tool,
         handler: impl Fn(Arguments<'_>, Context) -> Reply + MaybeSend + MaybeSync + 'static,
     ) -> Self {
+        self.add_tool(tool, Box::new(handler))
+    }
+
+    /// What is the same for all handlers, here and below, so that it is compiled once.
+    pub(super) fn add_tool(mut self, tool: Tool, handler: Box<dyn ToolHandler>) -> Self {
         let name = tool.name.clone();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
         if name.is_empty() || name.len() > 128 || !name.bytes().all(allowed) {
@@ -89,8 +97,8 @@ impl ServerBuilder {
             self.errors.push(BuildError::Schema { tool: name.clone(), error });
         }
         self.registry.any_header_params |= !header_params.is_empty();
-        let registered = tools::RegisteredTool { handler: Box::new(handler), header_params, task: tool.task };
-        let replaced = self.registry.tools.insert(name.clone(), registered).is_some();
+        let registered = tools::RegisteredTool { handler, header_params, task: tool.task };
+        let replaced = self.registry.tools.insert(name.clone(), registered);
         self.refuse_duplicate(replaced, "tool", name);
         self.registry.tool_definitions.push(tool);
         self
@@ -111,15 +119,19 @@ impl ServerBuilder {
     /// Registers a resource whose handler makes its own outcome.
     #[must_use]
     pub fn resource_handler(
-        mut self,
+        self,
         resource: Resource,
         handler: impl Fn(StringArguments, Context) -> Reply + MaybeSend + MaybeSync + 'static,
     ) -> Self {
+        self.add_resource(resource, Box::new(handler))
+    }
+
+    fn add_resource(mut self, resource: Resource, handler: Box<dyn StringHandler>) -> Self {
         let uri = resource.uri.clone();
         if !has_scheme(&uri) {
             self.errors.push(BuildError::Uri(uri.clone()));
         }
-        let replaced = self.registry.resources.fixed.insert(uri.clone(), Box::new(handler)).is_some();
+        let replaced = self.registry.resources.fixed.insert(uri.clone(), handler);
         self.refuse_duplicate(replaced, "resource", uri);
         self.registry.resource_definitions.push(resource);
         self
@@ -140,15 +152,19 @@ impl ServerBuilder {
     /// Registers a resource template whose handler makes its own outcome.
     #[must_use]
     pub fn resource_template_handler(
-        mut self,
+        self,
         template: ResourceTemplate,
         handler: impl Fn(StringArguments, Context) -> Reply + MaybeSend + MaybeSync + 'static,
     ) -> Self {
+        self.add_template(template, Box::new(handler))
+    }
+
+    fn add_template(mut self, template: ResourceTemplate, handler: Box<dyn StringHandler>) -> Self {
         let text = template.uri_template.clone();
         let templates = &mut self.registry.resources.templates;
         let duplicate = templates.iter().any(|(known, _)| known.as_str() == text);
         match UriTemplate::parse(&text) {
-            Ok(parsed) => templates.push((parsed, Box::new(handler))),
+            Ok(parsed) => templates.push((parsed, handler)),
             Err(error) => self.errors.push(BuildError::UriTemplate { template: text.clone(), error }),
         }
         self.refuse_duplicate(duplicate, "resource template", text);
@@ -173,10 +189,14 @@ impl ServerBuilder {
     /// Registers a prompt whose handler makes its own outcome.
     #[must_use]
     pub fn prompt_handler(
-        mut self,
+        self,
         prompt: Prompt,
         handler: impl Fn(StringArguments, Context) -> Reply + MaybeSend + MaybeSync + 'static,
     ) -> Self {
+        self.add_prompt(prompt, Box::new(handler))
+    }
+
+    fn add_prompt(mut self, prompt: Prompt, handler: Box<dyn StringHandler>) -> Self {
         let name = prompt.name.clone();
         // The specification leaves the names of prompts free.
         if name.is_empty() {
@@ -184,8 +204,8 @@ impl ServerBuilder {
         }
         let required = prompt.arguments.iter().filter(|argument| argument.required);
         let required = required.map(|argument| argument.name.clone()).collect();
-        let registered = prompts::RegisteredPrompt { handler: Box::new(handler), required };
-        let replaced = self.registry.prompts.insert(name.clone(), registered).is_some();
+        let registered = prompts::RegisteredPrompt { handler, required };
+        let replaced = self.registry.prompts.insert(name.clone(), registered);
         self.refuse_duplicate(replaced, "prompt", name);
         self.registry.prompt_definitions.push(prompt);
         self
@@ -217,16 +237,25 @@ impl ServerBuilder {
     #[doc(hidden)]
     #[must_use]
     pub fn completer(
-        mut self,
+        self,
         kind: &'static str,
         target: &str,
         argument: &str,
         handler: impl Fn(CompletionRequest, Context) -> Reply + MaybeSend + MaybeSync + 'static,
     ) -> Self {
+        self.add_completer(kind, target, argument, Box::new(handler))
+    }
+
+    fn add_completer(
+        mut self,
+        kind: &'static str,
+        target: &str,
+        argument: &str,
+        handler: Box<dyn CompletionHandler>,
+    ) -> Self {
         let completers = &mut self.registry.completers;
         let of_kind = if kind == "prompt" { &mut completers.prompts } else { &mut completers.templates };
-        let by_argument = of_kind.entry(target.to_owned()).or_default();
-        let replaced = by_argument.insert(argument.to_owned(), Box::new(handler)).is_some();
+        let replaced = of_kind.insert(key(target, argument), handler);
         self.refuse_duplicate(replaced, "completer", format!("{target} {argument}"));
         self.completers.push((kind, target.to_owned(), argument.to_owned()));
         self
@@ -239,12 +268,12 @@ impl ServerBuilder {
         let (registry, added) = (&mut self.registry, part.registry);
         let mut duplicates = Vec::new();
         for (name, tool) in added.tools {
-            if registry.tools.insert(name.clone(), tool).is_some() {
+            if registry.tools.insert(name.clone(), tool) {
                 duplicates.push(("tool", name));
             }
         }
         for (uri, handler) in added.resources.fixed {
-            if registry.resources.fixed.insert(uri.clone(), handler).is_some() {
+            if registry.resources.fixed.insert(uri.clone(), handler) {
                 duplicates.push(("resource", uri));
             }
         }
@@ -255,12 +284,16 @@ impl ServerBuilder {
             registry.resources.templates.push((template, handler));
         }
         for (name, prompt) in added.prompts {
-            if registry.prompts.insert(name.clone(), prompt).is_some() {
+            if registry.prompts.insert(name.clone(), prompt) {
                 duplicates.push(("prompt", name));
             }
         }
-        registry.completers.prompts.extend(added.completers.prompts);
-        registry.completers.templates.extend(added.completers.templates);
+        for (key, completer) in added.completers.prompts {
+            registry.completers.prompts.insert(key, completer);
+        }
+        for (key, completer) in added.completers.templates {
+            registry.completers.templates.insert(key, completer);
+        }
         registry.skills.extend(added.skills);
         self.tasks.install = self.tasks.install.or(part.tasks.install);
         registry.any_header_params |= added.any_header_params;

@@ -12,7 +12,6 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
@@ -73,14 +72,6 @@ pub(crate) struct Sealer {
     lifetime: Duration,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Sealed {
-    /// In milliseconds since 1970.
-    expires: u128,
-    #[serde(flatten)]
-    memory: Memory,
-}
-
 const NONCE: usize = 24;
 
 impl Sealer {
@@ -138,14 +129,14 @@ impl Sealer {
     /// Seals `memory` for the request in `body`.
     fn seal(
         &self,
-        memory: Memory,
+        mut memory: Memory,
         body: &[u8],
         principal: Option<&Principal>,
         platform: &dyn Platform,
     ) -> Result<String> {
-        let expires = (platform.now() + self.lifetime).as_millis();
+        memory.expires = millis(platform.now() + self.lifetime);
         let failed = |reason: &str| Error::Internal(format!("The state of the request cannot be sealed: {reason}."));
-        let state = serde_json::to_vec(&Sealed { expires, memory }).map_err(|error| failed(&error.to_string()))?;
+        let state = serde_json::to_vec(&memory).map_err(|error| failed(&error.to_string()))?;
         let mut nonce = [0; NONCE];
         platform.random(&mut nonce);
         let binding = binding(body, principal).ok_or_else(|| failed("the request cannot be read again"))?;
@@ -172,12 +163,13 @@ impl Sealer {
             let payload = Payload { msg: sealed, aad: &binding };
             XChaCha20Poly1305::new(&key.0.into()).decrypt(&XNonce::from(*nonce), payload).ok()
         });
-        let opened: Sealed = serde_json::from_slice(&opened.ok_or_else(refused)?).map_err(|_| refused())?;
-        if opened.expires <= platform.now().as_millis() {
+        let opened = String::from_utf8(opened.ok_or_else(refused)?).map_err(|_| refused())?;
+        let memory: Memory = serde_json::from_str(&opened).map_err(|_| refused())?;
+        if memory.expires <= millis(platform.now()) {
             let text = "params.requestState has expired. Send the request again without it.";
             return Err(Error::InvalidParams(text.to_owned()));
         }
-        Ok(opened.memory)
+        Ok(memory)
     }
 
     fn key(&self, platform: &dyn Platform) -> &StateKey {
@@ -193,6 +185,10 @@ impl Sealer {
             })
         })
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What a state belongs to: who asks, the method, the name and the arguments, in one form whatever order a client

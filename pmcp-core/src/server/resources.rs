@@ -1,9 +1,7 @@
 //! Resources (specification page `server/resources`).
 
-use std::collections::HashMap;
-
 use super::{
-    Answer, AnswerBody, Contents, Context, Outcome, Registry, Reply, StringArguments, apps, catch,
+    Answer, AnswerBody, Contents, Context, Outcome, Registry, Reply, StringArguments, apps, catch, named::Named,
     prompts::StringHandler,
 };
 use crate::{
@@ -15,7 +13,7 @@ use crate::{
 /// What can be read, by its URI or by a template that its URI matches.
 #[derive(Default)]
 pub(super) struct Resources {
-    pub(super) fixed: HashMap<String, Box<dyn StringHandler>>,
+    pub(super) fixed: Named<Box<dyn StringHandler>>,
     /// Tried in the order of registration.
     pub(super) templates: Vec<(UriTemplate, Box<dyn StringHandler>)>,
 }
@@ -23,7 +21,7 @@ pub(super) struct Resources {
 impl Resources {
     /// Whether something is registered that would be asked for what is at `uri`.
     pub(super) fn has(&self, uri: &str) -> bool {
-        self.fixed.contains_key(uri) || self.templates.iter().any(|(template, _)| template.matches(uri).is_some())
+        self.fixed.contains(uri) || self.templates.iter().any(|(template, _)| template.matches(uri).is_some())
     }
 }
 
