@@ -169,12 +169,8 @@ fn loads(
 /// Where the streams cannot be opened, such as for want of file descriptors.
 pub fn streams(report: &mut Report, servers: &[Server], count: usize) -> Result<()> {
     let ours = servers.iter().find(|server| server.name == OURS).ok_or("ours was not built")?;
-    // Both ends of each are files, and what is started inherits the limit.
-    let pid = std::process::id().to_string();
-    let raised = Command::new("prlimit").args(["--pid", &pid, "--nofile=65536:65536"]).status();
-    if count > 500 && !raised.is_ok_and(|status| status.success()) {
-        return Err("prlimit of util-linux did not raise the number of open files".into());
-    }
+    // The other end of each is the server's, which inherits the limit.
+    raise_open_files(count + 100)?;
     let mut opened = 0;
     while opened < count {
         opened = (opened * 10).max(1).min(count);
@@ -191,6 +187,17 @@ pub fn streams(report: &mut Report, servers: &[Server], count: usize) -> Result<
         report.measure("http/stream", each);
     }
     Ok(())
+}
+
+/// Lets this program, and what it starts, have so many files open.
+fn raise_open_files(count: usize) -> Result<()> {
+    let (pid, limit) = (std::process::id().to_string(), format!("--nofile={count}:"));
+    let raised = Command::new("prlimit").args(["--pid", &pid, &limit]).output();
+    let raised = raised.map_err(|error| format!("prlimit of util-linux did not start: {error}"))?;
+    if raised.status.success() {
+        return Ok(());
+    }
+    Err(format!("{count} files may not be open at once: {}", String::from_utf8_lossy(&raised.stderr)).into())
 }
 
 /// The table of open streams.
