@@ -122,3 +122,50 @@ pub fn run(question: Question, addr: SocketAddr, connections: usize, time: Durat
         answers: latencies.len(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::TcpListener, thread};
+
+    use super::*;
+
+    /// A server that answers by hand, and after so many answers on a connection with something else.
+    fn server(right: usize) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                thread::spawn(move || {
+                    let mut buffer = [0; 4096];
+                    for answered in 0.. {
+                        let length = stream.read(&mut buffer).unwrap_or(0);
+                        if length == 0 {
+                            return;
+                        }
+                        let mut answer = by_hand::answer(Question::Call.body().as_bytes()).expect("a call");
+                        if answered >= right {
+                            answer.push(b' ');
+                        }
+                        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len());
+                        let written = stream.write_all(&[head.as_bytes(), &answer].concat());
+                        written.expect("the load reads all answers");
+                    }
+                });
+            }
+        });
+        addr
+    }
+
+    #[test]
+    fn every_answer_counts() {
+        let sample = run(Question::Call, server(usize::MAX), 3, Duration::from_millis(50)).expect("right answers");
+        assert!(sample.answers >= 3 && sample.rate > 0.0, "{sample:?}");
+        assert!(sample.p50 > 0.0 && sample.p50 <= sample.p99, "{sample:?}");
+    }
+
+    #[test]
+    fn an_answer_unlike_the_first_is_refused() {
+        let refused = run(Question::Call, server(2), 1, Duration::from_secs(5)).expect_err("the third is another");
+        assert!(refused.to_string().contains("another answer than before"), "{refused}");
+    }
+}

@@ -49,6 +49,7 @@ impl RuntimeApi {
                 thread::spawn(move || {
                     if let Err(failure) = api.serve(stream) {
                         api.state().failure.get_or_insert(failure.to_string());
+                        api.shared.1.notify_all();
                     }
                 });
             }
@@ -190,4 +191,41 @@ fn read(reader: &mut impl BufRead) -> Result<Option<(String, Vec<u8>)>> {
 /// As `work`, and where no thread can be pinned.
 pub fn on_one_core<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     cores::on(cores::measured(), work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A function that answers so many events, and then says that it failed.
+    fn function(addr: SocketAddr, events: usize) {
+        thread::spawn(move || {
+            let mut reader = BufReader::new(TcpStream::connect(addr).expect("the API listens"));
+            for event in 0..=events {
+                let next = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n";
+                reader.get_mut().write_all(next.as_bytes()).expect("it reads");
+                let (_, body) = read(&mut reader).expect("HTTP").expect("an event");
+                let kind = if event < events { "response" } else { "error" };
+                let head = format!("POST /2018-06-01/runtime/invocation/1/{kind} HTTP/1.1\r\n");
+                let rest = format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n", body.len());
+                let answer = [head.as_bytes(), rest.as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+                reader.get_mut().write_all(&answer).expect("it reads");
+                if event < events {
+                    read(&mut reader).expect("HTTP").expect("a confirmation");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn each_event_is_timed_until_its_answer_is_there() {
+        let api = RuntimeApi::start(b"{\"a\":1}".to_vec()).expect("a port");
+        function(api.addr, 3);
+        api.first_poll(Duration::from_secs(10)).expect("a poll");
+        let (times, answer) = api.invoke(3, Duration::from_secs(10)).expect("three answers");
+        assert_eq!((times.len(), &answer[..]), (3, &b"{\"a\":1}"[..]));
+        assert!(times.iter().all(|time| *time > 0.0), "{times:?}");
+        let failed = api.invoke(1, Duration::from_secs(10)).expect_err("it says that it failed");
+        assert!(failed.to_string().contains("the function failed"), "{failed}");
+    }
 }
