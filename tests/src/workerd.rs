@@ -21,7 +21,17 @@ static BUILT: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 pub struct Workerd {
     child: Child,
     addr: SocketAddr,
+    inspector: Option<SocketAddr>,
     folder: PathBuf,
+}
+
+/// What the isolate holds when its garbage is collected, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heap {
+    /// JavaScript's objects, and the code that was compiled of it and of the WebAssembly.
+    pub javascript: usize,
+    /// The memory of the WebAssembly, which never becomes less.
+    pub wasm: usize,
 }
 
 /// What builds Workers and what runs them.
@@ -98,9 +108,22 @@ impl Workerd {
     ///
     /// If it cannot be built, or does not listen within 30 s.
     pub fn start(test: &str, name: &str, variables: &[(&str, &str)]) -> Option<Self> {
+        Self::run(test, name, variables, None)
+    }
+
+    /// The same, with an inspector that tells [`Workerd::heap`] what the isolate holds.
+    ///
+    /// # Panics
+    ///
+    /// As [`Workerd::start`].
+    pub fn start_inspected(test: &str, name: &str, variables: &[(&str, &str)]) -> Option<Self> {
+        Self::run(test, name, variables, Some(free_address()))
+    }
+
+    fn run(test: &str, name: &str, variables: &[(&str, &str)], inspector: Option<SocketAddr>) -> Option<Self> {
         let build = worker(test, name)?;
         let modules = Tools::find(test)?.packages.join("node_modules");
-        let addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).expect("a free port");
+        let addr = free_address();
         let folder = std::env::temp_dir().join(format!("pmcp-workerd-{}-{}", std::process::id(), addr.port()));
         fs::create_dir_all(&folder).expect("the folder can be made");
         for file in ["index.js", "index_bg.wasm"] {
@@ -109,15 +132,19 @@ impl Workerd {
         fs::write(folder.join("worker.capnp"), config(addr, variables)).expect("the folder can be written");
         let log = || File::create(folder.join("log")).and_then(|log| Ok((log.try_clone()?, log)));
         let (stdout, stderr) = log().expect("the folder can be written");
-        let child = Command::new(runtime(&modules))
-            .args(["serve", "worker.capnp"])
+        let mut command = Command::new(runtime(&modules));
+        command.args(["serve", "worker.capnp"]);
+        if let Some(inspector) = inspector {
+            command.arg(format!("--inspector-addr={inspector}"));
+        }
+        let child = command
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(stderr)
             .spawn()
             .expect("workerd starts");
-        let workerd = Self { child, addr, folder };
+        let workerd = Self { child, addr, inspector, folder };
         let begin = Instant::now();
         while TcpStream::connect(addr).is_err() {
             assert!(begin.elapsed() < Duration::from_secs(30), "workerd does not listen:\n{}", workerd.log());
@@ -139,6 +166,20 @@ impl Workerd {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What its isolate holds, garbage collected.
+    ///
+    /// # Panics
+    ///
+    /// If it was not started by [`Workerd::start_inspected`], or `node` cannot tell.
+    pub fn heap(&self, node: &Path) -> Heap {
+        let inspector = self.inspector.expect("started with an inspector");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/heap.mjs");
+        let told = run_to_end(Command::new(node).arg(script).arg(inspector.to_string()), Duration::from_secs(60));
+        let bytes: Vec<usize> = told.stdout.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let [javascript, wasm] = bytes[..] else { panic!("{told}") };
+        Heap { javascript, wasm }
     }
 
     /// All that the Worker and workerd have logged so far.
@@ -169,6 +210,10 @@ impl Drop for Workerd {
     }
 }
 
+fn free_address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).expect("a free port")
+}
+
 /// The binary itself: npm's script in front of it would not pass on that it is to end.
 fn runtime(modules: &Path) -> PathBuf {
     let packages = fs::read_dir(modules.join("@cloudflare")).expect("npm installed workerd");
@@ -177,15 +222,15 @@ fn runtime(modules: &Path) -> PathBuf {
     found.expect("npm installed workerd for this platform")
 }
 
-/// As Cap'n Proto has it; a text there is written as in C. The heap of JavaScript is small, so that its garbage cannot be
-/// taken for memory that is lost.
+/// As Cap'n Proto has it; a text there is written as in C. The heap of JavaScript is small, and its garbage collected when
+/// [`Workerd::heap`] asks, so that it cannot be taken for memory that is lost.
 fn config(addr: SocketAddr, variables: &[(&str, &str)]) -> String {
     let bindings: Vec<String> =
         variables.iter().map(|(name, value)| format!("(name = {name:?}, text = {value:?})")).collect();
     format!(
         "using Workerd = import \"/workerd/workerd.capnp\";\n\
          const config :Workerd.Config = (\n\
-         \x20 v8Flags = [\"--max-semi-space-size=1\", \"--max-old-space-size=16\"],\n\
+         \x20 v8Flags = [\"--max-semi-space-size=1\", \"--max-old-space-size=16\", \"--expose-gc\"],\n\
          \x20 services = [(name = \"main\", worker = .worker)],\n\
          \x20 sockets = [(name = \"http\", address = \"{addr}\", http = (), service = \"main\")],\n\
          );\n\
