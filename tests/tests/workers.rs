@@ -159,25 +159,6 @@ fn progress_comes_while_the_tool_runs_and_a_disconnect_ends_it() {
     );
 }
 
-/// What the calculator's WebAssembly may have, in bytes: as it is, and as Cloudflare counts it.
-const MOST_BYTES: usize = 900_000;
-const MOST_BYTES_GZIPPED: usize = 385_000;
-
-#[test]
-fn the_worker_is_no_larger_than_it_may_be() {
-    let test = "the_worker_is_no_larger_than_it_may_be";
-    let Some(node) = tool(test, "PMCP_NODE", "needs Node 22 or newer") else { return };
-    let Some(build) = worker(test, "calculator") else { return };
-    let script = "const all = require('fs').readFileSync(process.argv[1]); \
-                  console.log(all.length, require('zlib').gzipSync(all, { level: 9 }).length)";
-    let weighed =
-        run_to_end(Command::new(node).args(["-e", script]).arg(build.join("index_bg.wasm")), Duration::from_secs(30));
-    let sizes: Vec<usize> = weighed.stdout.split_whitespace().map(|size| size.parse().expect("a number")).collect();
-    let [raw, gzipped] = sizes[..] else { panic!("{weighed}") };
-    eprintln!("calculator-workers: {raw} bytes of {MOST_BYTES}, gzipped {gzipped} of {MOST_BYTES_GZIPPED}");
-    assert!(raw <= MOST_BYTES && gzipped <= MOST_BYTES_GZIPPED, "{raw} bytes, {gzipped} gzipped");
-}
-
 #[test]
 fn wrangler_would_deploy_each_example() {
     let test = "wrangler_would_deploy_each_example";

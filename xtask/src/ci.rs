@@ -72,7 +72,7 @@ pub(crate) fn ci(root: &Path, cache: &Cache, permission: Permission) -> bool {
         Ok(())
     });
     report.step("licenses, bans, sources", || deny(root, cache, permission));
-    report.step("size of what is deployed", || size::run(root));
+    report.step("size of what is deployed", || size::run(root, cache, permission));
     report.step("instructions and allocations", || bench::counts(root, permission));
     let mut totals: Option<Totals> = None;
     // The core once more as most servers have it, but for what the macros write, which takes minutes and knows no

@@ -28,6 +28,7 @@ const HELP: &str = "\
 cargo xtask test [--install] [-- ARGUMENTS]   bring what the tests use, then run them;
                                               the arguments go to cargo test
 cargo xtask check                             format, architecture, clippy
+cargo xtask size                              build what is deployed as it is deployed, and weigh it
 cargo xtask ci [--install]                    everything: check, documentation, cargo-deny, sizes, test
 cargo xtask setup [--install]                 bring what the tests use and print its environment
 cargo xtask bench [--quick] [PART...]         measure everything, or these: core http lambda workers builds;
@@ -72,6 +73,7 @@ fn run(task: &Task) -> Result<bool, Failure> {
             Ok(outcome.failures.is_empty())
         }
         "check" => Ok(ci::check(&root()?)),
+        "size" => size::run(&root()?, &Cache::open()?, permission).map(|()| true),
         "ci" => Ok(ci::ci(&root()?, &Cache::open()?, permission)),
         "setup" => {
             let tools = setup::tools(&root()?, &Cache::open()?, permission)?;

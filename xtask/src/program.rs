@@ -33,8 +33,14 @@ pub(crate) fn path_starting_with(folder: &Path) -> OsString {
 /// scripts that watch these variables would otherwise run anew each time a developer changes
 /// between `cargo test` and `cargo xtask test`.
 pub(crate) fn cargo<A: AsRef<OsStr>>(root: &Path, arguments: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root).args(arguments);
+    let mut command = at(Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into())), root);
+    command.args(arguments);
+    command
+}
+
+/// The command in `folder`, rid of what `cargo run` says about the xtask package.
+pub(crate) fn at(mut command: Command, folder: &Path) -> Command {
+    command.current_dir(folder);
     for (name, _) in env::vars_os() {
         let known = name.to_string_lossy();
         if known.starts_with("CARGO_PKG_") || known.starts_with("CARGO_MANIFEST_") {

@@ -1,4 +1,4 @@
-//! The core's tests as WebAssembly, run by Node: what they need in their environment.
+//! What is built as WebAssembly and what it needs in its environment: the core's tests, which Node runs, and Workers.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,11 +8,10 @@ use crate::setup::Tools;
 
 /// `cargo test` of the core for WebAssembly; none where something for it is missing, which [`Tools`] has said.
 pub(crate) fn cargo_test(root: &Path, tools: &Tools) -> Option<Command> {
-    let tool = |wanted: &str| tools.environment.iter().find(|(name, _)| *name == wanted).map(|(_, path)| path);
     // It is there only where the target is.
-    tool("PMCP_WORKER_BUILD")?;
-    let runner = beside(tool("PMCP_WASM_BINDGEN")?);
-    let node = tool("PMCP_NODE")?.parent()?;
+    tools.path("PMCP_WORKER_BUILD")?;
+    let runner = beside(tools.path("PMCP_WASM_BINDGEN")?);
+    let node = tools.path("PMCP_NODE")?.parent()?;
     let chosen = ["--target", "wasm32-unknown-unknown", "-p", "pmcp-core", "--lib", "--tests", "--all-features"];
     let mut command = program::cargo(root, ["test", "--no-fail-fast"].into_iter().chain(chosen));
     command
@@ -21,14 +20,38 @@ pub(crate) fn cargo_test(root: &Path, tools: &Tools) -> Option<Command> {
         // Half the time goes into names of lines that nobody is shown.
         .env("CARGO_PROFILE_DEV_DEBUG", "none")
         .env("WASM_BINDGEN_TEST_TIMEOUT", "120");
+    compile_with(&mut command, tools);
+    Some(command)
+}
+
+/// worker-build in the folder of a Worker, as its wrangler.toml has it; none where something for it is missing.
+pub(crate) fn worker_build(tools: &Tools, folder: &Path) -> Option<Command> {
+    let modules = tools.path("PMCP_WORKERS")?.join("node_modules/.bin");
+    // wasm-opt is a script for Node; and worker-build asks the compiler on PATH for the target.
+    let mut path = program::path_starting_with(tools.path("PMCP_NODE")?.parent()?);
+    if let Some(compiler) = tools.path("PMCP_WASM_RUSTC").and_then(Path::parent) {
+        let folders = std::iter::once(compiler.to_path_buf()).chain(std::env::split_paths(&path));
+        path = std::env::join_paths(folders).unwrap_or(path);
+    }
+    let mut command = program::at(Command::new(tools.path("PMCP_WORKER_BUILD")?), folder);
+    command
+        .args(["--profile", "workers"])
+        .env("WASM_BINDGEN_BIN", tools.path("PMCP_WASM_BINDGEN")?)
+        .env("ESBUILD_BIN", modules.join("esbuild"))
+        .env("WASM_OPT_BIN", modules.join("wasm-opt"))
+        .env("PATH", path);
+    compile_with(&mut command, tools);
+    Some(command)
+}
+
+fn compile_with(command: &mut Command, tools: &Tools) {
     for (variable, name) in
         [("PMCP_WASM_RUSTC", "RUSTC"), ("PMCP_WASM_LINKER", "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER")]
     {
-        if let Some(path) = tool(variable) {
+        if let Some(path) = tools.path(variable) {
             command.env(name, path);
         }
     }
-    Some(command)
 }
 
 /// wasm-bindgen-test-runner, which is installed with wasm-bindgen.

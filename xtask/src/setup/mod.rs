@@ -32,6 +32,11 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
+    /// Where the tool is that a variable names.
+    pub(crate) fn path(&self, variable: &str) -> Option<&Path> {
+        self.environment.iter().find(|(name, _)| *name == variable).map(|(_, path)| path.as_path())
+    }
+
     fn note(&mut self, variable: &'static str, found: Result<PathBuf, Failure>) {
         match found {
             Ok(path) => self.environment.push((variable, path)),
