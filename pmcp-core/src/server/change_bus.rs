@@ -148,7 +148,7 @@ impl LocalBus {
         listeners.last += 1;
         let number = listeners.last;
         listeners.by_number.insert(number, listener);
-        Changes { bus: self.clone(), number, filter }
+        Changes { bus: self.clone(), number, filter, feed: None }
     }
 
     /// Ends the streams of all that listen now, in an orderly way: their clients may listen anew.
@@ -211,9 +211,19 @@ pub struct Changes {
     bus: LocalBus,
     number: u64,
     filter: Arc<SubscriptionFilter>,
+    /// Never locked: the lock is what makes it [`Sync`].
+    feed: Option<Mutex<BoxFuture<()>>>,
 }
 
 impl Changes {
+    /// The same, with something to run while somebody waits for a change, which is dropped with it: for a bus that
+    /// hears what others publish in the task of whoever listens, and tells the [`LocalBus`] that this is from.
+    #[must_use]
+    pub fn fed_by(mut self, feed: BoxFuture<()>) -> Self {
+        self.feed = Some(Mutex::new(feed));
+        self
+    }
+
     /// What is listened for, each URI and id once.
     pub fn filter(&self) -> &SubscriptionFilter {
         &self.filter
@@ -226,6 +236,11 @@ impl Changes {
 
     /// As [`next`](Self::next), for those who poll.
     pub fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Option<Arc<Change>>> {
+        if let Some(feed) = &mut self.feed
+            && feed.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll(task).is_ready()
+        {
+            self.feed = None;
+        }
         let mut listeners = self.bus.listeners();
         let Some(listener) = listeners.by_number.get_mut(&self.number).filter(|listener| !listener.ended) else {
             return Poll::Ready(None);
@@ -320,6 +335,32 @@ mod tests {
         assert_eq!(bus.count(), 10_000);
         drop(listeners);
         assert_eq!(bus.count(), 0);
+    }
+
+    #[test]
+    fn what_feeds_a_listener_runs_while_it_waits_and_ends_with_it() {
+        let bus = LocalBus::default();
+        let held = Arc::new(());
+        let feed = {
+            let (bus, held) = (bus.clone(), Arc::clone(&held));
+            async move {
+                bus.tell(Change::ToolsListChanged);
+                let _held = held;
+                std::future::pending().await
+            }
+        };
+        let filter = SubscriptionFilter::default().with_tools();
+        let mut changes = bus.listen(filter.clone()).fed_by(Box::pin(feed));
+        assert_eq!(now(&mut changes), Poll::Ready(Some(Change::ToolsListChanged)));
+        assert_eq!(now(&mut changes), Poll::Pending);
+        assert_eq!(Arc::strong_count(&held), 2);
+        drop(changes);
+        assert_eq!(Arc::strong_count(&held), 1);
+        // One that is done is not run again.
+        let ending = bus.clone();
+        let mut changes = bus.listen(filter).fed_by(Box::pin(async move { ending.end_all() }));
+        assert_eq!(now(&mut changes), Poll::Ready(None));
+        assert_eq!(now(&mut changes), Poll::Ready(None));
     }
 
     #[test]
