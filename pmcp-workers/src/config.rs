@@ -1,8 +1,12 @@
 //! The settings, and the variables and secrets of the Worker that they are read from.
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only Workers have settings to read"))]
 
+#[cfg(feature = "objects")]
+use std::{fmt, sync::Arc};
 use std::{str::FromStr, time::Duration};
 
+#[cfg(feature = "objects")]
+use pmcp_core::SessionStore;
 use pmcp_core::{StateKey, StreamableHttp};
 use tracing::level_filters::LevelFilter;
 
@@ -16,6 +20,8 @@ use tracing::level_filters::LevelFilter;
 /// | `PMCP_ALLOWED_ORIGINS` | the server's own | origins of web pages that may call, by comma |
 /// | `PMCP_MAX_BODY_BYTES` | `4194304` | the longest request body |
 /// | `PMCP_TIME_LIMIT_MS` | `300000` | how long a handler may take; `0` for no limit |
+/// | `PMCP_SESSIONS` | `none` | `shared` keeps sessions for clients of revisions before 2026-07-28 where all isolates find them, if the Worker says where: `Config::share_sessions`, with the feature `objects` |
+/// | `PMCP_SESSION_IDLE_MS` | `3600000` | how long a session is kept that nobody uses, if the Worker asks for it (`Config::session_idle`, with the feature `objects`); an open stream uses its session once a minute |
 /// | `PMCP_STATE_KEYS` | one made up in each isolate | keys that seal what clients carry between the rounds of a request, by comma: the first seals, all open; `openssl rand -base64 32` makes one. There are always several isolates: make it a secret if handlers ask their clients |
 /// | `PMCP_STATE_LIFETIME_MS` | `600000` | how long a person may take to answer a question |
 /// | `RUST_LOG` | `info` | the least grave lines that are logged: `error`, `warn`, `info`, `debug`, `trace` or `off` |
@@ -30,6 +36,14 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// How long a handler may take; `None` for no limit.
     pub time_limit: Option<Duration>,
+    /// Whether sessions are kept for clients of older revisions.
+    #[cfg(feature = "objects")]
+    pub sessions: Sessions,
+    /// How long a session is kept that nobody uses.
+    #[cfg(feature = "objects")]
+    pub session_idle: Duration,
+    #[cfg(feature = "objects")]
+    pub(crate) session_store: Option<SharedStore>,
     /// Keys that seal what clients carry between the rounds of a request: the first seals, all open.
     pub state_keys: Vec<StateKey>,
     /// How long a person may take to answer a question.
@@ -58,6 +72,12 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             max_body_bytes: 4 << 20,
             time_limit: Some(Duration::from_secs(300)),
+            #[cfg(feature = "objects")]
+            sessions: Sessions::None,
+            #[cfg(feature = "objects")]
+            session_idle: Duration::from_secs(3_600),
+            #[cfg(feature = "objects")]
+            session_store: None,
             state_keys: Vec::new(),
             state_lifetime: Duration::from_secs(600),
             log_level: LevelFilter::INFO,
@@ -85,14 +105,31 @@ impl Config {
             allowed_origins: settings.list("PMCP_ALLOWED_ORIGINS"),
             max_body_bytes: settings.parse("PMCP_MAX_BODY_BYTES", default.max_body_bytes, "a number of bytes")?,
             time_limit: (!time_limit.is_zero()).then_some(time_limit),
+            #[cfg(feature = "objects")]
+            sessions: match variable("PMCP_SESSIONS").as_deref().map(str::trim) {
+                None | Some("none") => Sessions::None,
+                Some("shared") => Sessions::Shared,
+                Some(value) => return Err(not_shared(value, "none or shared")),
+            },
+            #[cfg(feature = "objects")]
+            session_idle: settings.duration("PMCP_SESSION_IDLE_MS", default.session_idle)?,
+            #[cfg(feature = "objects")]
+            session_store: None,
             state_keys: settings.state_keys()?,
             state_lifetime: settings.duration("PMCP_STATE_LIFETIME_MS", default.state_lifetime)?,
             log_level: settings.parse("RUST_LOG", default.log_level, "error, warn, info, debug, trace or off")?,
         })
     }
 
+    /// Keeps sessions in `store` where they are to be [`shared`](Sessions::Shared), such as an `ObjectSessionStore`:
+    /// whether they are is up to whoever deploys the Worker.
+    #[cfg(feature = "objects")]
+    pub fn share_sessions(&mut self, store: impl SessionStore) {
+        self.session_store = Some(SharedStore(Arc::new(store)));
+    }
+
     /// The endpoint under these rules.
-    pub(crate) fn apply(&self, endpoint: StreamableHttp) -> StreamableHttp {
+    pub(crate) fn apply(&self, endpoint: StreamableHttp) -> Result<StreamableHttp, ConfigError> {
         let mut endpoint = endpoint
             .max_body_bytes(self.max_body_bytes)
             .allowed_origins(self.allowed_origins.iter().cloned())
@@ -100,11 +137,48 @@ impl Config {
         if let Some(limit) = self.time_limit {
             endpoint = endpoint.time_limit(limit);
         }
-        match self.allowed_hosts.is_empty() {
+        #[cfg(feature = "objects")]
+        match (self.sessions, &self.session_store) {
+            (Sessions::None, _) => {}
+            (Sessions::Shared, Some(SharedStore(store))) => endpoint = endpoint.sessions_in(Arc::clone(store)),
+            (Sessions::Shared, None) => {
+                let expected = "none: this Worker has no store to share (see Config::share_sessions)";
+                return Err(not_shared("shared", expected));
+            }
+        }
+        Ok(match self.allowed_hosts.is_empty() {
             // The platform routes by the name; a list of our own could only be wrong.
             true => endpoint.any_host(),
             false => endpoint.allowed_hosts(self.allowed_hosts.iter().cloned()),
-        }
+        })
+    }
+}
+
+#[cfg(feature = "objects")]
+fn not_shared(value: &str, expected: &'static str) -> ConfigError {
+    ConfigError { variable: "PMCP_SESSIONS", value: value.to_owned(), expected }
+}
+
+/// Whether sessions are kept for clients of older revisions.
+#[cfg(feature = "objects")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sessions {
+    /// No: every request stands alone.
+    #[default]
+    None,
+    /// In the store that [`Config::share_sessions`] was given.
+    Shared,
+}
+
+#[cfg(feature = "objects")]
+#[derive(Clone)]
+pub(crate) struct SharedStore(Arc<dyn SessionStore>);
+
+#[cfg(feature = "objects")]
+impl fmt::Debug for SharedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedStore")
     }
 }
 
@@ -157,6 +231,23 @@ mod tests {
         assert_eq!(config.allowed_hosts, ["a.example", "b.example"]);
         assert_eq!((config.time_limit, config.max_body_bytes), (None, 10));
         assert_eq!(config.log_level, LevelFilter::WARN);
+    }
+
+    #[cfg(feature = "objects")]
+    #[test]
+    fn sessions_are_shared_only_where_there_is_a_store() {
+        struct Hello;
+        #[pmcp_core::server(name = "hello", version = "1.0.0")]
+        impl Hello {}
+        let endpoint = || StreamableHttp::new(Hello).expect("a good server");
+        let mut config = read(&[("PMCP_SESSIONS", "shared")]).expect("good settings");
+        let error = config.apply(endpoint()).err().expect("no store").to_string();
+        assert!(error.contains("PMCP_SESSIONS is \"shared\", but must be none"), "{error}");
+        config.share_sessions(pmcp_core::MemorySessionStore::default());
+        assert!(config.apply(endpoint()).is_ok());
+        // Given a store, the Worker still keeps no sessions unless it is told to.
+        assert!(read(&[]).is_ok_and(|config| config.sessions == Sessions::None));
+        assert!(read(&[("PMCP_SESSIONS", "memory")]).is_err_and(|error| error.variable == "PMCP_SESSIONS"));
     }
 
     #[test]

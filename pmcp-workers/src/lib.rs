@@ -18,11 +18,18 @@
 //! lists the variables and secrets that are read. Handlers find the bindings of the Worker beside the request:
 //! `cx.extension::<worker::Env>()`, and what Cloudflare knows of the client in `cx.extension::<worker::Cf>()`.
 //!
+//! With the feature `objects`, the isolates of a Worker share sessions, tasks and changes in Durable Objects: see
+//! `Objects`. Without it they share nothing.
+//!
 //! On other targets than `wasm32` the crate has only its settings.
 
 mod config;
 #[cfg(target_arch = "wasm32")]
+mod home;
+#[cfg(target_arch = "wasm32")]
 mod log;
+#[cfg(feature = "objects")]
+mod objects;
 #[cfg(target_arch = "wasm32")]
 mod platform;
 #[cfg(target_arch = "wasm32")]
@@ -32,6 +39,10 @@ mod response;
 #[cfg(target_arch = "wasm32")]
 mod service;
 
+#[cfg(feature = "objects")]
+pub use config::Sessions;
 pub use config::{Config, ConfigError};
+#[cfg(all(target_arch = "wasm32", feature = "objects"))]
+pub use objects::{ObjectBus, ObjectSessionStore, ObjectTaskStore, Objects, PmcpObject};
 #[cfg(target_arch = "wasm32")]
 pub use service::{serve, start, start_with};

@@ -18,6 +18,8 @@ use worker::{
     wasm_bindgen::{self, JsCast, JsValue, prelude::*},
 };
 
+use crate::home::at_home;
+
 /// The platform under one request, whose [`Context`] keeps the isolate at work.
 pub(crate) struct WorkersPlatform(pub(crate) Arc<Context>);
 
@@ -43,7 +45,7 @@ impl Platform for WorkersPlatform {
     }
 
     fn background(&self, work: BoxFuture<()>) {
-        self.0.wait_until(work);
+        self.0.wait_until(at_home(work));
     }
 }
 
@@ -94,6 +96,12 @@ pub(crate) fn begin() {
     }));
 }
 
+/// Waits, and not less.
+#[cfg(feature = "objects")]
+pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> {
+    Timer::of(duration)
+}
+
 /// A timer that wakes whoever polled it last: a handler begins in one task of JavaScript and goes on in another, that of
 /// its stream.
 struct Timer {
@@ -140,6 +148,15 @@ impl Drop for Timer {
     fn drop(&mut self) {
         TIMERS.with(|timers| timers.clear(&self.timer));
     }
+}
+
+/// Random digits that nobody else has.
+#[cfg(feature = "objects")]
+pub(crate) fn random_token() -> String {
+    let mut bytes = [0; 8];
+    #[expect(clippy::expect_used, reason = "there is no safe answer")]
+    fill(&mut bytes).expect("the platform has no crypto.getRandomValues");
+    format!("{:016x}", u64::from_le_bytes(bytes))
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), JsValue> {

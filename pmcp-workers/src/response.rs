@@ -11,6 +11,8 @@ use http_body::Body as _;
 use pmcp_core::streamable_http::Body;
 use worker::{Headers, ResponseBuilder};
 
+use crate::home::Home;
+
 /// A whole body goes out as bytes; one that is still being made as a stream, which the platform pulls as the client
 /// reads, and cancels when the client is gone.
 pub(crate) fn into_worker(response: Response<Body>) -> worker::Result<worker::Response> {
@@ -23,15 +25,18 @@ pub(crate) fn into_worker(response: Response<Body>) -> worker::Result<worker::Re
     match body.as_full() {
         Some(bytes) if bytes.is_empty() => Ok(builder.empty()),
         Some(bytes) => Ok(builder.fixed(bytes.to_vec())),
-        None => builder.from_stream(Pieces(body)),
+        None => builder.from_stream(Pieces { body, home: Home::new() }),
     }
 }
 
-struct Pieces(Body);
+struct Pieces {
+    body: Body,
+    home: Home,
+}
 
 impl Drop for Pieces {
     fn drop(&mut self) {
-        if !self.0.is_end_stream() {
+        if !self.body.is_end_stream() {
             tracing::debug!("a client went away before its answer was complete");
         }
     }
@@ -41,7 +46,8 @@ impl Stream for Pieces {
     type Item = worker::Result<Vec<u8>>;
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let frame = ready!(Pin::new(&mut self.0).poll_frame(task));
+        let Self { body, home } = &mut *self;
+        let frame = ready!(home.poll(task, |task| Pin::new(body).poll_frame(task)));
         let Some(Ok(frame)) = frame else { return Poll::Ready(None) };
         Poll::Ready(frame.into_data().ok().map(|bytes| Ok(bytes.into())))
     }

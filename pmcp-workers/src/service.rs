@@ -13,14 +13,16 @@ use worker::{
 };
 
 use crate::{
-    Config, log,
+    Config, ConfigError,
+    home::at_home,
+    log,
     platform::{self, WorkersPlatform},
     request::{Unread, parse_head, read_body},
     response::into_worker,
 };
 
 /// What a server's author changes in the settings that were read.
-type Configure = fn(&mut Config);
+type Configure = Box<dyn FnOnce(&mut Config)>;
 
 enum Isolate {
     /// Nothing was built.
@@ -44,11 +46,11 @@ pub fn start(server: impl IntoServer) {
 }
 
 /// The same as [`start`], with the settings changed by `configure` once they are read.
-pub fn start_with(server: impl IntoServer, configure: fn(&mut Config)) {
+pub fn start_with(server: impl IntoServer, configure: impl FnOnce(&mut Config) + 'static) {
     log::install();
     platform::begin();
     match StreamableHttp::new(server) {
-        Ok(endpoint) => ISOLATE.set(Isolate::Built(Box::new(endpoint), configure)),
+        Ok(endpoint) => ISOLATE.set(Isolate::Built(Box::new(endpoint), Box::new(configure))),
         Err(errors) => wasm_bindgen::throw_str(&errors.to_string()),
     }
 }
@@ -78,12 +80,8 @@ pub async fn serve(request: worker::Request, env: Env, context: Context) -> work
 fn endpoint(env: &Env) -> Result<Rc<StreamableHttp>, &'static str> {
     ISOLATE.with_borrow_mut(|isolate| {
         *isolate = match std::mem::replace(isolate, Isolate::Empty) {
-            Isolate::Built(endpoint, configure) => match Config::from_env(env) {
-                Ok(mut config) => {
-                    configure(&mut config);
-                    log::set_level(config.log_level);
-                    Isolate::Serving(Rc::new(config.apply(*endpoint)))
-                }
+            Isolate::Built(endpoint, configure) => match configured(env, *endpoint, configure) {
+                Ok(endpoint) => Isolate::Serving(Rc::new(endpoint)),
                 Err(error) => {
                     tracing::error!(%error, "the server cannot run");
                     Isolate::Misconfigured("The server's settings are wrong; its log says which.\n")
@@ -100,6 +98,15 @@ fn endpoint(env: &Env) -> Result<Rc<StreamableHttp>, &'static str> {
             Isolate::Empty | Isolate::Built(..) => Err("The server was not built.\n"),
         }
     })
+}
+
+fn configured(env: &Env, endpoint: StreamableHttp, configure: Configure) -> Result<StreamableHttp, ConfigError> {
+    #[cfg(feature = "objects")]
+    crate::objects::remember(env);
+    let mut config = Config::from_env(env)?;
+    configure(&mut config);
+    log::set_level(config.log_level);
+    config.apply(endpoint)
 }
 
 async fn answer(
@@ -134,7 +141,7 @@ async fn answer(
     let context = Arc::new(context);
     head.extensions.insert(Arc::clone(&context));
     let platform: Arc<dyn Platform> = Arc::new(WorkersPlatform(context));
-    let response = endpoint.respond(Request::from_parts(head, body), &platform).await;
+    let response = at_home(endpoint.respond(Request::from_parts(head, body), &platform)).await;
     log_answer(endpoint, &headers, &message, response.status(), Date::now() - begin, &raw);
     into_worker(response)
 }

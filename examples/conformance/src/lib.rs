@@ -16,13 +16,17 @@ use pmcp_core::{
 
 /// The server, ready for any adapter.
 pub fn server() -> impl IntoServer {
+    server_with(&Notifier::local())
+}
+
+/// The same, which tells of changes through `notifier`.
+pub fn server_with(notifier: &Notifier) -> ServerBuilder {
     let keep = Cache::public(Duration::from_secs(300));
-    let notifier = Notifier::local();
     let fixture = Fixture { notifier: notifier.clone() };
     let builder = fixture
         .into_builder()
         .cache(keep)
-        .notifier(&notifier)
+        .notifier(notifier)
         .merge(asking::Asking.into_builder())
         .merge(eliciting::Eliciting.into_builder())
         .skills(skills!("skills"))

@@ -1,11 +1,19 @@
-//! The conformance on Cloudflare Workers.
+//! The fixture on Cloudflare Workers, whose isolates share tasks and changes in a Durable Object, and sessions with
+//! `PMCP_SESSIONS=shared`.
 #![cfg(target_arch = "wasm32")]
 
+use pmcp_core::Notifier;
+use pmcp_workers::{ObjectBus, ObjectSessionStore, ObjectTaskStore, Objects};
 use worker::{Context, Env, Request, Response, Result, event};
 
 #[event(start)]
 fn start() {
-    pmcp_workers::start(conformance::server());
+    let objects = Objects::bound_as("PMCP");
+    let notifier = Notifier::new(ObjectBus::new(&objects));
+    let server = conformance::server_with(&notifier).task_store(ObjectTaskStore::new(&objects));
+    pmcp_workers::start_with(server, move |config| {
+        config.share_sessions(ObjectSessionStore::new(&objects).with_idle(config.session_idle));
+    });
 }
 
 #[event(fetch)]
