@@ -1,7 +1,7 @@
 //! A Worker under test: built with worker-build, served by workerd, the runtime of Cloudflare Workers itself.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -20,7 +20,10 @@ static BUILT: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 #[derive(Debug)]
 pub struct Workerd {
     child: Child,
-    addr: SocketAddr,
+    /// Workerd itself.
+    runtime: PathBuf,
+    /// One for each isolate.
+    addrs: Vec<SocketAddr>,
     inspector: Option<SocketAddr>,
     folder: PathBuf,
 }
@@ -108,7 +111,7 @@ impl Workerd {
     ///
     /// If it cannot be built, or does not listen within 30 s.
     pub fn start(test: &str, name: &str, variables: &[(&str, &str)]) -> Option<Self> {
-        Self::run(test, name, variables, None)
+        Self::start_isolates(test, name, variables, 1)
     }
 
     /// The same, with an inspector that tells [`Workerd::heap`] what the isolate holds.
@@ -117,50 +120,82 @@ impl Workerd {
     ///
     /// As [`Workerd::start`].
     pub fn start_inspected(test: &str, name: &str, variables: &[(&str, &str)]) -> Option<Self> {
-        Self::run(test, name, variables, Some(free_address()))
+        let [addrs @ .., inspector] = &*free_addresses(2) else { return None };
+        Self::serve(test, name, variables, addrs, Some(*inspector))
     }
 
-    fn run(test: &str, name: &str, variables: &[(&str, &str)], inspector: Option<SocketAddr>) -> Option<Self> {
+    /// The same in several isolates, each on a port of its own, that share the Durable Objects which the example binds.
+    ///
+    /// # Panics
+    ///
+    /// As [`Workerd::start`].
+    pub fn start_isolates(test: &str, name: &str, variables: &[(&str, &str)], count: usize) -> Option<Self> {
+        Self::serve(test, name, variables, &free_addresses(count), None)
+    }
+
+    fn serve(
+        test: &str,
+        name: &str,
+        variables: &[(&str, &str)],
+        addrs: &[SocketAddr],
+        inspector: Option<SocketAddr>,
+    ) -> Option<Self> {
         let build = worker(test, name)?;
         let modules = Tools::find(test)?.packages.join("node_modules");
-        let addr = free_address();
-        let folder = std::env::temp_dir().join(format!("pmcp-workerd-{}-{}", std::process::id(), addr.port()));
-        fs::create_dir_all(&folder).expect("the folder can be made");
+        let folder = std::env::temp_dir().join(format!("pmcp-workerd-{}-{}", std::process::id(), addrs[0].port()));
+        fs::create_dir_all(folder.join("objects")).expect("the folder can be made");
         for file in ["index.js", "index_bg.wasm"] {
             fs::copy(build.join(file), folder.join(file)).expect("worker-build wrote it");
         }
-        fs::write(folder.join("worker.capnp"), config(addr, variables)).expect("the folder can be written");
-        let log = || File::create(folder.join("log")).and_then(|log| Ok((log.try_clone()?, log)));
-        let (stdout, stderr) = log().expect("the folder can be written");
-        let mut command = Command::new(runtime(&modules));
-        command.args(["serve", "worker.capnp"]);
-        if let Some(inspector) = inspector {
-            command.arg(format!("--inspector-addr={inspector}"));
-        }
-        let child = command
-            .current_dir(&folder)
-            .stdin(Stdio::null())
-            .stdout(stdout)
-            .stderr(stderr)
-            .spawn()
-            .expect("workerd starts");
-        let workerd = Self { child, addr, inspector, folder };
+        // What is no example has none, and binds nothing.
+        let settings = fs::read_to_string(build.join("../wrangler.toml")).unwrap_or_default();
+        let config = config(addrs, variables, bound_object(&settings).as_ref());
+        fs::write(folder.join("worker.capnp"), config).expect("the folder can be written");
+        let runtime = runtime(&modules);
+        let child = run(&runtime, &folder, inspector);
+        let workerd = Self { child, runtime, addrs: addrs.to_vec(), inspector, folder };
+        workerd.wait();
+        Some(workerd)
+    }
+
+    /// Ends it and starts it again, with all that its Durable Objects have kept.
+    ///
+    /// # Panics
+    ///
+    /// If it does not listen within 30 s.
+    pub fn start_again(&mut self) {
+        self.stop();
+        self.child = run(&self.runtime, &self.folder, self.inspector);
+        self.wait();
+    }
+
+    fn wait(&self) {
         let begin = Instant::now();
-        while TcpStream::connect(addr).is_err() {
-            assert!(begin.elapsed() < Duration::from_secs(30), "workerd does not listen:\n{}", workerd.log());
+        while self.addrs.iter().any(|addr| TcpStream::connect(addr).is_err()) {
+            assert!(begin.elapsed() < Duration::from_secs(30), "workerd does not listen:\n{}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
-        Some(workerd)
+    }
+
+    fn stop(&mut self) {
+        // Both fail only if the process has ended already, which is as good.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 
     /// The endpoint, such as `http://127.0.0.1:43210/mcp`.
     pub fn url(&self) -> String {
-        format!("http://{}/mcp", self.addr)
+        format!("http://{}/mcp", self.addr())
     }
 
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.addrs[0]
+    }
+
+    /// Where each of its isolates listens.
+    pub fn addrs(&self) -> &[SocketAddr] {
+        &self.addrs
     }
 
     /// Its process id.
@@ -180,6 +215,23 @@ impl Workerd {
         let bytes: Vec<usize> = told.stdout.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         let [javascript, wasm] = bytes[..] else { panic!("{told}") };
         Heap { javascript, wasm }
+    }
+
+    /// The files in which its Durable Objects keep `text`.
+    ///
+    /// # Panics
+    ///
+    /// If they cannot be read.
+    pub fn objects_with(&self, text: &str) -> Vec<PathBuf> {
+        let files = |folder: &Path| -> Vec<PathBuf> {
+            let entries = fs::read_dir(folder).expect("the folder can be read");
+            entries.map(|entry| entry.expect("the folder can be read").path()).collect()
+        };
+        let has = |file: &PathBuf| {
+            let bytes = fs::read(file).unwrap_or_default();
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        };
+        files(&self.folder.join("objects")).iter().flat_map(|class| files(class)).filter(has).collect()
     }
 
     /// All that the Worker and workerd have logged so far.
@@ -203,15 +255,15 @@ impl Workerd {
 
 impl Drop for Workerd {
     fn drop(&mut self) {
-        // Both fail only if the process has ended already, which is as good.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.stop();
         drop(fs::remove_dir_all(&self.folder));
     }
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).expect("a free port")
+/// All at once, so that no two are the same.
+fn free_addresses(count: usize) -> Vec<SocketAddr> {
+    let free: Vec<_> = (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port")).collect();
+    free.iter().map(|free| free.local_addr().expect("an address")).collect()
 }
 
 /// The binary itself: npm's script in front of it would not pass on that it is to end.
@@ -222,24 +274,67 @@ fn runtime(modules: &Path) -> PathBuf {
     found.expect("npm installed workerd for this platform")
 }
 
+fn run(runtime: &Path, folder: &Path, inspector: Option<SocketAddr>) -> Child {
+    let log = || OpenOptions::new().create(true).append(true).open(folder.join("log"));
+    Command::new(runtime)
+        .args(["serve", "worker.capnp"])
+        .args(inspector.map(|addr| format!("--inspector-addr={addr}")))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(log().expect("the folder can be written"))
+        .stderr(log().expect("the folder can be written"))
+        .spawn()
+        .expect("workerd starts")
+}
+
+/// The name under which a `wrangler.toml` binds Durable Objects, and their class.
+fn bound_object(settings: &str) -> Option<(String, String)> {
+    let bound = settings.lines().find_map(|line| line.strip_prefix("durable_objects.bindings"))?;
+    let mut quoted = bound.split('"').skip(1).step_by(2).map(str::to_owned);
+    Some((quoted.next()?, quoted.next()?))
+}
+
 /// As Cap'n Proto has it; a text there is written as in C. The heap of JavaScript is small, and its garbage collected when
-/// [`Workerd::heap`] asks, so that it cannot be taken for memory that is lost.
-fn config(addr: SocketAddr, variables: &[(&str, &str)]) -> String {
-    let bindings: Vec<String> =
+/// [`Workerd::heap`] asks, so that it cannot be taken for memory that is lost. Each address has an isolate of its own; the
+/// objects live in the first.
+fn config(addrs: &[SocketAddr], variables: &[(&str, &str)], object: Option<&(String, String)>) -> String {
+    let mut bindings: Vec<String> =
         variables.iter().map(|(name, value)| format!("(name = {name:?}, text = {value:?})")).collect();
+    let mut objects = String::new();
+    if let Some((name, class)) = object {
+        bindings.push(format!(
+            "(name = {name:?}, durableObjectNamespace = (className = {class:?}, serviceName = \"main0\"))"
+        ));
+        objects = format!(
+            "\x20 durableObjectNamespaces = [(className = {class:?}, uniqueKey = \"pmcp\", enableSql = true)],\n\
+             \x20 durableObjectStorage = (localDisk = \"objects\"),\n"
+        );
+    }
+    let isolates = || addrs.iter().enumerate();
+    let services: String = isolates().map(|(n, _)| format!("(name = \"main{n}\", worker = .worker{n}), ")).collect();
+    let sockets: Vec<_> = isolates()
+        .map(|(n, addr)| format!("(name = \"http{n}\", address = \"{addr}\", http = (), service = \"main{n}\")"))
+        .collect();
+    let workers = isolates().map(|(n, _)| {
+        format!(
+            "const worker{n} :Workerd.Worker = (\n\
+             \x20 modules = [(name = \"index.js\", esModule = embed \"index.js\"), \
+             (name = \"./index_bg.wasm\", wasm = embed \"index_bg.wasm\")],\n\
+             \x20 compatibilityDate = \"2026-10-01\",\n\
+             \x20 bindings = [{}],\n{}\
+             );\n",
+            bindings.join(", "),
+            if n == 0 { &*objects } else { "" }
+        )
+    });
     format!(
         "using Workerd = import \"/workerd/workerd.capnp\";\n\
          const config :Workerd.Config = (\n\
          \x20 v8Flags = [\"--max-semi-space-size=1\", \"--max-old-space-size=16\", \"--expose-gc\"],\n\
-         \x20 services = [(name = \"main\", worker = .worker)],\n\
-         \x20 sockets = [(name = \"http\", address = \"{addr}\", http = (), service = \"main\")],\n\
-         );\n\
-         const worker :Workerd.Worker = (\n\
-         \x20 modules = [(name = \"index.js\", esModule = embed \"index.js\"), \
-         (name = \"./index_bg.wasm\", wasm = embed \"index_bg.wasm\")],\n\
-         \x20 compatibilityDate = \"2026-10-01\",\n\
-         \x20 bindings = [{}],\n\
-         );\n",
-        bindings.join(", ")
+         \x20 services = [{services}(name = \"objects\", disk = (path = \"objects\", writable = true))],\n\
+         \x20 sockets = [{}],\n\
+         );\n{}",
+        sockets.join(", "),
+        workers.collect::<String>()
     )
 }

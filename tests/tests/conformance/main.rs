@@ -114,21 +114,34 @@ fn on_lambda(test: &str, revision: &str, floor: usize, left_out: &[&str]) {
 
 #[test]
 fn conformance_of_workers_2026_07_28() {
-    on_workers("conformance_of_workers_2026_07_28", "2026-07-28", FLOOR_2026_07_28, &[]);
+    on_workers("conformance_of_workers_2026_07_28", "none", "2026-07-28", FLOOR_2026_07_28, &[]);
+}
+
+#[test]
+fn conformance_of_workers_2026_07_28_with_sessions_in_objects() {
+    let test = "conformance_of_workers_2026_07_28_with_sessions_in_objects";
+    on_workers(test, "shared", "2026-07-28", FLOOR_2026_07_28, &[]);
 }
 
 #[test]
 fn conformance_of_workers_2025_11_25() {
     let floor = FLOOR_2025_11_25_WITHOUT_SESSIONS;
-    on_workers("conformance_of_workers_2025_11_25", "2025-11-25", floor, &NEED_A_SESSION);
+    on_workers("conformance_of_workers_2025_11_25", "none", "2025-11-25", floor, &NEED_A_SESSION);
 }
 
-fn on_workers(test: &str, revision: &str, floor: usize, left_out: &[&str]) {
+#[test]
+fn conformance_of_workers_2025_11_25_with_sessions_in_objects() {
+    let test = "conformance_of_workers_2025_11_25_with_sessions_in_objects";
+    on_workers(test, "shared", "2025-11-25", FLOOR_2025_11_25, &[]);
+}
+
+fn on_workers(test: &str, sessions: &str, revision: &str, floor: usize, left_out: &[&str]) {
     let Some(suite) = suite(test) else { return };
     // As Cloud Run's adapter does by itself on a machine of its own; Cloudflare routes by the name.
     let local = ("PMCP_ALLOWED_HOSTS", "127.0.0.1,localhost");
     let pages = ("PMCP_ALLOWED_ORIGINS", "http://127.0.0.1,http://localhost");
-    let Some(workerd) = Workerd::start(test, "conformance", &[local, pages]) else { return };
+    let variables = [local, pages, ("PMCP_SESSIONS", sessions)];
+    let Some(workerd) = Workerd::start(test, "conformance", &variables) else { return };
     run(suite, test, &workerd.url(), &["--requirements", revision], floor, left_out, || workerd.log());
 }
 
