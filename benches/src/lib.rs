@@ -4,6 +4,7 @@ pub mod builds;
 pub mod cores;
 pub mod cost;
 pub mod endpoint;
+pub mod from_clone;
 pub mod http;
 pub mod in_core;
 pub mod load;
@@ -21,7 +22,6 @@ pub mod servers;
 pub mod statistics;
 pub mod table;
 pub mod targets;
-pub mod whole;
 
 /// Why a benchmark was not done, in words for its reader.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -4,10 +4,10 @@
 use std::{fs, path::Path, process::ExitCode, time::Duration};
 
 use pmcp_benches::{
-    Result, cost, in_core, machine, micro, on_lambda, on_workers, over_http, plot,
+    Result, cost, from_clone, in_core, machine, micro, on_lambda, on_workers, over_http, plot,
     report::Report,
     servers::{self, HTTP},
-    table, whole,
+    table,
 };
 
 /// What is asked of this program.
@@ -72,7 +72,7 @@ fn run() -> Result<()> {
         in_core::measure(&mut report);
     }
     if wanted("builds") {
-        whole::measure(&mut report, quick);
+        from_clone::measure(&mut report, quick);
     }
     cost::estimate(&mut report, HTTP, on_lambda::TABLE)?;
     let machine = machine::describe(quick);

@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use crate::{
     Result,
-    over_http::{compare, in_turn},
     process::Process,
     report::{FLOOR, OURS, Report},
     request::Question,
     runtime_api::{RuntimeApi, on_one_core},
-    statistics::{median, percentile},
+    statistics::{in_turn, median, percentile},
 };
 
 /// The table of all functions.
@@ -135,8 +134,8 @@ fn starts(report: &mut Report, functions: &[Function], rounds: usize) {
             report.figure(TABLE, function.name, "first invocation, ms", median(firsts));
         }
     }
-    compare(report, "lambda/start", &polls);
-    compare(report, "lambda/first", &firsts);
+    report.compare("lambda/start", &polls);
+    report.compare("lambda/first", &firsts);
 }
 
 /// Invokes each in turn, again and again; harness and function share a core.
@@ -176,8 +175,8 @@ fn warm(report: &mut Report, functions: &[Function], question: Question, extent:
             report.figure(TABLE, name, format!("{}: p99, ms", question.method()), median(tails));
         }
     }
-    compare(report, &format!("lambda/{}/p50", question.method()), &halves);
-    compare(report, &format!("lambda/{}/p99", question.method()), &tails);
+    report.compare(&format!("lambda/{}/p50", question.method()), &halves);
+    report.compare(&format!("lambda/{}/p99", question.method()), &tails);
 }
 
 /// The most that each has had in memory, and what a request leaves behind.
@@ -202,5 +201,5 @@ fn memory(report: &mut Report, functions: &[Function], soak: usize) {
             Ok(())
         });
     }
-    compare(report, "lambda/peak", &peaks);
+    report.compare("lambda/peak", &peaks);
 }

@@ -138,9 +138,9 @@ pub fn weigh(report: &mut Report, name: &str, build: &Path) {
     for file in ["index_bg.wasm", "index.js"].map(|file| build.join(file)).iter().filter(|file| file.exists()) {
         report.try_to(name, |report| {
             let kind = if file.extension().is_some_and(|end| end == "wasm") { "wasm" } else { "JS" };
-            let (raw, zipped) = (size(file)?, compressed(file)?);
-            report.figure(TABLE, name, format!("{kind}, KB"), raw / 1e3);
-            report.figure(TABLE, name, format!("{kind} gzipped, KB"), zipped / 1e3);
+            let (raw, zipped) = (size(file)? / 1e3, compressed(file)? / 1e3);
+            report.figure(TABLE, name, format!("{kind}, KB"), raw);
+            report.figure(TABLE, name, format!("{kind} gzipped, KB"), zipped);
             if kind == "wasm" {
                 report.measure(format!("workers/wasm/{name}"), raw);
                 report.measure(format!("workers/gzipped/{name}"), zipped);

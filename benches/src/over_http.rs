@@ -8,7 +8,7 @@ use crate::{
     process::{Process, first_answer, free_port},
     report::{FLOOR, OURS, Report},
     request::Question,
-    statistics::{median, ratio},
+    statistics::{in_turn, median},
 };
 
 /// A server that listens on `PORT`, or where its arguments say.
@@ -95,9 +95,9 @@ fn starts(report: &mut Report, table: &'static str, prefix: &str, servers: &[Ser
             report.figure(table, server.name, "start to first answer, ms", median(times));
         }
     }
-    compare(report, &format!("{prefix}/start"), &times);
+    report.compare(&format!("{prefix}/start"), &times);
     if let (Some(ours), Some(floor)) = (times.get(OURS), times.get(FLOOR)) {
-        report.measure(format!("{prefix}/start-floor"), median(ours) - median(floor));
+        report.measure(format!("{prefix}/start over floor"), median(ours) - median(floor));
     }
 }
 
@@ -158,9 +158,9 @@ fn loads(
         samples.keys().map(|name| (*name, of(name, figure))).collect()
     };
     let name = format!("{prefix}/{}/{connections}", question.method());
-    compare(report, &format!("{name}/rate"), &by(|sample| sample.rate));
-    compare(report, &format!("{name}/p50"), &by(|sample| sample.p50));
-    compare(report, &format!("{name}/p99"), &by(|sample| sample.p99));
+    report.compare(&format!("{name}/rate"), &by(|sample| sample.rate));
+    report.compare(&format!("{name}/p50"), &by(|sample| sample.p50));
+    report.compare(&format!("{name}/p99"), &by(|sample| sample.p99));
 }
 
 /// What one open stream takes, of ours: a countdown over each of `count` connections, that has begun and goes on.
@@ -202,16 +202,3 @@ fn raise_open_files(count: usize) -> Result<()> {
 
 /// The table of open streams.
 const STREAMS: &str = "Open streams over HTTP";
-
-/// Ours against each of the others, pair by pair.
-pub fn compare(report: &mut Report, name: &str, values: &BTreeMap<&str, Vec<f64>>) {
-    let Some(ours) = values.get(OURS) else { return };
-    for (server, theirs) in values.iter().filter(|(server, _)| **server != OURS) {
-        report.measure(format!("{name}/{server}"), ratio(ours, theirs));
-    }
-}
-
-/// All of them, beginning with another one in each round.
-pub fn in_turn<T>(all: &[T], round: usize) -> impl Iterator<Item = &T> {
-    all.iter().cycle().skip(round % all.len().max(1)).take(all.len())
-}

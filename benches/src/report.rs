@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::statistics::ratio;
+
 /// The name that this project's own server has in every table.
 pub const OURS: &str = "pmcp";
 
@@ -41,6 +43,14 @@ impl Report {
     /// Adds what a target is about.
     pub fn measure(&mut self, name: impl Into<String>, value: f64) {
         self.measured.insert(name.into(), value);
+    }
+
+    /// Adds how ours compares with each of the others, pair by pair: what was measured in each round, by server.
+    pub fn compare(&mut self, name: &str, rounds: &BTreeMap<&str, Vec<f64>>) {
+        let Some(ours) = rounds.get(OURS) else { return };
+        for (server, theirs) in rounds.iter().filter(|(server, _)| **server != OURS) {
+            self.measure(format!("{name}/{server}"), ratio(ours, theirs));
+        }
     }
 
     /// Adds a remark, and says it at once.

@@ -18,6 +18,11 @@ pub fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
     median(&ratios)
 }
 
+/// All of them, beginning with another one in each round.
+pub fn in_turn<T>(all: &[T], round: usize) -> impl Iterator<Item = &T> {
+    all.iter().cycle().skip(round % all.len().max(1)).take(all.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,6 +34,13 @@ mod tests {
         assert_eq!(percentile(&mut values, 99.0), 4.0);
         assert_eq!(median(&[5.0]), 5.0);
         assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn everybody_has_a_turn_and_is_first_once() {
+        let turns = |round| in_turn(&["a", "b", "c"], round).copied().collect::<String>();
+        assert_eq!([turns(0), turns(1), turns(2), turns(3)], ["abc", "bca", "cab", "abc"]);
+        assert_eq!(in_turn(&[] as &[u8], 3).count(), 0);
     }
 
     #[test]
