@@ -9,6 +9,7 @@ use std::{
 use crate::{
     Result,
     builds::Workspace,
+    http::Place,
     process::{Process, first_answer, free_port},
     report::{OURS, Report},
 };
@@ -67,7 +68,7 @@ fn clean_build(workspace: Workspace, package: &str) -> Result<f64> {
         })?;
         let addr = free_port()?;
         let mut process = Process::start(Command::new(program).env("PORT", addr.port().to_string()))?;
-        first_answer(&mut process, addr)?;
+        first_answer(&mut process, Place { addr, path: "/mcp" })?;
         Ok(begin.elapsed().as_secs_f64())
     })();
     if target.exists() {

@@ -8,10 +8,19 @@ use std::{
 
 use crate::{Result, request::Question};
 
+/// Where a server is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Its endpoint, such as `/mcp`.
+    pub path: &'static str,
+}
+
 /// A request, ready to be written.
-pub fn encode(question: Question, addr: SocketAddr) -> Vec<u8> {
+pub fn encode(question: Question, Place { addr, path }: Place) -> Vec<u8> {
     let body = question.body();
-    let mut text = format!("POST /mcp HTTP/1.1\r\nhost: {addr}\r\ncontent-length: {}\r\n", body.len());
+    let mut text = format!("POST {path} HTTP/1.1\r\nhost: {addr}\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in question.headers() {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -72,11 +81,11 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Answer>> {
 ///
 /// # Errors
 /// Where nobody listens, or the answer is wrong.
-pub fn ask(question: Question, addr: SocketAddr) -> Result<Vec<u8>> {
-    let mut stream = TcpStream::connect_timeout(&addr, Duration::from_secs(1))?;
+pub fn ask(question: Question, place: Place) -> Result<Vec<u8>> {
+    let mut stream = TcpStream::connect_timeout(&place.addr, Duration::from_secs(1))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    stream.write_all(&encode(question, addr))?;
+    stream.write_all(&encode(question, place))?;
     let (mut bytes, mut more) = (Vec::new(), [0; 16 << 10]);
     loop {
         if let Some(answer) = parse(&bytes)? {
@@ -98,11 +107,11 @@ pub fn ask(question: Question, addr: SocketAddr) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// Where nobody listens.
-pub fn open_stream(addr: SocketAddr) -> Result<TcpStream> {
+pub fn open_stream(Place { addr, path }: Place) -> Result<TcpStream> {
     let body = COUNTDOWN;
     let mut stream = TcpStream::connect_timeout(&addr, Duration::from_secs(5))?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    let head = format!("POST /mcp HTTP/1.1\r\nhost: {addr}\r\ncontent-length: {}\r\n", body.len());
+    let head = format!("POST {path} HTTP/1.1\r\nhost: {addr}\r\ncontent-length: {}\r\n", body.len());
     let headers = "accept: application/json, text/event-stream\r\ncontent-type: application/json\r\n\
                    mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: countdown\r\n\r\n";
     stream.write_all(format!("{head}{headers}{body}").as_bytes())?;

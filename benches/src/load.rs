@@ -2,13 +2,17 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-use crate::{Result, cores, http, request::Question, statistics::percentile};
+use crate::{
+    Result, cores,
+    http::{self, Place},
+    request::Question,
+    statistics::percentile,
+};
 
 /// What a load came to.
 #[derive(Clone, Copy, Debug)]
@@ -57,18 +61,18 @@ impl Expected {
 ///
 /// # Errors
 /// Where an answer is wrong, or a connection ends.
-pub fn run(question: Question, addr: SocketAddr, connections: usize, time: Duration) -> Result<Sample> {
-    let first = http::ask(question, addr)?;
+pub fn run(question: Question, place: Place, connections: usize, time: Duration) -> Result<Sample> {
+    let first = http::ask(question, place)?;
     let answer = http::parse(&first)?.ok_or("the first answer is not complete")?;
     let expected = Expected { length: first.len(), tail: first[answer.head..].to_vec(), body: answer.body };
-    let request = http::encode(question, addr);
+    let request = http::encode(question, place);
 
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(connections);
     let mut open = Vec::with_capacity(connections);
     for token in 0..connections {
         // Connected before it is handed over, so that the first event of each is its first answer.
-        let stream = std::net::TcpStream::connect(addr)?;
+        let stream = std::net::TcpStream::connect(place.addr)?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         let mut stream = TcpStream::from_std(stream);
@@ -86,12 +90,12 @@ pub fn run(question: Question, addr: SocketAddr, connections: usize, time: Durat
     while waiting > 0 {
         poll.poll(&mut events, Some(Duration::from_secs(30)))?;
         if events.is_empty() {
-            return Err(format!("{addr} has not answered for 30 s").into());
+            return Err(format!("{} has not answered for 30 s", place.addr).into());
         }
         for event in &events {
             let connection = &mut open[event.token().0];
             let length = match connection.stream.read(&mut buffer) {
-                Ok(0) => return Err(format!("{addr} ended a connection").into()),
+                Ok(0) => return Err(format!("{} ended a connection", place.addr).into()),
                 Ok(length) => length,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(error) => return Err(error.into()),
@@ -130,7 +134,7 @@ mod tests {
     use super::*;
 
     /// A server that answers by hand, and after so many answers on a connection with something else.
-    fn server(right: usize) -> SocketAddr {
+    fn server(right: usize) -> Place {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("an address");
         thread::spawn(move || {
@@ -153,7 +157,7 @@ mod tests {
                 });
             }
         });
-        addr
+        Place { addr, path: "/" }
     }
 
     #[test]

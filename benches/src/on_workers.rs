@@ -122,7 +122,7 @@ impl Tools {
         let path = build.join("bench.capnp");
         fs::write(&path, config)?;
         let arguments = vec!["serve".to_owned(), path.display().to_string(), "--socket-addr=http=ADDRESS".to_owned()];
-        Ok(Server { name, program: self.workerd()?, arguments, questions })
+        Ok(Server { name, program: self.workerd()?, arguments, path: "/mcp", questions })
     }
 
     /// The binary itself: npm's script in front of it costs a start of Node.

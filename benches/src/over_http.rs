@@ -1,10 +1,12 @@
 //! Servers over HTTP, as on Cloud Run: how soon they answer after their start, how quickly from then on, and what
 //! they hold in memory.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, process::Command, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, process::Command, time::Duration};
 
 use crate::{
-    Result, cores, load,
+    Result, cores,
+    http::Place,
+    load,
     process::{Process, first_answer, free_port},
     report::{FLOOR, OURS, Report},
     request::Question,
@@ -20,17 +22,19 @@ pub struct Server {
     pub program: PathBuf,
     /// What its program is told, with `ADDRESS` in place of where it listens.
     pub arguments: Vec<String>,
+    /// Its endpoint, such as `/mcp`.
+    pub path: &'static str,
     /// What it can be asked: the floor has no list.
     pub questions: &'static [Question],
 }
 
 impl Server {
-    fn start(&self) -> Result<(Process, SocketAddr)> {
+    fn start(&self) -> Result<(Process, Place)> {
         let addr = free_port()?;
         let mut command = Command::new(&self.program);
         let arguments = self.arguments.iter().map(|argument| argument.replace("ADDRESS", &addr.to_string()));
         command.args(arguments).env("PORT", addr.port().to_string());
-        Ok((Process::start(&mut command)?, addr))
+        Ok((Process::start(&mut command)?, Place { addr, path: self.path }))
     }
 }
 
@@ -52,14 +56,14 @@ const BUSY: f64 = 0.97;
 
 /// Measures `servers` side by side; the first is ours.
 pub fn measure(report: &mut Report, table: &'static str, prefix: &str, servers: &[Server], extent: Extent) {
-    let mut running: Vec<(&Server, Process, SocketAddr)> = Vec::new();
+    let mut running: Vec<(&Server, Process, Place)> = Vec::new();
     starts(report, table, prefix, servers, extent.starts);
     for server in servers {
         report.try_to(server.name, |report| {
-            let (mut process, addr) = server.start()?;
-            first_answer(&mut process, addr)?;
-            rest(report, table, server, &process, addr)?;
-            running.push((server, process, addr));
+            let (mut process, place) = server.start()?;
+            first_answer(&mut process, place)?;
+            rest(report, table, server, &process, place)?;
+            running.push((server, process, place));
             Ok(())
         });
     }
@@ -83,8 +87,8 @@ fn starts(report: &mut Report, table: &'static str, prefix: &str, servers: &[Ser
     for round in 0..rounds {
         for server in in_turn(servers, round) {
             report.try_to(server.name, |_| {
-                let (mut process, addr) = server.start()?;
-                let time = cores::on(cores::METER, || first_answer(&mut process, addr))?;
+                let (mut process, place) = server.start()?;
+                let time = cores::on(cores::METER, || first_answer(&mut process, place))?;
                 times.entry(server.name).or_default().push(time);
                 Ok(())
             });
@@ -102,9 +106,9 @@ fn starts(report: &mut Report, table: &'static str, prefix: &str, servers: &[Ser
 }
 
 /// What it holds after a thousand answers, one after the other.
-fn rest(report: &mut Report, table: &'static str, server: &Server, process: &Process, addr: SocketAddr) -> Result<()> {
+fn rest(report: &mut Report, table: &'static str, server: &Server, process: &Process, place: Place) -> Result<()> {
     for _ in 0..1_000 {
-        crate::http::ask(Question::Call, addr)?;
+        crate::http::ask(Question::Call, place)?;
     }
     report.figure(table, server.name, "memory after 1,000, MB", process.memory()? / 1e6);
     Ok(())
@@ -115,17 +119,17 @@ fn loads(
     report: &mut Report,
     table: &'static str,
     prefix: &str,
-    servers: &[&(&Server, Process, SocketAddr)],
+    servers: &[&(&Server, Process, Place)],
     (question, connections): (Question, usize),
     extent: Extent,
 ) {
     let mut samples: BTreeMap<&str, Vec<load::Sample>> = BTreeMap::new();
     let mut cpu: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
     for round in 0..=extent.rounds {
-        for (server, process, addr) in in_turn(servers, round) {
+        for (server, process, place) in in_turn(servers, round) {
             report.try_to(server.name, |_| {
                 let before = process.cpu_time()?;
-                let load = || load::run(question, *addr, connections, extent.turn);
+                let load = || load::run(question, *place, connections, extent.turn);
                 let sample = cores::on(cores::METER, load)?;
                 // The first round is for warming up.
                 if round > 0 {
@@ -174,10 +178,10 @@ pub fn streams(report: &mut Report, servers: &[Server], count: usize) -> Result<
     let mut opened = 0;
     while opened < count {
         opened = (opened * 10).max(1).min(count);
-        let (mut process, addr) = ours.start()?;
-        first_answer(&mut process, addr)?;
+        let (mut process, place) = ours.start()?;
+        first_answer(&mut process, place)?;
         let before = process.memory()?;
-        let streams: Vec<_> = (0..opened).map(|_| crate::http::open_stream(addr)).collect::<Result<_>>()?;
+        let streams: Vec<_> = (0..opened).map(|_| crate::http::open_stream(place)).collect::<Result<_>>()?;
         // All have sent their first event by then, and none its last.
         for stream in &streams {
             crate::http::first_event(stream)?;

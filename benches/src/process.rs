@@ -8,7 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Result, cores, http, request::Question};
+use crate::{
+    Result, cores,
+    http::{self, Place},
+    request::Question,
+};
 
 /// How long a server may take to give its first answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -90,9 +94,9 @@ pub fn free_port() -> Result<SocketAddr> {
 ///
 /// # Errors
 /// Where the process ends, or there is none after half a minute.
-pub fn first_answer(process: &mut Process, addr: SocketAddr) -> Result<f64> {
+pub fn first_answer(process: &mut Process, place: Place) -> Result<f64> {
     loop {
-        match http::ask(Question::Call, addr) {
+        match http::ask(Question::Call, place) {
             Ok(_) => return Ok(process.started.elapsed().as_secs_f64() * 1e3),
             Err(error) if process.started.elapsed() > PATIENCE => {
                 return Err(format!("no right answer after {} s: {error}", PATIENCE.as_secs()).into());

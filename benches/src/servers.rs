@@ -27,27 +27,35 @@ const CALL: &[Question] = &[Question::Call];
 /// # Errors
 /// Where ours or the floor cannot be built.
 pub fn http(report: &mut Report, quick: bool) -> Result<Vec<Server>> {
-    let server = |name, program, questions| Server { name, program, arguments: Vec::new(), questions };
+    let server = |name, program, questions| Server { name, program, arguments: Vec::new(), path: "/mcp", questions };
     let mut servers = vec![
         server(OURS, Workspace::Own.release("calculator-cloudrun")?, ALL),
         server(FLOOR, Workspace::Floors.release("floor-http")?, CALL),
     ];
     for (name, package, heavy) in [("rmcp", "rmcp-http", false), ("pmcp 2.23", "pmcp-http", true)] {
         if let Some(program) = peer(report, name, package, quick && heavy) {
-            servers.push(server(name, program, ALL));
+            // pmcp's router is its root.
+            let path = if package == "pmcp-http" { "/" } else { "/mcp" };
+            servers.push(Server { path, ..server(name, program, ALL) });
         }
     }
     let peers = Workspace::Peers.folder();
     report.try_to("the TypeScript SDK on Node", |_| {
         let script = typescript("node.js")?;
         let arguments = vec![script.display().to_string()];
-        servers.push(Server { name: "TypeScript SDK", program: tool("PMCP_NODE")?, arguments, questions: ALL });
+        servers.push(Server {
+            name: "TypeScript SDK",
+            program: tool("PMCP_NODE")?,
+            arguments,
+            path: "/mcp",
+            questions: ALL,
+        });
         Ok(())
     });
     report.try_to("FastMCP", |_| {
         let arguments = vec![peers.join("python/calculator.py").display().to_string()];
         let program = tool("PMCP_BENCH_PYTHON")?;
-        servers.push(Server { name: "FastMCP", program, arguments, questions: ALL });
+        servers.push(Server { name: "FastMCP", program, arguments, path: "/mcp", questions: ALL });
         Ok(())
     });
     Ok(servers)
