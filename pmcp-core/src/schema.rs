@@ -199,10 +199,15 @@ pub(crate) fn check_input(schema: &Schema) -> Result<Vec<HeaderParam>, SchemaErr
     check(schema)?;
     let mut params = Vec::new();
     find_headers(schema, &mut Vec::new(), &mut params)?;
-    let mut annotated = 0;
-    count_headers(schema, &mut annotated)?;
-    if annotated > params.len() {
-        return Err(SchemaError::HeaderPath(first_stray(schema, &params).unwrap_or_default()));
+    let mut annotated = Vec::new();
+    find_annotations(schema, &mut annotated)?;
+    if annotated.len() > params.len() {
+        let leads_to = |token: &&str| {
+            let header = format!("mcp-param-{}", token.to_ascii_lowercase());
+            params.iter().any(|param| param.header.as_str() == header)
+        };
+        let stray = annotated.into_iter().find(|token| !leads_to(token));
+        return Err(SchemaError::HeaderPath(stray.unwrap_or_default().to_owned()));
     }
     Ok(params)
 }
@@ -291,48 +296,30 @@ fn is_header_type(property: &Schema) -> bool {
     }
 }
 
-/// Counts the annotations wherever they stand, a property that happens to be named so left out.
-fn count_headers(schema: &Schema, count: &mut usize) -> Result<(), SchemaError> {
+/// Finds the annotations wherever they stand, a property that happens to be named so left out.
+fn find_annotations<'s>(schema: &'s Schema, found: &mut Vec<&'s str>) -> Result<(), SchemaError> {
     for (keyword, value) in schema {
         match value {
             Value::Object(children) if matches!(keyword.as_str(), "properties" | "$defs" | "patternProperties") => {
                 for child in children.values().filter_map(Value::as_object) {
-                    count_headers(child, count)?;
+                    find_annotations(child, found)?;
                 }
             }
             _ if keyword == "x-mcp-header" => {
-                header_token(value)?;
-                *count += 1;
+                found.push(header_token(value)?);
             }
             Value::Object(child) if !matches!(keyword.as_str(), "default" | "const" | "example") => {
-                count_headers(child, count)?;
+                find_annotations(child, found)?;
             }
             Value::Array(children) if !matches!(keyword.as_str(), "enum" | "examples" | "default") => {
                 for child in children.iter().filter_map(Value::as_object) {
-                    count_headers(child, count)?;
+                    find_annotations(child, found)?;
                 }
             }
             _ => {}
         }
     }
     Ok(())
-}
-
-/// The first annotation that no path of properties leads to.
-fn first_stray(value: &Schema, params: &[HeaderParam]) -> Option<String> {
-    let own = value.get("x-mcp-header").and_then(Value::as_str).filter(|token| {
-        let header = format!("mcp-param-{}", token.to_ascii_lowercase());
-        !params.iter().any(|param| param.header.as_str() == header)
-    });
-    own.map(str::to_owned).or_else(|| {
-        value.values().find_map(|child| match child {
-            Value::Object(child) => first_stray(child, params),
-            Value::Array(children) => {
-                children.iter().filter_map(Value::as_object).find_map(|child| first_stray(child, params))
-            }
-            _ => None,
-        })
-    })
 }
 
 #[cfg(test)]

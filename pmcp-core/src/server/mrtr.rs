@@ -5,7 +5,7 @@
 //! answered before, and what [`Context::once`] has done, it finds again in a state that the client carries, sealed.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     future::{Future, pending},
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
@@ -50,9 +50,9 @@ pub(crate) struct Memory {
     /// Answers by the key of their question, as the client gave them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) answers: Map<String, Value>,
-    /// What the answers belong to, by the same keys.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    questions: BTreeMap<String, Question>,
+    /// What the answers belong to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    questions: Vec<Question>,
     /// What [`Context::once`] came to, by its step.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) steps: Map<String, Value>,
@@ -61,6 +61,7 @@ pub(crate) struct Memory {
 /// What was asked under a key, and how often in vain.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Question {
+    key: String,
     digest: u64,
     misses: u32,
 }
@@ -107,12 +108,14 @@ impl Rounds {
 impl State {
     /// What was answered to the question under `key`, if it is the one with this digest.
     fn answer(&mut self, key: &str, digest: u64) -> Result<Option<Value>> {
-        let question = self.memory.questions.entry(key.to_owned()).or_insert(Question { digest, misses: 0 });
-        if question.digest == digest {
-            return Ok(self.memory.answers.get(key).cloned());
+        let Memory { questions, answers, .. } = &mut self.memory;
+        if !questions.iter().any(|question| question.key == key) {
+            questions.push(Question { key: key.to_owned(), digest, misses: 0 });
         }
+        let another = questions.iter_mut().find(|question| question.key == key && question.digest != digest);
+        let Some(question) = another else { return Ok(answers.get(key).cloned()) };
         question.digest = digest;
-        if self.memory.answers.remove(key).is_some() {
+        if answers.remove(key).is_some() {
             question.misses += 1;
             if question.misses >= MOST_TIMES {
                 let text = format!(
@@ -128,7 +131,8 @@ impl State {
     /// Drops an answer that does not fit: the person is asked again, but not for ever.
     fn miss(&mut self, key: &str, error: &serde_json::Error) -> Result<()> {
         self.memory.answers.remove(key);
-        let Some(question) = self.memory.questions.get_mut(key) else { return Ok(()) };
+        let mut questions = self.memory.questions.iter_mut();
+        let Some(question) = questions.find(|question| question.key == key) else { return Ok(()) };
         question.misses += 1;
         if question.misses >= MOST_TIMES { Err(unfit(key, error)) } else { Ok(()) }
     }

@@ -5,7 +5,7 @@
 //! authenticated with it, so that it opens for the same request alone. It expires, and it opens with any of the keys
 //! while only the first one seals, which is how keys are changed without breaking what is under way.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{collections::BinaryHeap, sync::OnceLock, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chacha20poly1305::{
@@ -206,8 +206,11 @@ fn binding(body: &[u8], principal: Option<&Principal>) -> Option<Vec<u8>> {
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let mut members: Vec<_> = members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
-            members.sort_by(|(one, _), (other, _)| one.cmp(other));
+            // A heap sorts them, as its code is a fifth of a sort's.
+            let (names, mut values): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+            let names: BinaryHeap<_> = names.into_iter().zip(0_usize..).collect();
+            let mut value = |place: usize| values.get_mut(place).map(Value::take).unwrap_or_default();
+            let members = names.into_sorted_vec().into_iter().map(|(name, place)| (name, sorted(value(place))));
             Value::Object(Map::from_iter(members))
         }
         Value::Array(values) => values.into_iter().map(sorted).collect(),

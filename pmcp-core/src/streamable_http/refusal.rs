@@ -9,9 +9,13 @@ use crate::{
     server::SUPPORTED_VERSIONS,
 };
 
+/// What a request is refused with; boxed, as it passes through all that can refuse.
+#[derive(Debug)]
+pub(crate) struct Refusal(Box<Inner>);
+
 /// A status, an error, and the id of the request where it could be read.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+struct Inner {
     status: StatusCode,
     id: Option<RequestId>,
     error: ErrorObject,
@@ -19,22 +23,26 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { status, id: None, error: ErrorObject::new(code, message) }
+        Self::of(status, ErrorObject::new(code, message))
+    }
+
+    fn of(status: StatusCode, error: ErrorObject) -> Self {
+        Self(Box::new(Inner { status, id: None, error }))
     }
 
     pub(super) fn with_id(mut self, id: &RequestId) -> Self {
-        self.id = Some(id.clone());
+        self.0.id = Some(id.clone());
         self
     }
 
     /// The body could not be parsed as a message.
     pub(super) fn unparsed((id, error): (Option<RequestId>, ErrorObject)) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, id, error }
+        Self(Box::new(Inner { status: StatusCode::BAD_REQUEST, id, error }))
     }
 
     /// The request is malformed: a parameter that the protocol itself needs is missing or wrong.
     pub(crate) fn malformed(error: ErrorObject) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, id: None, error }
+        Self::of(StatusCode::BAD_REQUEST, error)
     }
 
     pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
@@ -52,8 +60,7 @@ impl Refusal {
     pub(crate) fn unsupported_version(requested: &str) -> Self {
         let message = format!("The protocol version {requested:?} is not served; use one of data.supported.");
         let data = json!({ "supported": SUPPORTED_VERSIONS, "requested": requested });
-        let error = ErrorObject::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, message).with_data(data);
-        Self { status: StatusCode::BAD_REQUEST, id: None, error }
+        Self::malformed(ErrorObject::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, message).with_data(data))
     }
 
     pub(crate) fn method_not_found(method: &str) -> Self {
@@ -105,12 +112,13 @@ impl Refusal {
 
     /// The error alone, for a transport without statuses.
     pub(crate) fn into_error(self) -> ErrorObject {
-        self.error
+        self.0.error
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
-        let mut response = Body::json(self.status, encode_error(self.id.as_ref(), &self.error));
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+        let Inner { status, id, error } = &*self.0;
+        let mut response = Body::json(*status, encode_error(id.as_ref(), error));
+        if *status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
         }
         response
