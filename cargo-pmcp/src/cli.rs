@@ -33,6 +33,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Make a workspace: a server with a test, and a `main` for each platform.
     New(New),
+    /// Run the server on this machine, and build and start it anew whenever its source changes.
+    Dev(Dev),
     /// Deploy the server of this folder, or look after what is deployed.
     #[command(after_help = EXIT_CODES)]
     Deploy(Deploy),
@@ -59,6 +61,17 @@ pub(crate) struct New {
     /// Say what would be written, and write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// The platform: over HTTP as on Google Cloud Run, or under an emulator of AWS Lambda. Without it, the first of
+    /// these that the project has a `main` for.
+    #[arg(long)]
+    pub(crate) target: Option<TargetType>,
+    /// The port to listen on. Without it, 8080, or 9000 for AWS Lambda.
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
 }
 
 /// A platform that a server has a `main` for.

@@ -1,6 +1,7 @@
 //! Other programs, and connections: the only place that starts a process or reaches the network.
 
 mod http;
+mod running;
 
 use std::env;
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 pub(crate) use http::{Answer, Endpoint};
+pub(crate) use running::{Interrupt, Running, has_listener, is_free};
 
 use crate::failure::{Failure, Result};
 
@@ -27,6 +29,7 @@ pub(crate) const CARGO: Program =
     Program { name: "cargo", install: "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh" };
 pub(crate) const NPM: Program = Program { name: "npm", install: "install Node.js 20 or newer: https://nodejs.org" };
 pub(crate) const NPX: Program = Program { name: "npx", ..NPM };
+pub(crate) const CARGO_LAMBDA: Program = Program { name: "cargo-lambda", install: "pip install cargo-lambda" };
 pub(crate) const AWS: Program = Program {
     name: "aws",
     install: "install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
@@ -126,6 +129,24 @@ impl Call {
         Ok(self.captured(&output))
     }
 
+    /// Starts it and lets it run; what it prints goes to standard error.
+    pub(crate) fn start(mut self) -> Result<Running> {
+        let child = self.command.stdout(Stdio::from(io::stderr())).spawn().map_err(|error| self.no_start(&error))?;
+        Ok(Running::new(child))
+    }
+
+    /// The same without a word of it.
+    pub(crate) fn start_quietly(mut self) -> Result<Running> {
+        let child = self.command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Ok(Running::new(child.map_err(|error| self.no_start(&error))?))
+    }
+
+    /// Starts it for what it prints; its standard error is shown.
+    pub(crate) fn start_piped(mut self) -> Result<Running> {
+        let child = self.command.stdout(Stdio::piped()).spawn().map_err(|error| self.no_start(&error))?;
+        Ok(Running::new(child))
+    }
+
     fn captured(&self, output: &Output) -> Result<String, Said> {
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         if output.status.success() {
@@ -149,6 +170,13 @@ impl Call {
 /// Words without what was told in secret, in whatever part it was repeated.
 fn hide(words: &str, Hidden(told): &Hidden) -> String {
     told.lines().filter(|line| !line.is_empty()).fold(words.to_owned(), |words, line| words.replace(line, "(hidden)"))
+}
+
+/// A call of a program of the user's own.
+pub(crate) fn call_file(path: &Path) -> Call {
+    let mut command = Command::new(path);
+    command.stdin(Stdio::null());
+    Call { command, shown: path.display().to_string(), input: None }
 }
 
 /// A failed program's last words.

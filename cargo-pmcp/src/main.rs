@@ -7,6 +7,7 @@
 mod cli;
 mod config;
 mod deploy;
+mod dev;
 mod exec;
 mod failure;
 mod files;
@@ -15,6 +16,7 @@ mod new;
 mod output;
 mod plan;
 mod target;
+mod workspace;
 
 use std::env;
 use std::path::PathBuf;
@@ -47,6 +49,7 @@ fn run(cli: Cli, output: Output) -> Result {
     let folder = cli.folder.unwrap_or_else(|| PathBuf::from("."));
     match cli.command {
         Command::New(new) => new::run(&folder, &new, output),
+        Command::Dev(options) => dev::run(&folder, &options, output),
         Command::Deploy(deploy) => deploy::run(&folder, deploy, output),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "cargo-pmcp", &mut std::io::stdout());

@@ -43,6 +43,23 @@ fn what_aws_says_is_told_with_what_to_do() {
              enabled says the same\n",
         ),
         (
+            "Error loading SSO Token: Token for https://example.awsapps.com/start does not exist",
+            4,
+            "error: the login to AWS has expired\nlog in again: `aws sso login`\n",
+        ),
+        (
+            "The config profile (work) could not be found",
+            4,
+            "error: the AWS CLI has no profile `work`\nmake it with `aws configure sso`, or correct AWS_PROFILE, or `profile` \
+             under [aws] in .pmcp/deploy.toml\n",
+        ),
+        (
+            "Read timeout on endpoint URL: \"https://cloudformation.us-east-1.amazonaws.com/\"",
+            1,
+            "error: AWS took too long to answer in us-east-1\nit may have done what it was asked: see `cargo pmcp deploy \
+             status`, and run the command again\n",
+        ),
+        (
             "Could not connect to the endpoint URL: \"https://cloudformation.us-east-1.amazonaws.com/\"",
             1,
             "error: AWS cannot be reached in us-east-1\nsee that the network is up, and that `region` under [aws] in \

@@ -2,6 +2,11 @@
 
 mod deploy;
 mod failures;
+#[cfg(unix)]
+mod halfway;
+mod light;
+#[cfg(unix)]
+mod login;
 mod new;
 #[cfg(unix)]
 mod secrets;

@@ -176,7 +176,8 @@ fn the_table_is_true(place: &Place) {
     let mut count = 0;
     for row in rows {
         let (command, cells) = row.split_once("` | ").expect("a command");
-        if cells.starts_with("works") {
+        // Of `dev`, dev.rs is the proof.
+        if cells.starts_with("works") && command != "dev" {
             assert!(place.has_done(command), "COMMANDS.md says that `{command}` works, and it was not run");
             count += 1;
         }

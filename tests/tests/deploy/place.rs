@@ -99,10 +99,17 @@ impl Place {
         format!("http://localhost:{}", self.moto.port)
     }
 
-    /// Makes the project `name` in the folder, and goes into it.
+    /// Makes the project `name` for AWS Lambda in the folder, and goes into it.
     pub(crate) fn new_project(&mut self, name: &str) {
+        self.new_project_for(name, &["aws-lambda"]);
+    }
+
+    pub(crate) fn new_project_for(&mut self, name: &str, targets: &[&str]) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
-        self.pmcp(&["new", name, "--target", "aws-lambda", "--path", &root.display().to_string()]);
+        let checkout = root.display().to_string();
+        let mut arguments = vec!["new", name, "--path", &checkout];
+        arguments.extend(targets.iter().flat_map(|target| ["--target", target]));
+        self.pmcp(&arguments);
         self.folder.push(name);
         // The versions of crates that this workspace has.
         fs::copy(root.join("Cargo.lock"), self.folder.join("Cargo.lock")).expect("a lock file");

@@ -122,7 +122,13 @@ impl Account {
                 "not logged in to AWS: the AWS CLI finds no credentials",
                 format!("log in: `aws configure sso{profile}`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
             )
-        } else if has(&["ExpiredToken", "RequestExpired", "has expired", "Token has expired"]) {
+        } else if has(&[
+            "ExpiredToken",
+            "RequestExpired",
+            "has expired",
+            "Error loading SSO Token",
+            "Error when retrieving token",
+        ]) {
             Failure::missing("the login to AWS has expired", format!("log in again: `aws sso login{profile}`"))
         } else if has(&["InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"]) {
             Failure::missing(
@@ -130,14 +136,20 @@ impl Account {
                 format!("log in again: `aws configure sso{profile}`; a region that was never enabled says the same"),
             )
         } else if has(&["could not be found"]) && words.contains("config profile") {
+            let found = words.split(['(', ')']).nth(1).unwrap_or_default();
             Failure::missing(
-                format!("the AWS CLI has no profile `{}`", self.profile.as_deref().unwrap_or_default()),
-                "make it with `aws configure sso`, or correct `profile` under [aws] in .pmcp/deploy.toml",
+                format!("the AWS CLI has no profile `{}`", self.profile.as_deref().unwrap_or(found)),
+                "make it with `aws configure sso`, or correct AWS_PROFILE, or `profile` under [aws] in .pmcp/deploy.toml",
             )
         } else if has(&["Could not connect to the endpoint URL", "Connect timeout", "Name or service not known"]) {
             Failure::failed(
                 format!("AWS cannot be reached in {}", self.region),
                 "see that the network is up, and that `region` under [aws] in .pmcp/deploy.toml exists",
+            )
+        } else if has(&["Read timeout", "ReadTimeout"]) {
+            Failure::failed(
+                format!("AWS took too long to answer in {}", self.region),
+                "it may have done what it was asked: see `cargo pmcp deploy status`, and run the command again",
             )
         } else if has(&["AccessDenied", "UnauthorizedOperation", "not authorized to perform"]) {
             said.failed("ask whoever looks after the account for this permission")

@@ -3,18 +3,13 @@
 use std::env::consts::{ARCH, OS};
 use std::path::PathBuf;
 
-use serde::Deserialize;
-
 use crate::config::{Architecture, Config};
 use crate::deploy::Project;
-use crate::exec::{CARGO, Program};
+use crate::exec::{CARGO, CARGO_LAMBDA, Program};
 use crate::failure::{Failure, Result};
+use crate::workspace::{LAMBDA, Workspace};
 
-const CARGO_LAMBDA: Program = Program { name: "cargo-lambda", install: "pip install cargo-lambda" };
 const CARGO_ZIGBUILD: Program = Program { name: "cargo-zigbuild", install: "pip install cargo-zigbuild" };
-
-/// What makes a server a function.
-const ADAPTER: &str = "pmcp-lambda";
 
 /// What builds, in the order in which it is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,42 +102,12 @@ fn fits_host(architecture: Architecture, os: &str, arch: &str) -> bool {
     os == "linux" && arch == architecture.rust_name() && cfg!(target_env = "gnu")
 }
 
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Found>,
-    target_directory: PathBuf,
-}
-
-#[derive(Deserialize)]
-struct Found {
-    name: String,
-    dependencies: Vec<Dependency>,
-}
-
-#[derive(Deserialize)]
-struct Dependency {
-    name: String,
-    #[serde(default)]
-    features: Vec<String>,
-}
-
 impl Package {
-    /// The one that deploy.toml names, or the one that can only be meant.
     pub(super) fn find(project: &Project) -> Result<Self> {
-        let call = CARGO.call(["metadata", "--no-deps", "--format-version", "1"])?.folder(&project.root);
-        let text = call.capture()?.map_err(|said| said.failed("mend the Cargo.toml that it names"))?;
-        let metadata: Metadata = serde_json::from_str(&text).map_err(|error| {
-            Failure::failed(
-                format!("`cargo metadata` answered what is not understood: {error}"),
-                "update Rust: rustup update",
-            )
-        })?;
-        let server = &project.config.server;
-        let name = choose(&metadata.packages, server.package.as_deref(), &server.name)?;
-        let dependencies = metadata.packages.into_iter().filter(|package| package.name == name);
-        let adapter = dependencies.flat_map(|package| package.dependencies).filter(|found| found.name == ADAPTER);
-        let features = adapter.flat_map(|adapter| adapter.features).collect();
-        Ok(Self { name, features, target_folder: metadata.target_directory })
+        let workspace = Workspace::load(&project.root)?;
+        let name = workspace.server(&LAMBDA, Some(&project.config.server))?;
+        let features = workspace.features(&name, &LAMBDA);
+        Ok(Self { name, features, target_folder: workspace.target_directory })
     }
 
     /// Whether the server, as its Cargo.toml has it, can do what deploy.toml asks of it.
@@ -152,73 +117,14 @@ impl Package {
         }
         Err(Failure::refused(
             format!(".pmcp/deploy.toml has [secrets], and {} could not read them", self.name),
-            format!("add `features = [\"secrets\"]` to {ADAPTER} in its Cargo.toml"),
+            "add `features = [\"secrets\"]` to pmcp-lambda in its Cargo.toml",
         ))
-    }
-}
-
-fn choose(packages: &[Found], wanted: Option<&str>, server: &str) -> Result<String> {
-    let names = || packages.iter().map(|package| package.name.as_str()).collect::<Vec<_>>().join(", ");
-    let has = |name: &str| packages.iter().any(|package| package.name == name);
-    if let Some(wanted) = wanted {
-        return match has(wanted) {
-            true => Ok(wanted.to_owned()),
-            false => Err(Failure::refused(
-                format!("there is no package `{wanted}` here, which .pmcp/deploy.toml names under [server]"),
-                format!("name one of these: {}", names()),
-            )),
-        };
-    }
-    let usual = format!("{server}-lambda");
-    if has(&usual) {
-        return Ok(usual);
-    }
-    let adapted: Vec<&str> = packages
-        .iter()
-        .filter(|package| package.dependencies.iter().any(|dependency| dependency.name == ADAPTER))
-        .map(|package| package.name.as_str())
-        .collect();
-    match adapted[..] {
-        [only] => Ok(only.to_owned()),
-        [] => Err(Failure::refused(
-            format!("no package here uses pmcp-lambda: {}", names()),
-            "make a `main` that calls `pmcp_lambda::run(server())`, in a package that depends on pmcp-lambda",
-        )),
-        _ => Err(Failure::refused(
-            format!("several packages here use pmcp-lambda: {}", adapted.join(", ")),
-            "name the one to deploy as `package` under [server] in .pmcp/deploy.toml",
-        )),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn package(name: &str, dependency: &str) -> Found {
-        Found { name: name.into(), dependencies: vec![Dependency { name: dependency.into(), features: Vec::new() }] }
-    }
-
-    #[test]
-    fn the_package_that_can_only_be_meant_is_chosen() {
-        let crm = [package("crm", "pmcp-core"), package("crm-lambda", "pmcp-lambda")];
-        let choose = |packages: &[Found], wanted, server| {
-            choose(packages, wanted, server).map_err(|failure| failure.to_string())
-        };
-        assert_eq!(choose(&crm, None, "crm"), Ok("crm-lambda".into()));
-        assert_eq!(choose(&crm, None, "sales"), Ok("crm-lambda".into()));
-        assert_eq!(choose(&crm, Some("crm"), "crm"), Ok("crm".into()));
-        let refused = choose(&crm, Some("cmr"), "crm").expect_err("is not there");
-        assert_eq!(
-            refused,
-            "there is no package `cmr` here, which .pmcp/deploy.toml names under [server]\nname one of these: crm, crm-lambda"
-        );
-        let refused = choose(&crm[..1], None, "crm").expect_err("has no adapter");
-        assert!(refused.starts_with("no package here uses pmcp-lambda: crm\nmake a `main`"), "{refused}");
-        let two = [package("a", "pmcp-lambda"), package("b", "pmcp-lambda")];
-        let refused = choose(&two, None, "crm").expect_err("is unclear");
-        assert!(refused.starts_with("several packages here use pmcp-lambda: a, b\n"), "{refused}");
-    }
 
     #[test]
     fn a_machine_builds_for_itself_alone() {

@@ -1,0 +1,144 @@
+//! `cargo pmcp dev`: the server on this machine, built and started anew whenever its source changes.
+
+mod server;
+mod sources;
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::json;
+
+use self::server::{Place, Server};
+use self::sources::Sources;
+use crate::cli::Dev;
+use crate::config::{Config, TargetType};
+use crate::exec::{Interrupt, is_free};
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+use crate::workspace::{CLOUDRUN, LAMBDA, Workspace};
+
+/// How often the source is looked at.
+const GLANCE: Duration = Duration::from_millis(300);
+
+/// Where the server is, and what to paste into its clients.
+#[derive(Serialize)]
+struct Lines {
+    url: String,
+    claude: String,
+    vs_code: String,
+    inspector: String,
+}
+
+impl Lines {
+    fn new(name: &str, url: String) -> Self {
+        let entry = json!({ "name": name, "type": "http", "url": url });
+        Self {
+            claude: format!("claude mcp add --transport http {name} {url}"),
+            vs_code: format!("code --add-mcp '{entry}'"),
+            inspector: format!("npx @modelcontextprotocol/inspector --cli {url} --transport http --method tools/list"),
+            url,
+        }
+    }
+}
+
+impl fmt::Display for Lines {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{}", self.url)?;
+        writeln!(out, "Claude Code:   {}", self.claude)?;
+        writeln!(out, "VS Code:       {}", self.vs_code)?;
+        write!(out, "MCP Inspector: {}", self.inspector)
+    }
+}
+
+pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
+    let config = if folder.join(crate::config::PATH).exists() { Some(Config::load(folder)?) } else { None };
+    let wanted = options.target.map(place).transpose()?;
+    let workspace = Workspace::load(folder)?;
+    let has_only_lambda = !workspace.uses(&CLOUDRUN) && workspace.uses(&LAMBDA);
+    let place = wanted.unwrap_or(if has_only_lambda { Place::Lambda } else { Place::Http });
+    let config = config.as_ref();
+    let package = match place {
+        // `package` in deploy.toml is the one for its target.
+        Place::Http => workspace.server(place.adapter(), None),
+        Place::Lambda => workspace.server(place.adapter(), config.map(|config| &config.server)),
+    }?;
+    let port = options.port.unwrap_or(place.usual_port());
+    if !is_free(port) {
+        let advice = format!("end what listens there, or choose another: --port {}", port.wrapping_add(1));
+        return Err(Failure::refused(format!("the port {port} is taken"), advice));
+    }
+    for (key, _) in config.iter().flat_map(|config| &config.secrets) {
+        if std::env::var_os(key).is_none() {
+            output.note(format_args!("note: {key} is under [secrets] in .pmcp/deploy.toml, and not set here"));
+        }
+    }
+    let interrupt = Interrupt::catch()?;
+    let mut server = Server::new(folder, place, package, port, config)?;
+    let mut sources = Sources::new(&Workspace::load_whole(folder)?);
+    let name = config.map_or_else(|| server.name().to_owned(), |config| config.server.name.clone());
+    let mut told = false;
+    loop {
+        // Taken before the build, so that what is changed meanwhile is built next.
+        sources.look();
+        match server.build(&interrupt, output)? {
+            Built::Interrupted => break,
+            Built::Failed if server.is_running() => output.note("the server that was built before goes on"),
+            Built::Failed => output.note("there is no server yet; mend what the compiler says"),
+            Built::Ready => {
+                if !server.start(&interrupt)? {
+                    break;
+                }
+                if !told && server.is_running() {
+                    output.result(&Lines::new(&name, server.url()))?;
+                    output.note("built and started anew whenever its source changes; Ctrl-C ends it");
+                    told = true;
+                }
+            }
+        }
+        if !wait(&mut server, &mut sources, &interrupt, output) {
+            break;
+        }
+        output.note("the source has changed");
+    }
+    output.note("ended");
+    Ok(())
+}
+
+/// What became of a build.
+enum Built {
+    Ready,
+    Failed,
+    Interrupted,
+}
+
+/// Where a server for this platform runs.
+fn place(target: TargetType) -> Result<Place> {
+    match target {
+        TargetType::AwsLambda => Ok(Place::Lambda),
+        TargetType::GoogleCloudRun => Ok(Place::Http),
+        TargetType::CloudflareWorkers | TargetType::PmcpRun => Err(Failure::refused(
+            format!("this version of cargo pmcp does not run servers as on {}", target.title()),
+            "choose --target google-cloud-run, which is over HTTP, or --target aws-lambda",
+        )),
+    }
+}
+
+/// Waits for a change of the source that has come to rest; false for Ctrl-C.
+fn wait(server: &mut Server, sources: &mut Sources, interrupt: &Interrupt, output: Output) -> bool {
+    let mut changed = false;
+    loop {
+        if interrupt.came_within(GLANCE) {
+            return false;
+        }
+        if let Some(status) = server.ended() {
+            output.note(format_args!("the server has ended ({status}); it is started again when its source changes"));
+        }
+        match (sources.look(), changed) {
+            (true, _) => changed = true,
+            (false, true) => return true,
+            (false, false) => {}
+        }
+    }
+}

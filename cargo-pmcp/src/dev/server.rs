@@ -1,0 +1,197 @@
+//! The server's process, and the emulator in front of it where there is one.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::Built;
+use crate::config::{Config, Front};
+use crate::exec::{CARGO, CARGO_LAMBDA, Interrupt, Running, call_file, has_listener};
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+use crate::workspace::{Adapter, CLOUDRUN, LAMBDA};
+
+/// How long a server may take to listen.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How a server is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It listens itself.
+    Http,
+    /// Under cargo-lambda's emulator.
+    Lambda,
+}
+
+impl Place {
+    pub(super) fn adapter(self) -> &'static Adapter {
+        match self {
+            Self::Http => &CLOUDRUN,
+            Self::Lambda => &LAMBDA,
+        }
+    }
+
+    pub(super) fn usual_port(self) -> u16 {
+        match self {
+            Self::Http => 8080,
+            Self::Lambda => 9000,
+        }
+    }
+}
+
+pub(super) struct Server {
+    folder: PathBuf,
+    place: Place,
+    package: String,
+    port: u16,
+    environment: Vec<(String, String)>,
+    executable: Option<PathBuf>,
+    // In this order they end.
+    process: Option<Running>,
+    emulator: Option<Running>,
+}
+
+impl Server {
+    pub(super) fn new(
+        folder: &Path,
+        place: Place,
+        package: String,
+        port: u16,
+        config: Option<&Config>,
+    ) -> Result<Self> {
+        let mut environment: Vec<(String, String)> = Vec::new();
+        let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
+        match place {
+            Place::Http => {
+                set("HOST", "127.0.0.1".into());
+                set("PORT", port.to_string());
+            }
+            Place::Lambda => {
+                // Early, and not after a build of minutes.
+                CARGO_LAMBDA.call([""; 0])?;
+                let is_whole = config.is_some_and(|config| config.aws.front == Front::HttpApi);
+                set("PMCP_RESPONSE_MODE", if is_whole { "buffered" } else { "streaming" }.into());
+                set("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}/.rt/{package}"));
+                set("AWS_LAMBDA_FUNCTION_NAME", package.clone());
+                set("AWS_LAMBDA_FUNCTION_VERSION", "1".into());
+                set("AWS_LAMBDA_LOG_FORMAT", "Text".into());
+                let memory = config.map_or(256, |config| config.aws.memory_mb);
+                set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.to_string());
+            }
+        }
+        environment.extend(config.iter().flat_map(|config| config.environment.clone()));
+        let folder = folder.to_path_buf();
+        Ok(Self { folder, place, package, port, environment, executable: None, process: None, emulator: None })
+    }
+
+    /// The package's, without what says where it runs.
+    pub(super) fn name(&self) -> &str {
+        let suffix = self.place.adapter().suffix;
+        let name = self.package.strip_suffix(suffix).and_then(|name| name.strip_suffix('-'));
+        name.unwrap_or(&self.package)
+    }
+
+    pub(super) fn url(&self) -> String {
+        let Self { port, package, .. } = self;
+        match self.place {
+            Place::Http => format!("http://127.0.0.1:{port}/mcp"),
+            Place::Lambda => format!("http://127.0.0.1:{port}/lambda-url/{package}/mcp"),
+        }
+    }
+
+    pub(super) fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.ended().is_none())
+    }
+
+    /// How the process ended, said once.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.process.as_mut()?.ended()?;
+        self.process = None;
+        Some(status)
+    }
+
+    /// Builds; a server that runs already is not touched.
+    pub(super) fn build(&mut self, interrupt: &Interrupt, output: Output) -> Result<Built> {
+        let package = &self.package;
+        output.note(format_args!("-> build {package}"));
+        let begin = Instant::now();
+        let arguments = ["build", "--package", package, "--message-format", "json-render-diagnostics"];
+        let cargo = CARGO.call(arguments)?.folder(&self.folder).start_piped()?;
+        let Some((status, messages)) = cargo.finish(interrupt) else { return Ok(Built::Interrupted) };
+        if !status.success() {
+            return Ok(Built::Failed);
+        }
+        let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let executable = artifacts
+            .filter(|message| message["target"]["name"] == *package)
+            .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+        let Some(executable) = executable else {
+            return Err(Failure::refused(
+                format!("the package {package} has no binary that is called {package}"),
+                "give it one: a src/main.rs is enough",
+            ));
+        };
+        self.executable = Some(executable);
+        output.note(format_args!("   done in {:.1} s", begin.elapsed().as_secs_f32()));
+        Ok(Built::Ready)
+    }
+
+    /// Puts what was built in the place of what runs; false for Ctrl-C.
+    pub(super) fn start(&mut self, interrupt: &Interrupt) -> Result<bool> {
+        if self.place == Place::Lambda && self.emulator.as_mut().is_none_or(|emulator| emulator.ended().is_some()) {
+            self.emulator = Some(self.emulator()?);
+            if !self.wait_for_listener(interrupt)? {
+                return Ok(false);
+            }
+        }
+        self.process = None;
+        let Some(executable) = &self.executable else { return Ok(true) };
+        let mut call = call_file(executable).folder(&self.folder);
+        for (name, value) in &self.environment {
+            call = call.env(name, value);
+        }
+        self.process = Some(call.start()?);
+        match self.place {
+            Place::Http => self.wait_for_listener(interrupt),
+            Place::Lambda => Ok(true),
+        }
+    }
+
+    fn emulator(&self) -> Result<Running> {
+        let port = self.port.to_string();
+        let arguments = ["lambda", "watch", "--only-lambda-apis", "--disable-cors", "--invoke-address", "127.0.0.1"];
+        let arguments = arguments.into_iter().chain(["--invoke-port", &port]);
+        // It tells at length what was set for it here already.
+        CARGO_LAMBDA.call(arguments)?.folder(&self.folder).start_quietly()
+    }
+
+    /// Until somebody listens, or the process that should has ended.
+    fn wait_for_listener(&mut self, interrupt: &Interrupt) -> Result<bool> {
+        let begin = Instant::now();
+        while !has_listener(self.port) {
+            if interrupt.came_within(Duration::from_millis(20)) {
+                return Ok(false);
+            }
+            let (waited_for, what) = match self.place {
+                Place::Http => (&mut self.process, "the server"),
+                Place::Lambda => (&mut self.emulator, "cargo-lambda's emulator"),
+            };
+            match (waited_for.as_mut().and_then(Running::ended), self.place) {
+                (None, _) => {}
+                // It has said why, and may be mended.
+                (Some(_), Place::Http) => return Ok(true),
+                (Some(status), Place::Lambda) => {
+                    let advice = format!("see why: cargo lambda watch --invoke-port {}", self.port);
+                    return Err(Failure::failed(format!("{what} has ended ({status})"), advice));
+                }
+            }
+            if begin.elapsed() > PATIENCE {
+                let advice = "see what it says above; it must listen on PORT";
+                return Err(Failure::failed(format!("{what} does not listen on port {}", self.port), advice));
+            }
+        }
+        Ok(true)
+    }
+}

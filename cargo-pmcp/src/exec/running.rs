@@ -1,0 +1,114 @@
+//! Programs that run beside this one, their end, and the Ctrl-C that ends all of them.
+
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, ExitStatus};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::failure::{Failure, Result};
+
+/// How long a program may take to end in order.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// A program that runs; dropping it ends it.
+pub(crate) struct Running {
+    child: Child,
+}
+
+impl Running {
+    pub(super) fn new(child: Child) -> Self {
+        Self { child }
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        // What cannot be asked for is not there any more.
+        self.child.try_wait().unwrap_or_else(|_| Some(ExitStatus::default()))
+    }
+
+    /// Waits for its end and what it printed; nothing if Ctrl-C came first.
+    pub(crate) fn finish(mut self, interrupt: &Interrupt) -> Option<(ExitStatus, String)> {
+        let mut pipe = self.child.stdout.take();
+        let reader = thread::spawn(move || {
+            let mut bytes = Vec::new();
+            // What could be read is all there is.
+            let _ = pipe.as_mut().map(|pipe| pipe.read_to_end(&mut bytes));
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        let status = loop {
+            if let Some(status) = self.ended() {
+                break status;
+            }
+            if interrupt.came_within(POLL) {
+                return None;
+            }
+        };
+        Some((status, reader.join().unwrap_or_default()))
+    }
+
+    fn ask_to_end(&mut self) {
+        #[cfg(unix)]
+        if let Ok(id) = i32::try_from(self.child.id()) {
+            // It fails only if the program has ended already, which is as good.
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGTERM);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.ended().is_some() {
+            return;
+        }
+        self.ask_to_end();
+        let begin = Instant::now();
+        while cfg!(unix) && begin.elapsed() < PATIENCE {
+            if self.ended().is_some() {
+                return;
+            }
+            thread::sleep(POLL);
+        }
+        // Both fail only if it has ended meanwhile, which is as good.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Ctrl-C, or what else asks this program to end.
+pub(crate) struct Interrupt {
+    came: Receiver<()>,
+}
+
+impl Interrupt {
+    /// From now on it no longer ends this program by itself.
+    pub(crate) fn catch() -> Result<Self> {
+        let (send, came) = mpsc::channel();
+        // Nobody waits any more when the receiver is gone, and then the program is at its end.
+        let caught = ctrlc::set_handler(move || {
+            let _ = send.send(());
+        });
+        caught.map_err(|error| {
+            Failure::failed(format!("Ctrl-C cannot be waited for: {error}"), "please report this as a bug")
+        })?;
+        Ok(Self { came })
+    }
+
+    /// Waits for it, but not longer than this. Once it came, it came for good.
+    pub(crate) fn came_within(&self, time: Duration) -> bool {
+        !matches!(self.came.recv_timeout(time), Err(mpsc::RecvTimeoutError::Timeout))
+    }
+}
+
+/// Whether nobody listens on this port of this machine.
+pub(crate) fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// Whether somebody does.
+pub(crate) fn has_listener(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+}

@@ -1,0 +1,144 @@
+//! Deployments that stop before their end: what is said of what exists now, and what was not begun.
+
+use std::fs::File;
+
+use super::Folder;
+
+/// A project and tools that all do what they are asked.
+fn project(name: &str) -> Folder {
+    let folder = Folder::new(name);
+    folder.printed(&["deploy", "init", "--target", "aws-lambda", "--name", "crm"]);
+    for path in ["package-lock.json", "node_modules/.package-lock.json"] {
+        folder.write(&format!("deploy/aws-lambda/{path}"), r#"{"packages":{}}"#);
+    }
+    folder.write("target/lambda/crm-lambda/bootstrap", "ELF, more or less");
+    for program in ["npm", "npx", "node", "cargo-lambda"] {
+        folder.program(program, "exit 0");
+    }
+    cargo(&folder, "exit 0");
+    folder.program("aws", &aws("{\"Outputs\":[]}", ""));
+    folder
+}
+
+/// A cargo that knows the package, and builds as the script says.
+fn cargo(folder: &Folder, build: &str) {
+    let package = r#"{"name":"crm-lambda","dependencies":[{"name":"pmcp-lambda"}]}"#;
+    let metadata = format!(r#"{{"packages":[{package}],"target_directory":"target"}}"#);
+    folder.program("cargo", &format!("if [ $1 = metadata ]; then echo '{metadata}'; exit 0; fi\n{build}"));
+}
+
+const TAGS: &str =
+    r#""Tags":[{"Key":"pmcp:server","Value":"crm"}],"Outputs":[{"OutputKey":"Url","OutputValue":"https://u/mcp"}]"#;
+
+/// An account with a CDK toolkit and a stack; what is empty is not there.
+fn aws(toolkit: &str, stack: &str) -> String {
+    let found = |stack: &str| match stack {
+        "" => "echo '(ValidationError) Stack does not exist' >&2; exit 254".to_owned(),
+        stack => format!("echo '{{\"Stacks\":[{stack}]}}'"),
+    };
+    let toolkit = match toolkit {
+        "" => String::new(),
+        toolkit => toolkit.replacen('{', "{\"StackStatus\":\"CREATE_COMPLETE\",", 1),
+    };
+    format!(
+        "case \"$*\" in\n*get-caller-identity*) echo '{{\"Account\":\"123456789012\",\"Arn\":\"arn:aws:iam::1:user/ada\"}}' ;;\n\
+         *CDKToolkit*) {} ;;\n*describe-stacks*) {} ;;\n*get-alias*) echo '{{\"FunctionVersion\":\"1\"}}' ;;\n*) echo '{{}}' ;;\nesac",
+        found(&toolkit),
+        found(stack)
+    )
+}
+
+fn stack(state: &str) -> String {
+    format!(r#"{{"StackStatus":"{state}",{TAGS}}}"#)
+}
+
+/// The exit code, and the message without what led to it.
+fn deploy(folder: &Folder) -> (Option<i32>, String) {
+    let (code, words) = folder.refused(&["deploy"]);
+    let message = words.find("error: ").map(|begin| words[begin..].to_owned());
+    (code, message.unwrap_or(words))
+}
+
+#[test]
+fn an_account_that_was_never_bootstrapped_has_the_line_that_does_it() {
+    let folder = project("unbootstrapped");
+    folder.program("aws", &aws("", ""));
+    cargo(&folder, "echo built >> began");
+    let words = "error: the account 123456789012 was never bootstrapped in us-east-1: the CDK has no place for its files \
+                 there\ndo it once: npx cdk bootstrap aws://123456789012/us-east-1\n";
+    assert_eq!(deploy(&folder), (Some(4), words.into()));
+    assert!(!folder.0.join("began").exists(), "nothing was built");
+}
+
+#[test]
+fn a_stack_that_cannot_be_changed_is_left_alone() {
+    let folder = project("states");
+    for (state, code, words) in [
+        (
+            "ROLLBACK_COMPLETE",
+            5,
+            "error: the stack crm is in the state ROLLBACK_COMPLETE, from which it cannot be changed\nremove it with `cargo \
+             pmcp deploy destroy`, and deploy again\n",
+        ),
+        (
+            "UPDATE_ROLLBACK_FAILED",
+            5,
+            "error: the stack crm is in the state UPDATE_ROLLBACK_FAILED: a change failed, and taking it back failed too\n\
+             type: aws cloudformation continue-update-rollback --stack-name crm\n",
+        ),
+        (
+            "UPDATE_IN_PROGRESS",
+            5,
+            "error: another change of the stack crm is under way (UPDATE_IN_PROGRESS)\nwait until `cargo pmcp deploy status` \
+             says COMPLETE, and deploy again\n",
+        ),
+    ] {
+        folder.program("aws", &aws("{\"Outputs\":[]}", &stack(state)));
+        assert_eq!(deploy(&folder), (Some(code), words.into()));
+    }
+}
+
+#[test]
+fn what_does_not_compile_is_not_deployed() {
+    let folder = project("build-error");
+    cargo(&folder, "echo 'expected `;`' >&2; exit 101");
+    folder.program("npx", "echo deployed >> began");
+    let words = "error: `cargo lambda build --release --target aarch64-unknown-linux-gnu --package crm-lambda` failed (exit status: \
+                 101); its own words are above\nmend what the compiler says above; nothing was deployed\n";
+    assert_eq!(deploy(&folder), (Some(1), words.into()));
+    assert!(!folder.0.join("deploy/aws-lambda/began").exists(), "nothing was deployed");
+}
+
+#[test]
+fn a_deployment_that_fails_says_what_exists_now() {
+    let folder = project("cdk-fails");
+    folder
+        .program("npx", "echo 'Resource of type AWS::Lambda::Function with identifier crm already exists' >&2; exit 1");
+    let call = "error: `npx --no-install cdk deploy --require-approval never --method direct --progress events` failed (exit \
+                status: 1); its own words are above\n";
+    let first = format!(
+        "{call}the deployment of crm failed, and nothing exists of it now\nmend what it says, and deploy again\n"
+    );
+    assert_eq!(deploy(&folder), (Some(1), first));
+    assert!(!folder.0.join(".pmcp/deployed.json").exists());
+
+    folder.program("aws", &aws("{\"Outputs\":[]}", &stack("UPDATE_ROLLBACK_COMPLETE")));
+    let later = format!(
+        "{call}the deployment of crm failed, and the stack is now in the state UPDATE_ROLLBACK_COMPLETE\nthe version before \
+         answers as ever; mend what it says, and deploy again\n"
+    );
+    assert_eq!(deploy(&folder), (Some(1), later));
+}
+
+#[test]
+fn two_at_once_do_not_meet() {
+    let folder = project("two");
+    folder.program("aws", &aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE")));
+    let other = File::create(folder.0.join(".pmcp/lock")).expect("a lock");
+    other.lock().expect("nobody has it");
+    let words = "error: another cargo pmcp is changing this project: it holds ./.pmcp/lock\nwait for it to end, and run this \
+                 again\n";
+    assert_eq!(deploy(&folder), (Some(5), words.into()));
+    drop(other);
+    assert_eq!(folder.printed(&["deploy"]), "Url = https://u/mcp\n");
+}
