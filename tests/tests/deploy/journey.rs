@@ -160,11 +160,7 @@ fn what_was_uploaded_answers(place: &Place, emulator: &Path, clients: &Path) {
 }
 
 fn what_it_logs_is_printed(place: &Place, group: &str) {
-    place.aws(&["logs", "create-log-stream", "--log-group-name", group, "--log-stream-name", "one"]);
-    let now = std::time::UNIX_EPOCH.elapsed().expect("a clock").as_millis();
-    let event = format!("timestamp={now},message=greeted");
-    let stream = ["--log-group-name", group, "--log-stream-name", "one", "--log-events", &event];
-    place.aws(&[&["logs", "put-log-events"][..], &stream].concat());
+    place.log(group, "greeted");
     assert_eq!(place.pmcp(&["deploy", "logs"])[0]["message"], "greeted");
     assert_eq!(place.pmcp(&["deploy", "logs", "--filter", "nothing"]), json!([]));
 }

@@ -2,6 +2,8 @@
 
 mod dev;
 mod journey;
+#[cfg(unix)]
+mod options;
 mod place;
 mod templates;
 

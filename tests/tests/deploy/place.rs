@@ -228,6 +228,15 @@ impl Place {
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
+    /// Logs a line, as a function would.
+    pub(crate) fn log(&self, group: &str, line: &str) {
+        let stream = ["--log-group-name", group, "--log-stream-name", "one"];
+        self.aws(&[&["logs", "create-log-stream"][..], &stream].concat());
+        let now = std::time::UNIX_EPOCH.elapsed().expect("a clock").as_millis();
+        let event = format!("timestamp={now},message={line}");
+        self.aws(&[&["logs", "put-log-events"][..], &stream, &["--log-events", &event]].concat());
+    }
+
     /// What exists in the account, each thing as a kind and a name.
     pub(crate) fn inventory(&self) -> BTreeSet<(String, String)> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("aws/inventory.py").display().to_string();

@@ -99,7 +99,7 @@ impl Account {
 
     /// Whether the CDK may put its files here.
     pub(super) fn bootstrapped(&self) -> Result {
-        if stack::toolkit(self)?.is_some() {
+        if stack::has_toolkit(self)? {
             return Ok(());
         }
         let account = self.identity()?.account;

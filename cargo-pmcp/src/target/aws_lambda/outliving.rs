@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::account::Account;
-use super::stack::{self, TAG};
+use super::stack::{TAG, TOOLKIT};
 use super::{Outliving, secrets};
 use crate::config::Config;
 use crate::failure::Result;
@@ -120,9 +120,25 @@ fn folder(server: &str) -> String {
     format!("pmcp/{server}/")
 }
 
+#[derive(Deserialize)]
+struct Resources {
+    #[serde(rename = "StackResourceSummaries")]
+    resources: Vec<Resource>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Resource {
+    logical_resource_id: Option<String>,
+    physical_resource_id: Option<String>,
+}
+
+/// Whatever the CDK called it when the account was bootstrapped.
 fn bucket(account: &Account) -> Result<Option<String>> {
-    let outputs = stack::toolkit(account)?;
-    Ok(outputs.and_then(|mut outputs| outputs.remove("BucketName")))
+    let found: Option<Resources> = account.ask(&["cloudformation", "list-stack-resources", "--stack-name", TOOLKIT])?;
+    let mut resources = found.into_iter().flat_map(|found| found.resources);
+    let bucket = resources.find(|found| found.logical_resource_id.as_deref() == Some("StagingBucket"));
+    Ok(bucket.and_then(|found| found.physical_resource_id))
 }
 
 #[derive(Default, Deserialize)]

@@ -13,6 +13,9 @@ use crate::plan::{Action, Plan};
 /// The tag that everything of a server has.
 pub(super) const TAG: &str = "pmcp:server";
 
+/// The stack of the CDK itself.
+pub(super) const TOOLKIT: &str = "CDKToolkit";
+
 /// The alias that the front calls.
 const LIVE: &str = "live";
 
@@ -65,10 +68,10 @@ pub(super) fn describe(account: &Account, name: &str) -> Result<Option<Stack>> {
     ))
 }
 
-/// The outputs of the CDK's own stack, if the account was bootstrapped.
-pub(super) fn toolkit(account: &Account) -> Result<Option<BTreeMap<String, String>>> {
-    let found: Option<Stacks> = account.ask(&["cloudformation", "describe-stacks", "--stack-name", "CDKToolkit"])?;
-    Ok(found.and_then(|mut found| found.stacks.pop()).map(Stack::outputs))
+/// Whether the CDK has its own stack here.
+pub(super) fn has_toolkit(account: &Account) -> Result<bool> {
+    let found: Option<Stacks> = account.ask(&["cloudformation", "describe-stacks", "--stack-name", TOOLKIT])?;
+    Ok(found.is_some())
 }
 
 /// Whether the stack can be deployed to as it is.
