@@ -105,15 +105,6 @@ impl Call {
         Err(Failure::failed(format!("`{}` failed ({status}); its own words are above", self.shown), advice))
     }
 
-    /// Runs it; what it prints is the result.
-    pub(crate) fn print(mut self, advice: &str) -> Result {
-        let status = self.command.status().map_err(|error| self.no_start(&error))?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(Failure::failed(format!("`{}` failed ({status}); its own words are above", self.shown), advice))
-    }
-
     /// Runs it and returns what it printed, or what it said when it failed.
     pub(crate) fn capture(mut self) -> Result<Result<String, Said>> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
