@@ -1,5 +1,6 @@
 //! `cargo pmcp` from an empty folder to AWS Lambda and back: the real CDK and the real AWS CLI against moto.
 
+mod builders;
 mod dev;
 mod journey;
 #[cfg(unix)]

@@ -11,6 +11,7 @@ mod python;
 mod redis;
 mod system;
 mod workers;
+mod zigbuild;
 
 use std::path::{Path, PathBuf};
 
@@ -56,13 +57,14 @@ pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
     VARIABLES.into_iter().chain(workers::VARIABLES)
 }
 
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 9] = [
     "PMCP_NODE",
     "PMCP_CLIENTS",
     "PMCP_PYTHON",
     "PMCP_PYTHON_V1",
     "PMCP_REDIS",
     "PMCP_CARGO_LAMBDA",
+    "PMCP_ZIGBUILD",
     "PMCP_CDK",
     "PMCP_AWS",
 ];
@@ -71,7 +73,7 @@ const VARIABLES: [&str; 8] = [
 pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Result<Tools, Failure> {
     let _only_one = cache.lock()?;
     let samples = root.join("tests/clients");
-    let [node, clients, python, python_v1, redis, cargo_lambda, cdk, aws] = VARIABLES;
+    let [node, clients, python, python_v1, redis, cargo_lambda, zigbuild, cdk, aws] = VARIABLES;
     let mut tools = Tools::default();
     match node::node(cache, permission) {
         Ok(binary) => {
@@ -94,6 +96,7 @@ pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Resul
     }
     tools.note(redis, redis::redis(permission));
     tools.note(cargo_lambda, cargo_lambda::cargo_lambda(cache, permission));
+    tools.note(zigbuild, zigbuild::zigbuild(cache, permission));
     Ok(tools)
 }
 
