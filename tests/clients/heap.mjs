@@ -2,7 +2,7 @@
 // WebAssembly's memory.
 import assert from 'node:assert/strict';
 
-const socket = new WebSocket(`ws://${process.argv[2]}/main`);
+const socket = new WebSocket(`ws://${process.argv[2]}/main0`);
 const answers = new Map();
 const context = new Promise((resolve, reject) => {
   socket.onerror = () => reject(new Error(`no inspector at ${process.argv[2]}`));

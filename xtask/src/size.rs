@@ -10,10 +10,11 @@ use crate::program;
 use crate::setup::{self, Permission};
 use crate::wasm;
 
-/// Binaries as they are deployed, and how many bytes they may have.
-const LIMITS: [(&str, u64); 1] = [("calculator-lambda", 2_320_000)];
+/// Binaries as they are deployed, and how many bytes they may have: 2,214,720 when this was set, and 4 % more.
+const LIMITS: [(&str, u64); 1] = [("calculator-lambda", 2_300_000)];
 
-/// A Worker, and how many bytes its WebAssembly may have: as it is, and gzipped, as Cloudflare counts it.
+/// A Worker, and how many bytes its WebAssembly may have: as it is, and gzipped, as Cloudflare counts it. It had 519,701 and
+/// 232,883 when this was set.
 const WORKER: (&str, u64, u64) = ("calculator-workers", 540_000, 240_000);
 
 /// Prints how many bytes a file has, and how many when it is gzipped.

@@ -273,7 +273,7 @@ impl fmt::Debug for Changes {
 
 #[cfg(test)]
 mod tests {
-    use std::{pin::pin, task::Wake};
+    use std::{cell::Cell, pin::pin, task::Wake};
 
     use super::*;
 
@@ -365,19 +365,21 @@ mod tests {
 
     #[test]
     fn a_waker_may_drop_the_listener_it_wakes() {
-        struct Owner(Mutex<Option<Changes>>);
+        thread_local! {
+            // Beside the waker, which must be Send where a listener need not be.
+            static OWNED: Cell<Option<Changes>> = const { Cell::new(None) };
+        }
+        struct Owner;
         impl Wake for Owner {
             fn wake(self: Arc<Self>) {
-                let owned = self.0.lock().expect("not poisoned").take();
-                drop(owned);
+                drop(OWNED.take());
             }
         }
         let bus = LocalBus::default();
         let mut changes = bus.listen(SubscriptionFilter::default().with_tools());
-        let owner = Arc::new(Owner(Mutex::default()));
-        let waker = Waker::from(Arc::clone(&owner));
+        let waker = Waker::from(Arc::new(Owner));
         assert!(changes.poll_next(&mut Context::from_waker(&waker)).is_pending());
-        *owner.0.lock().expect("not poisoned") = Some(changes);
+        OWNED.set(Some(changes));
         bus.tell(Change::ToolsListChanged);
         assert_eq!(bus.count(), 0);
     }
