@@ -99,6 +99,11 @@ impl Config {
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let default = Self::default();
         let settings = Settings(&variable);
+        #[cfg(not(feature = "objects"))]
+        if let Some(value) = variable("PMCP_SESSIONS").filter(|value| value.trim() != "none") {
+            let expected = "none: sessions need the feature `objects` of pmcp-workers";
+            return Err(ConfigError { variable: "PMCP_SESSIONS", value, expected });
+        }
         let time_limit = settings.duration("PMCP_TIME_LIMIT_MS", default.time_limit.unwrap_or_default())?;
         Ok(Self {
             allowed_hosts: settings.list("PMCP_ALLOWED_HOSTS"),

@@ -14,6 +14,43 @@
 //! }
 //! ```
 //!
+//! The `Cargo.toml` of such a Worker; a profile has its effect in that of the workspace only:
+//!
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib"]
+//!
+//! [dependencies]
+//! pmcp-core = { path = "../pmcp/pmcp-core" }
+//! pmcp-workers = { path = "../pmcp/pmcp-workers" }
+//! # And the features d1, queue and so on of the bindings that handlers use.
+//! worker = { version = "0.8.7", default-features = false }
+//! serde = { version = "1", features = ["derive"] }
+//! schemars = "1"
+//!
+//! [package.metadata.wasm-pack.profile.custom]
+//! wasm-opt = ["-Oz"]
+//!
+//! # Loaded into many isolates, and paid for at each start: the smallest.
+//! [profile.workers]
+//! inherits = "release"
+//! opt-level = "z"
+//! lto = "fat"
+//! codegen-units = 1
+//! strip = true
+//! ```
+//!
+//! Its `wrangler.toml`:
+//!
+//! ```toml
+//! name = "crm"
+//! main = "build/index.js"
+//! compatibility_date = "2026-10-01"
+//!
+//! [build]
+//! command = "worker-build --profile workers"
+//! ```
+//!
 //! The server is built once, when the isolate starts. The endpoint is `/mcp`; `/health` answers probes. [`Config`]
 //! lists the variables and secrets that are read. Handlers find the bindings of the Worker beside the request:
 //! `cx.extension::<worker::Env>()`, and what Cloudflare knows of the client in `cx.extension::<worker::Cf>()`.

@@ -1,7 +1,7 @@
 //! A request of the platform as the core knows it.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::CONTENT_LENGTH, request::Parts};
 use worker::{
     js_sys::{Array, Reflect, Uint8Array},
     wasm_bindgen::{JsCast, JsValue},
@@ -29,18 +29,34 @@ pub(crate) fn parse_head(request: &web_sys::Request) -> Option<Parts> {
     Some(head)
 }
 
+/// All headers as one text, since each step between JavaScript and WebAssembly takes its time: a line for each, its name
+/// to the first comma. Neither has a line break, and a name no comma.
 fn parse_headers(from: &web_sys::Headers) -> Option<HeaderMap> {
+    let lines = String::from(Array::from(from).join("\n"));
     let mut headers = HeaderMap::new();
-    for entry in from.entries() {
-        let pair: Array = entry.ok()?.unchecked_into();
-        let (name, value) = (pair.get(0).as_string()?, pair.get(1).as_string()?);
+    for line in lines.lines() {
+        let (name, value) = line.split_once(',')?;
         headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?);
     }
     Some(headers)
 }
 
+/// The whole body, of at most `limit` bytes: at once where `head` says how long it is, and else piece by piece.
+pub(crate) async fn read_body(request: &web_sys::Request, head: &Parts, limit: usize) -> Result<Bytes, Unread> {
+    let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    match length {
+        Some(length) if length > limit => Err(Unread::TooLong(limit)),
+        Some(_) => {
+            let whole = request.array_buffer().map_err(|_| Unread::Broken)?;
+            let whole = JsFuture::from(whole).await.map_err(|_| Unread::Broken)?;
+            Ok(Uint8Array::new(&whole).to_vec().into())
+        }
+        None => read_pieces(request, limit).await,
+    }
+}
+
 /// The whole body, read piece by piece and no further than `limit` bytes.
-pub(crate) async fn read_body(request: &web_sys::Request, limit: usize) -> Result<Bytes, Unread> {
+async fn read_pieces(request: &web_sys::Request, limit: usize) -> Result<Bytes, Unread> {
     let Some(stream) = request.body() else { return Ok(Bytes::new()) };
     let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     let mut body = Vec::new();

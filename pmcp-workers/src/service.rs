@@ -2,14 +2,12 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use pmcp_core::{IntoServer, StreamableHttp, platform::Platform};
 use worker::{
     Context, Env, Response,
     js_sys::{Date, Reflect},
     wasm_bindgen::{self, JsValue},
-    web_sys,
 };
 
 use crate::{
@@ -116,24 +114,27 @@ async fn answer(
     context: Context,
 ) -> worker::Result<Response> {
     let begin = Date::now();
-    let raw: web_sys::Request = request.inner().clone()?;
-    let Some(mut head) = parse_head(&raw) else {
+    let raw = request.inner();
+    let Some(mut head) = parse_head(raw) else {
         return text(400, "The request has a method, a path or a header that is none.\n");
     };
     if let Some(response) = endpoint.turn_away(&head) {
+        log_answer(endpoint, &head.headers, &[], response.status(), Date::now() - begin, raw);
         return into_worker(response);
     }
-    let body = match read_body(&raw, endpoint.body_limit()).await {
+    let body = match read_body(raw, &head, endpoint.body_limit()).await {
         Ok(body) => body,
         Err(unread) => {
             let status = match unread {
                 Unread::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
                 Unread::Broken => StatusCode::BAD_REQUEST,
             };
-            return into_worker(endpoint.refuse(&head, status, &unread.to_string()));
+            let response = endpoint.refuse(&head, status, &unread.to_string());
+            log_answer(endpoint, &head.headers, &[], response.status(), Date::now() - begin, raw);
+            return into_worker(response);
         }
     };
-    let (headers, message) = (head.headers.clone(), body.clone());
+    let logged = tracing::enabled!(tracing::Level::INFO).then(|| (head.headers.clone(), body.clone()));
     head.extensions.insert(env);
     if let Some(cf) = request.cf() {
         head.extensions.insert(cf.clone());
@@ -142,15 +143,17 @@ async fn answer(
     head.extensions.insert(Arc::clone(&context));
     let platform: Arc<dyn Platform> = Arc::new(WorkersPlatform(context));
     let response = at_home(endpoint.respond(Request::from_parts(head, body), &platform)).await;
-    log_answer(endpoint, &headers, &message, response.status(), Date::now() - begin, &raw);
+    if let Some((headers, message)) = logged {
+        log_answer(endpoint, &headers, &message, response.status(), Date::now() - begin, raw);
+    }
     into_worker(response)
 }
 
-/// The request's line in the log. Time stands still here while nothing is waited for.
+/// The request's line in the log, when its answer begins. Time stands still here while nothing is waited for.
 fn log_answer(
     endpoint: &StreamableHttp,
     headers: &HeaderMap,
-    body: &Bytes,
+    body: &[u8],
     status: StatusCode,
     elapsed_ms: f64,
     request: &JsValue,

@@ -123,7 +123,10 @@ impl<'a> Message<'a> {
             None => None,
             Some(Some(id)) => Some(id),
             Some(None) => {
-                return invalid(None, "The id of a request must be a string or an integer, and never null.");
+                return invalid(
+                    None,
+                    "The id of a request must be a string or an integer of 64 bits, written without a fraction; never null.",
+                );
             }
         };
         if jsonrpc.map(RawJson::get) != Some(r#""2.0""#) {

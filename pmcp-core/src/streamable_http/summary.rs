@@ -19,10 +19,21 @@ use crate::{
 pub struct Summary<'a> {
     /// The revision it speaks; `None` where it contradicts itself.
     pub revision: Option<Revision>,
-    /// The method, such as `tools/call`.
+    /// The method, such as `tools/call`; no more than the first 200 bytes.
     pub method: Cow<'a, str>,
-    /// The tool, the prompt, the resource or the task it names.
+    /// The tool, the prompt, the resource or the task it names; no more than the first 200 bytes.
     pub name: Option<Cow<'a, str>>,
+}
+
+/// How many bytes of a method or a name are told: what a stranger wrote goes to a log.
+const MOST_TOLD: usize = 200;
+
+fn short(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.len() <= MOST_TOLD {
+        return text;
+    }
+    let end = text.floor_char_boundary(MOST_TOLD);
+    Cow::Owned(format!("{} … (cut)", text.get(..end).unwrap_or_default()))
 }
 
 impl StreamableHttp {
@@ -39,7 +50,7 @@ impl StreamableHttp {
             };
             RequestParams::optional_str(raw, member).ok().flatten()
         });
-        Some(Summary { revision, method, name })
+        Some(Summary { revision, method: short(method), name: name.map(short) })
     }
 
     /// The answer to the request in `body` whose own cannot be delivered: a result with `isError` where a tool was
@@ -111,6 +122,9 @@ mod tests {
         assert_eq!(summarize(MODERN), about(Revision::LATEST, "tools/call", "add"));
         assert_eq!(summarize(OLDER), about(Revision::V2025_03_26, "resources/read", "x:y"));
         assert_eq!(summarize("[]"), None);
+        let long = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{}"}}"#, "ä".repeat(5_000));
+        let told = endpoint.summarize(&HeaderMap::new(), long.as_bytes()).expect("a request").method;
+        assert_eq!(told, format!("{} … (cut)", "ä".repeat(100)));
         assert_eq!(summarize(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#), None);
     }
 
