@@ -41,7 +41,7 @@ pub fn estimate(report: &mut Report, http: &str, lambda: &str) -> Result<()> {
     }
     let read_on = prices["read_on"].as_str().unwrap_or("an unknown day");
     report.note(format!(
-        "Costs are list prices as of {read_on}, with sources in prices.json, which says what of them is unchecked; this \
+        "Costs are list prices as of {read_on}, from where prices.json says; this \
          machine's processor time is taken for the platform's, and Cloud Run's instance for one that is always busy."
     ));
     Ok(())
