@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::TargetType;
+use crate::failure::{Failure, Result};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -79,6 +80,8 @@ pub(crate) struct Dev {
 pub(crate) enum Platform {
     /// AWS Lambda.
     AwsLambda,
+    /// Cloudflare Workers.
+    CloudflareWorkers,
     /// HTTP: Google Cloud Run, any container, your own machine.
     GoogleCloudRun,
     /// Standard input and output: started by an editor or a desktop client.
@@ -102,7 +105,7 @@ pub(crate) struct DeployRun {
     /// Say what would be done, and change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Deploy under a new name or in a new region although another deployment of this folder exists, and leave that.
+    /// Deploy under a new name or in a new place although another deployment of this folder exists, and leave that.
     #[arg(long)]
     pub(crate) beside: bool,
 }
@@ -139,12 +142,31 @@ pub(crate) struct Init {
     /// The server's name on the platform. Without it, the folder's.
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// The region to deploy to. Without it, us-east-1.
+    /// The region to deploy to, where the platform has regions. Without it, us-east-1 on AWS Lambda.
     #[arg(long)]
     pub(crate) region: Option<String>,
+    /// The project on Google Cloud.
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    /// The id of the account at Cloudflare.
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<String>,
     /// Say what would be written, and write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+impl Init {
+    /// Refuses whatever says where to deploy to in a way that the platform does not know.
+    pub(crate) fn only(&self, platform: &str, known: &[&str]) -> Result {
+        for (option, value) in [("--region", &self.region), ("--project", &self.project), ("--account", &self.account)]
+        {
+            if value.is_some() && !known.contains(&option) {
+                return Err(Failure::refused(format!("{platform} knows no {option}"), format!("leave out {option}")));
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Subcommand)]

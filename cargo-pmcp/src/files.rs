@@ -32,6 +32,15 @@ pub(crate) struct Written {
     pub(crate) unchanged: Vec<String>,
     /// These were changed by the user, and stay as they are.
     pub(crate) left_alone: Vec<String>,
+    /// In these something was changed.
+    pub(crate) changed: Vec<Changed>,
+}
+
+/// A file of the user's in which one thing was changed.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Changed {
+    pub(crate) path: String,
+    pub(crate) what: String,
 }
 
 impl Written {
@@ -69,6 +78,9 @@ impl Written {
     /// The same as a plan.
     pub(crate) fn into_plan(self) -> Plan {
         let mut plan = Plan::new();
+        for Changed { path, what } in self.changed {
+            plan.detailed(Action::Change, path, what);
+        }
         for path in self.written {
             plan.step(Action::Write, path);
         }
@@ -85,6 +97,7 @@ impl Written {
 impl fmt::Display for Written {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines: Vec<String> = self.written.iter().map(|path| format!("wrote {path}")).collect();
+        lines.extend(self.changed.iter().map(|Changed { path, what }| format!("changed {path}: {what}")));
         lines.extend(self.left_alone.iter().map(|path| format!("left alone, as you changed it: {path}")));
         if lines.is_empty() {
             lines.push("everything is there already".into());

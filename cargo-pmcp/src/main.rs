@@ -11,11 +11,13 @@ mod dev;
 mod exec;
 mod failure;
 mod files;
+mod mains;
 mod mcp;
 mod new;
 mod output;
 mod plan;
 mod target;
+mod toml_text;
 mod workspace;
 
 use std::env;

@@ -10,53 +10,14 @@ use crate::cli::{New, Platform};
 use crate::config::check_name;
 use crate::failure::{Failure, Result};
 use crate::files::{NewFile, Written};
+use crate::mains::{self, Lines, WORKERS_PROFILE, Words};
 use crate::output::Output;
 
 const WORKSPACE: &str = include_str!("../templates/new/Cargo.toml.in");
 const SERVER: &str = include_str!("../templates/new/server/Cargo.toml.in");
 const LIB: &str = include_str!("../templates/new/server/lib.rs.in");
-const PLATFORM: &str = include_str!("../templates/new/platform/Cargo.toml.in");
-const MAIN: &str = include_str!("../templates/new/platform/main.rs.in");
 const README: &str = include_str!("../templates/new/README.md.in");
 const GITIGNORE: &str = include_str!("../templates/new/gitignore.in");
-
-/// What is the same wherever a platform is named.
-struct Words {
-    /// The folder of its `main`.
-    folder: &'static str,
-    /// The end of its package's name, and of the adapter's.
-    suffix: &'static str,
-    /// As in "The server …".
-    place: &'static str,
-    /// How to try it.
-    start: &'static str,
-}
-
-impl Platform {
-    fn words(self) -> Words {
-        match self {
-            Self::AwsLambda => Words {
-                folder: "aws-lambda",
-                suffix: "lambda",
-                place: "on AWS Lambda",
-                start: "`cargo lambda watch -p {{name}}-lambda` emulates AWS Lambda; `cargo pmcp deploy init --target aws-lambda` \
-                        and `cargo pmcp deploy` bring it there.",
-            },
-            Self::GoogleCloudRun => Words {
-                folder: "google-cloud-run",
-                suffix: "cloudrun",
-                place: "over HTTP: on Google Cloud Run, in any container, on your own machine",
-                start: "`cargo run -p {{name}}-cloudrun` serves it at http://127.0.0.1:8080/mcp.",
-            },
-            Self::Stdio => Words {
-                folder: "stdio",
-                suffix: "stdio",
-                place: "over standard input and output, started by its client",
-                start: "`claude mcp add {{name}} -- cargo run -q -p {{name}}-stdio` lets Claude Code start it.",
-            },
-        }
-    }
-}
 
 /// What was made.
 #[derive(Debug, Serialize)]
@@ -128,7 +89,7 @@ fn source(new: &New) -> Result<Source> {
 
 fn files(name: &str, platforms: &[Platform], source: &Source) -> Vec<NewFile> {
     let words: Vec<Words> = platforms.iter().map(|platform| platform.words()).collect();
-    let crates: Vec<&str> = std::iter::once("core").chain(words.iter().map(|words| words.suffix)).collect();
+    let crates: Vec<&str> = std::iter::once("core").chain(words.iter().map(|words| words.adapter.suffix)).collect();
     let dependencies: String = crates
         .iter()
         .map(|suffix| match source {
@@ -142,26 +103,27 @@ fn files(name: &str, platforms: &[Platform], source: &Source) -> Vec<NewFile> {
         .collect();
     let members: String = words.iter().map(|words| format!(", \"{}\"", words.folder)).collect();
     let starts: String = words.iter().map(|words| format!("- {}\n", words.start)).collect();
-    let fill = |template: &str, words: Option<&Words>| {
-        let mut text = template
+    let profile = match platforms.contains(&Platform::CloudflareWorkers) {
+        true => format!("\n{WORKERS_PROFILE}"),
+        false => String::new(),
+    };
+    let fill = |template: &str| {
+        let text = template
             .replace("{{members}}", &members)
             .replace("{{dependencies}}", dependencies.trim_end())
             .replace("{{starts}}", starts.trim_end());
-        if let Some(words) = words {
-            text = text.replace("{{suffix}}", words.suffix).replace("{{place}}", words.place);
-        }
-        text.replace("{{module}}", &name.replace('-', "_")).replace("{{name}}", name)
+        text.replace("{{name}}", name)
     };
     let mut files = vec![
-        NewFile::new("Cargo.toml", fill(WORKSPACE, None)),
-        NewFile::new("README.md", fill(README, None)),
+        NewFile::new("Cargo.toml", fill(WORKSPACE) + &profile),
+        NewFile::new("README.md", fill(README)),
         NewFile::new(".gitignore", GITIGNORE),
-        NewFile::new("server/Cargo.toml", fill(SERVER, None)),
-        NewFile::new("server/src/lib.rs", fill(LIB, None)),
+        NewFile::new("server/Cargo.toml", fill(SERVER)),
+        NewFile::new("server/src/lib.rs", fill(LIB)),
     ];
-    for words in &words {
-        files.push(NewFile::new(format!("{}/Cargo.toml", words.folder), fill(PLATFORM, Some(words))));
-        files.push(NewFile::new(format!("{}/src/main.rs", words.folder), fill(MAIN, Some(words))));
+    for platform in platforms {
+        let lines = Lines::of_workspace(name, platform.words().adapter);
+        files.extend(mains::files(*platform, name, &name.replace('-', "_"), &lines));
     }
     files
 }

@@ -23,11 +23,19 @@ pub(crate) const LAMBDA: Adapter =
     Adapter { name: "pmcp-lambda", suffix: "lambda", call: "pmcp_lambda::run(server())" };
 pub(crate) const CLOUDRUN: Adapter =
     Adapter { name: "pmcp-cloudrun", suffix: "cloudrun", call: "pmcp_cloudrun::run(server())" };
+pub(crate) const WORKERS: Adapter =
+    Adapter { name: "pmcp-workers", suffix: "workers", call: "pmcp_workers::start(server())" };
+pub(crate) const STDIO: Adapter = Adapter { name: "pmcp-stdio", suffix: "stdio", call: "pmcp_stdio::run(server())" };
+
+/// All of them.
+const ADAPTERS: [&Adapter; 4] = [&LAMBDA, &CLOUDRUN, &WORKERS, &STDIO];
 
 #[derive(Deserialize)]
 pub(crate) struct Workspace {
     packages: Vec<Found>,
     pub(crate) target_directory: PathBuf,
+    #[serde(default)]
+    pub(crate) workspace_root: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +46,32 @@ struct Found {
     #[serde(default)]
     manifest_path: PathBuf,
     dependencies: Vec<Dependency>,
+    #[serde(default)]
+    targets: Vec<Built>,
+}
+
+/// What cargo makes of a package.
+#[derive(Deserialize)]
+struct Built {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// The package that has the server, whatever it runs on.
+pub(crate) struct Library {
+    pub(crate) package: String,
+    pub(crate) folder: PathBuf,
+    /// As code names it.
+    pub(crate) module: String,
+    /// Where it has pmcp-core from.
+    pub(crate) core: Source,
+}
+
+/// Where crates come from.
+pub(crate) enum Source {
+    Path(PathBuf),
+    Git(String),
+    Registry(String),
 }
 
 #[derive(Deserialize)]
@@ -45,6 +79,10 @@ struct Dependency {
     name: String,
     #[serde(default)]
     features: Vec<String>,
+    #[serde(default)]
+    req: String,
+    source: Option<String>,
+    path: Option<PathBuf>,
 }
 
 impl Workspace {
@@ -80,6 +118,12 @@ impl Workspace {
         self.packages.iter().any(|package| package.uses(adapter))
     }
 
+    /// The only package that is a server for no platform in particular.
+    pub(crate) fn library(&self) -> Option<Library> {
+        let mut found = self.packages.iter().filter_map(Found::library);
+        found.next().filter(|_| found.next().is_none())
+    }
+
     /// The features that a package wants of the adapter.
     pub(crate) fn features(&self, package: &str, adapter: &Adapter) -> Vec<String> {
         let dependencies =
@@ -92,13 +136,19 @@ impl Workspace {
         let names = || self.packages.iter().map(|package| package.name.as_str()).collect::<Vec<_>>().join(", ");
         let has = |name: &str| self.packages.iter().any(|package| package.name == name);
         if let Some(wanted) = server.and_then(|server| server.package.as_deref()) {
-            return match has(wanted) {
-                true => Ok(wanted.to_owned()),
-                false => Err(Failure::refused(
-                    format!("there is no package `{wanted}` here, which .pmcp/deploy.toml names under [server]"),
-                    format!("name one of these: {}", names()),
-                )),
-            };
+            let uses =
+                |adapter: &Adapter| self.packages.iter().any(|package| package.name == wanted && package.uses(adapter));
+            match has(wanted) {
+                // The one of another platform, which the project was moved from.
+                true if ADAPTERS.iter().any(|other| other.name != adapter.name && uses(other)) && !uses(adapter) => {}
+                true => return Ok(wanted.to_owned()),
+                false => {
+                    return Err(Failure::refused(
+                        format!("there is no package `{wanted}` here, which .pmcp/deploy.toml names under [server]"),
+                        format!("name one of these: {}", names()),
+                    ));
+                }
+            }
         }
         if let Some(usual) = server.map(|server| format!("{}-{}", server.name, adapter.suffix)).filter(|name| has(name))
         {
@@ -122,6 +172,26 @@ impl Workspace {
 }
 
 impl Found {
+    fn library(&self) -> Option<Library> {
+        let is_library = |built: &&Built| built.kind.iter().any(|kind| kind == "lib");
+        let library = self.targets.iter().find(is_library)?;
+        if ADAPTERS.iter().any(|adapter| self.uses(adapter)) {
+            return None;
+        }
+        let core = self.dependencies.iter().find(|dependency| dependency.name == "pmcp-core")?;
+        let core = match (&core.path, &core.source) {
+            (Some(path), _) => Source::Path(path.clone()),
+            (None, Some(source)) if source.starts_with("git+") => Source::Git(source.clone()),
+            _ => Source::Registry(core.req.clone()),
+        };
+        Some(Library {
+            package: self.name.clone(),
+            folder: self.manifest_path.parent()?.to_path_buf(),
+            module: library.name.replace('-', "_"),
+            core,
+        })
+    }
+
     fn uses(&self, adapter: &Adapter) -> bool {
         self.source.is_none() && self.dependencies.iter().any(|dependency| dependency.name == adapter.name)
     }
@@ -132,12 +202,18 @@ mod tests {
     use super::*;
 
     fn package(name: &str, dependency: &str) -> Found {
-        let dependencies = vec![Dependency { name: dependency.into(), features: vec!["secrets".into()] }];
-        Found { name: name.into(), source: None, manifest_path: PathBuf::new(), dependencies }
+        let features = vec!["secrets".into()];
+        let dependency = Dependency { name: dependency.into(), features, req: "*".into(), source: None, path: None };
+        let dependencies = vec![dependency];
+        Found { name: name.into(), source: None, manifest_path: PathBuf::new(), dependencies, targets: Vec::new() }
+    }
+
+    fn workspace(packages: Vec<Found>) -> Workspace {
+        Workspace { packages, target_directory: PathBuf::new(), workspace_root: PathBuf::new() }
     }
 
     fn choose(packages: Vec<Found>, wanted: Option<&str>, server: &str) -> Result<String, String> {
-        let workspace = Workspace { packages, target_directory: PathBuf::new() };
+        let workspace = workspace(packages);
         let server = Server { name: server.into(), package: wanted.map(str::to_owned) };
         workspace.server(&LAMBDA, Some(&server)).map_err(|failure| failure.to_string())
     }
@@ -148,6 +224,8 @@ mod tests {
         assert_eq!(choose(crm(), None, "crm"), Ok("crm-lambda".into()));
         assert_eq!(choose(crm(), None, "sales"), Ok("crm-lambda".into()));
         assert_eq!(choose(crm(), Some("crm"), "crm"), Ok("crm".into()));
+        let both = || crm().into_iter().chain([package("crm-http", "pmcp-cloudrun")]).collect();
+        assert_eq!(choose(both(), Some("crm-http"), "crm"), Ok("crm-lambda".into()), "it is for another platform");
         let refused = choose(crm(), Some("cmr"), "crm").expect_err("is not there");
         assert_eq!(
             refused,
@@ -163,7 +241,7 @@ mod tests {
     #[test]
     fn features_are_those_of_the_adapter() {
         let packages = vec![package("crm", "pmcp-core"), package("crm-lambda", "pmcp-lambda")];
-        let workspace = Workspace { packages, target_directory: PathBuf::new() };
+        let workspace = workspace(packages);
         assert_eq!(workspace.features("crm-lambda", &LAMBDA), ["secrets"]);
         assert!(workspace.features("crm", &LAMBDA).is_empty() && !workspace.uses(&CLOUDRUN));
     }

@@ -1,19 +1,23 @@
 //! What a value must be beyond its type; whoever breaks a rule is told before the platform is asked.
 
-use super::{Config, Front};
+use super::{Config, Front, TargetType, cloudflare, gcp, pmcp_run};
 
 /// The numbers of days that CloudWatch Logs keeps logs for.
 const RETENTION: [u32; 23] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, 9999];
 
 /// The first rule that is broken: the path of the key, and what is wrong.
-type Broken = (Vec<String>, String);
+pub(super) type Broken = (Vec<String>, String);
 
 pub(super) fn check(config: &Config) -> Result<(), Broken> {
     let broken = |key: &[&str], what: String| Err((key.iter().map(|part| (*part).to_owned()).collect(), what));
     if let Err(what) = check_name(&config.server.name) {
         return broken(&["server", "name"], what);
     }
+    cloudflare::check(config)?;
+    gcp::check(config)?;
+    pmcp_run::check(config)?;
+    let target = config.target.target_type;
     let aws = &config.aws;
     if !is_region(&aws.region) {
         return broken(&["aws", "region"], "this is no region; they look like `eu-central-1`".into());
@@ -48,16 +52,20 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
         }
     }
     for name in config.environment.keys() {
-        if let Err(what) = check_variable(name) {
+        if let Err(what) = check_variable(target, name) {
             return broken(&["environment", name], what);
         }
     }
     for (name, secret) in &config.secrets {
-        if let Err(what) = check_variable(name) {
+        if let Err(what) = check_variable(target, name) {
             return broken(&["secrets", name], what);
         }
         if config.environment.contains_key(name) {
             return broken(&["secrets", name], "this variable has a value under [environment] already".into());
+        }
+        if secret.arn.is_some() && target != TargetType::AwsLambda {
+            let what = format!("{} does not read AWS Secrets Manager; leave out `arn`", target.title());
+            return broken(&["secrets", name, "arn"], what);
         }
         if secret.arn.as_ref().is_some_and(|arn| !is_secret_arn(arn)) {
             let what = "must be the whole ARN of an entry: `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-abc123`";
@@ -65,6 +73,11 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
         }
     }
     if let Some(auth) = &config.auth {
+        if target != TargetType::AwsLambda {
+            let what =
+                format!("{} has no Cognito to check tokens; without [auth] it would let everybody in", target.title());
+            return broken(&["auth"], what);
+        }
         if !on_http_api {
             let what = "a Function URL cannot check tokens; set `front = \"http-api\"` under [aws]";
             return broken(&["auth"], what.into());
@@ -105,8 +118,11 @@ fn is_secret_arn(arn: &str) -> bool {
     matches!(parts[..], ["arn", _, "secretsmanager", region, _, "secret", name] if is_region(region) && name.contains('-'))
 }
 
-/// Whether a variable of a server may have this name on every platform.
-pub(crate) fn check_variable(name: &str) -> Result<(), String> {
+/// Whether a variable of a server may have this name on the platform.
+pub(crate) fn check_variable(target: TargetType, name: &str) -> Result<(), String> {
+    if target != TargetType::AwsLambda {
+        return check_portable_variable(name);
+    }
     const RESERVED: [&str; 3] = ["AWS_", "LAMBDA_", "_HANDLER"];
     let fits = name.len() >= 2
         && name.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -118,4 +134,14 @@ pub(crate) fn check_variable(name: &str) -> Result<(), String> {
         return Err("AWS Lambda keeps this name for itself; choose another".into());
     }
     Ok(())
+}
+
+/// What every shell and every platform takes.
+fn check_portable_variable(name: &str) -> Result<(), String> {
+    let fits = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    match fits {
+        true => Ok(()),
+        false => Err("names have letters, digits and underscores, and begin with no digit".into()),
+    }
 }

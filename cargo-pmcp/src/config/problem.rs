@@ -69,12 +69,12 @@ fn explain(message: &str) -> (String, Option<String>) {
 }
 
 /// Where the value of a key is, or the nearest table above it that is written.
-fn span(text: &str, key: &[String]) -> Option<Range<usize>> {
+pub(crate) fn span(text: &str, key: &[impl AsRef<str>]) -> Option<Range<usize>> {
     let document = DeTable::parse(text).ok()?;
     let mut table = document.get_ref();
     let mut found = None;
     for part in key {
-        let Some(value) = table.get(part.as_str()) else { break };
+        let Some(value) = table.get(part.as_ref()) else { break };
         found = Some(value.span());
         match value.get_ref() {
             DeValue::Table(inner) => table = inner,

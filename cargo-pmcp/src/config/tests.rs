@@ -5,12 +5,12 @@ use super::*;
 const LEAST: &str = "[target]\ntarget_type = \"aws-lambda\"\n\n[server]\nname = \"my-mcp-server\"\n";
 
 fn told(text: &str) -> String {
-    Config::parse(text).expect_err("must be refused").to_string()
+    Config::parse(text, None).expect_err("must be refused").to_string()
 }
 
 #[test]
 fn target_and_name_are_enough() {
-    let config = Config::parse(LEAST).expect("is whole");
+    let config = Config::parse(LEAST, None).expect("is whole");
     assert_eq!(config.server.name, "my-mcp-server");
     assert_eq!(config.aws.region, "us-east-1");
     assert_eq!(config.aws.architecture, Architecture::Arm64);
@@ -26,7 +26,7 @@ fn every_section_is_read() {
          [environment]\nGREETING = \"a, b\"\n[secrets]\nKEY = {{}}\n[auth.cognito]\nscopes = [\"read\"]\n\
          callback_urls = [\"http://localhost:3000/callback\"]\n"
     );
-    let config = Config::parse(&text).expect("is right");
+    let config = Config::parse(&text, None).expect("is right");
     assert_eq!(config.environment["GREETING"], "a, b");
     assert_eq!(config.auth.expect("is there").cognito.scopes, ["read"]);
 }
@@ -36,7 +36,7 @@ fn what_the_readme_shows_is_right() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("a README");
     let (_, block) = readme.split_once("```toml\n[target]").expect("a block");
     let block = block.split("```").next().expect("an end");
-    let config = Config::parse(&format!("[target]{block}")).expect("is right");
+    let config = Config::parse(&format!("[target]{block}"), None).expect("is right");
     assert!(config.aws.vpc.is_some() && config.aws.alarms.is_some() && config.auth.is_some());
 }
 

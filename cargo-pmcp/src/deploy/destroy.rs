@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
-use super::record::Record;
-use super::{Project, lock};
+use super::record::{Record, Records};
+use super::{Project, lock, renamed};
 use crate::cli::Destroy;
 use crate::failure::{Failure, Result};
 use crate::files::Written;
@@ -16,12 +16,15 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     let Project { root, config } = project;
     let target = project.target()?;
     let mut removal = target.removal(config, options.clean)?;
-    let files = target.files(&config.server.name, &config.aws.region);
-    let files = Written::compare(root, &files)?;
+    let mut files = Written::compare(root, &target.files(project))?;
     let mut plan = Plan::new();
-    let (name, region) = (&config.server.name, &config.aws.region);
+    plan.warnings.extend(renamed(project)?);
+    let (name, place) = (&config.server.name, target.place(config));
+    let record = Record::new(project)?;
+    let mut records = Records::load(root)?;
+    let others_stay = records.remove(&record);
     if removal.deployed {
-        plan.step(Action::Remove, format!("{name} in {region}, with its URL and all its versions"));
+        plan.step(Action::Remove, format!("{name} in {place}, with its URL and all its versions"));
     }
     for thing in &removal.outliving {
         let what = format!("the {} {}", thing.kind, thing.name);
@@ -31,7 +34,14 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
             plan.detailed(Action::Leave, what, "--clean removes it");
         }
     }
-    let made: Vec<&str> = target.made().iter().copied().chain([".pmcp/build"]).collect();
+    let mut made: Vec<&str> = target.made().iter().copied().chain([".pmcp/build"]).collect();
+    if others_stay {
+        // What all targets have in common.
+        let is_shared = |path: &str| path.starts_with(".pmcp/");
+        made.retain(|path| !is_shared(path));
+        files.unchanged.retain(|path| !is_shared(path));
+        files.left_alone.retain(|path| !is_shared(path));
+    }
     if options.clean {
         let there = made.iter().copied().filter(|path| root.join(path).exists());
         for path in there.chain(files.unchanged.iter().map(String::as_str)) {
@@ -46,7 +56,7 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     }
     let there_is_more = plan.steps.iter().any(|step| matches!(step.action, Action::Remove));
     if !there_is_more {
-        output.note(format_args!("{name} is not deployed in {region}"));
+        output.note(format_args!("{name} is not deployed in {place}"));
         return output.result(&plan);
     }
     if !options.yes {
@@ -57,9 +67,10 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
         removal.outliving.clear();
     }
     target.destroy(config, &removal, output)?;
-    if Record::load(root)?.is_some_and(|record| record == Record::new(config)) {
-        Record::remove(root)?;
-    }
+    // Read again: another target may have been deployed meanwhile, before the lock.
+    let mut records = Records::load(root)?;
+    records.remove(&record);
+    records.save(root)?;
     if options.clean {
         drop(held);
         clean(root, &made, &files.unchanged)?;

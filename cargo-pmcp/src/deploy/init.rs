@@ -1,27 +1,31 @@
 //! `cargo pmcp deploy init`: writes deploy.toml and the files of its target, and nothing over what the user changed.
 
+use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
 use clap::ValueEnum;
 
+use super::Project;
+use super::main_package::MainPackage;
 use crate::cli::Init;
-use crate::config::{Config, PATH, TargetType, check_name, is_region};
+use crate::config::{self, Config, PATH, TargetType, check_name};
 use crate::failure::{Failure, Result};
-use crate::files::Written;
+use crate::files::{Changed, Written};
 use crate::output::Output;
+use crate::toml_text::replace_string;
 
 pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, output: Output) -> Result {
     // What is there already decides, so that running it again changes nothing.
-    let before = if folder.join(PATH).exists() { Some(Config::load(folder)?) } else { None };
+    let text = config::read(folder)?;
+    let before = text.as_ref().map(|text| Config::parse(text, None)).transpose()?;
     let target = match (target, &before) {
         (Some(target), _) => target,
         (None, Some(config)) => config.target.target_type,
         (None, None) => ask(&mut io::stdin().lock(), io::stdin().is_terminal() && io::stderr().is_terminal())?,
     };
-    let known = before.as_ref();
-    let target = target.target()?;
-    let name = match (&options.name, known) {
+    let known = text.as_ref().map(|text| Config::parse(text, Some(target))).transpose()?;
+    let name = match (&options.name, &known) {
         (Some(name), _) => name.clone(),
         (None, Some(config)) => config.server.name.clone(),
         (None, None) => folder_name(folder)?,
@@ -29,25 +33,57 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     check_name(&name).map_err(|what| {
         Failure::refused(format!("`{name}` cannot be the server's name: {what}"), "give another with --name")
     })?;
-    let region = match (&options.region, known) {
-        (Some(region), _) => region.clone(),
-        (None, Some(config)) => config.aws.region.clone(),
-        (None, None) => "us-east-1".into(),
+    let platform = target.target()?;
+    let mut config = known.clone().unwrap_or_else(|| Config::new(target, name.clone()));
+    platform.settle(&mut config, options)?;
+    if let Some(known) = &known {
+        let place = platform.place(known);
+        if known.server.name != name || platform.place(&config) != place {
+            return Err(Failure::refused(
+                format!("{PATH} is there already, and says {} in {place}", known.server.name),
+                "change that in the file, or leave out what says otherwise here",
+            ));
+        }
+    }
+    let moved = match (&text, &before) {
+        (Some(text), Some(before)) if before.target.target_type != target => Some(move_to(text, target)?),
+        _ => None,
     };
-    if !is_region(&region) {
-        return Err(Failure::refused(format!("`{region}` is no region"), "they look like this: --region eu-central-1"));
+    let project = Project { root: folder.to_path_buf(), config };
+    let mut files = platform.files(&project);
+    if moved.is_some() {
+        files.retain(|file| file.path != PATH);
     }
-    if let Some(config) = known.filter(|config| config.server.name != name || config.aws.region != region) {
-        return Err(Failure::refused(
-            format!("{PATH} is there already, and says {} in {}", config.server.name, config.aws.region),
-            "change `name` under [server] or `region` under [aws] there, or leave out --name and --region",
-        ));
+    let mut main = MainPackage::find(folder, platform.platform())?;
+    if let Some(note) = &main.note {
+        output.note(format_args!("note: {note}"));
     }
-    let files = target.files(&name, &region);
+    files.append(&mut main.files);
+    let changed = moved.iter().map(|(_, changed)| changed.clone()).chain(main.changed());
+    let mut written = Written::compare(folder, &files)?;
+    written.changed.extend(changed);
     if options.dry_run {
-        return output.result(&Written::compare(folder, &files)?.into_plan());
+        return output.result(&written.into_plan());
     }
-    output.result(&Written::write(folder, &files)?)
+    Written::write(folder, &files)?;
+    main.enlist(folder)?;
+    if let Some((text, _)) = &moved {
+        let path = folder.join(PATH);
+        fs::write(&path, text).map_err(Failure::file("writing", &path))?;
+    }
+    output.result(&written)
+}
+
+/// The text of deploy.toml for another target: nothing but that is changed.
+fn move_to(text: &str, target: TargetType) -> Result<(String, Changed)> {
+    let value = target.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let moved = replace_string(text, &["target", "target_type"], &value).ok_or_else(|| {
+        Failure::refused(
+            format!("the target cannot be changed in {PATH}"),
+            format!("write it: target_type = \"{value}\""),
+        )
+    })?;
+    Ok((moved, Changed { path: PATH.into(), what: format!("target_type is {value}; nothing else was touched") }))
 }
 
 /// The name of the folder, which is usually the server's.
@@ -58,29 +94,23 @@ fn folder_name(folder: &Path) -> Result<String> {
 
 /// The questions that decide, as long as somebody is there to answer.
 fn ask(input: &mut impl BufRead, is_terminal: bool) -> Result<TargetType> {
-    let targets: Vec<String> = TargetType::value_variants()
-        .iter()
-        .filter(|target| target.target().is_ok())
-        .filter_map(|target| Some(format!("--target {}", target.to_possible_value()?.get_name())))
-        .collect();
-    let targets = targets.join(", or ");
     if !is_terminal {
+        let targets: Vec<String> = TargetType::value_variants()
+            .iter()
+            .filter(|target| target.target().is_ok())
+            .filter_map(|target| Some(format!("--target {}", target.to_possible_value()?.get_name())))
+            .collect();
+        let targets = targets.join(", or ");
         return Err(Failure::refused("no target was given, and there is nobody to ask", format!("add {targets}")));
     }
-    let elsewhere = |platform: &str| {
-        Failure::refused(
-            format!("{platform} fits that best, and this version cannot deploy to it"),
-            format!("wait for it, or choose from what there is: {targets}"),
-        )
-    };
     if yes(input, "Must it answer from close to its users, everywhere on earth?")? {
-        return Err(elsewhere("Cloudflare Workers"));
+        return Ok(TargetType::CloudflareWorkers);
     }
     if yes(input, "Is what it works with on AWS?")? {
         return Ok(TargetType::AwsLambda);
     }
     if yes(input, "Is what it works with on Google Cloud?")? {
-        return Err(elsewhere("Google Cloud Run"));
+        return Ok(TargetType::GoogleCloudRun);
     }
     Ok(TargetType::AwsLambda)
 }
@@ -105,13 +135,8 @@ mod tests {
     fn three_questions_decide() {
         assert_eq!(answered("n\nyes\n"), Ok(TargetType::AwsLambda));
         assert_eq!(answered("\n\n\n"), Ok(TargetType::AwsLambda));
-        let refused = answered("n\nn\ny\n").expect_err("comes later");
-        assert_eq!(
-            refused,
-            "Google Cloud Run fits that best, and this version cannot deploy to it\n\
-             wait for it, or choose from what there is: --target aws-lambda"
-        );
-        assert!(answered("Y\n").expect_err("comes later").starts_with("Cloudflare Workers fits that best"));
+        assert_eq!(answered("n\nn\ny\n"), Ok(TargetType::GoogleCloudRun));
+        assert_eq!(answered("Y\n"), Ok(TargetType::CloudflareWorkers));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod destroy;
 mod doctor;
 mod init;
 mod lock;
+mod main_package;
 mod record;
 mod run;
 mod secrets;
@@ -11,6 +12,7 @@ mod test;
 
 use std::path::{Path, PathBuf};
 
+use self::record::{Record, Records};
 use crate::cli::{Deploy, DeployCommand};
 use crate::config::{Config, TargetType};
 use crate::failure::Result;
@@ -26,14 +28,20 @@ pub(crate) struct Project {
 impl Project {
     /// `target` stands for what the file says.
     fn load(folder: &Path, target: Option<TargetType>) -> Result<Self> {
-        let mut config = Config::load(folder)?;
-        config.target.target_type = target.unwrap_or(config.target.target_type);
-        Ok(Self { root: folder.to_path_buf(), config })
+        Ok(Self { root: folder.to_path_buf(), config: Config::load(folder, target)? })
     }
 
     fn target(&self) -> Result<&'static dyn Target> {
         self.config.target.target_type.target()
     }
+}
+
+/// That another deployment exists than the one that a command is about.
+fn renamed(project: &Project) -> Result<Option<String>> {
+    let now = Record::new(project)?;
+    Ok(Records::load(&project.root)?
+        .other_than(&now)
+        .map(|before| format!("{}: this is the latter", before.differs(&now))))
 }
 
 /// Runs the subcommand that was typed.
@@ -49,6 +57,11 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
     }
     let project = Project::load(folder, deploy.target)?;
     let (config, target) = (&project.config, project.target()?);
+    if matches!(deploy.command, Some(DeployCommand::Outputs | DeployCommand::Status))
+        && let Some(note) = renamed(&project)?
+    {
+        output.note(format_args!("note: {note}"));
+    }
     match deploy.command {
         None => run::run(&project, &deploy.run, output),
         Some(command) => match command {

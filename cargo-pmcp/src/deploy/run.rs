@@ -1,41 +1,36 @@
 //! `cargo pmcp deploy`: builds and deploys what is there.
 
-use super::record::Record;
+use super::record::{Record, Records};
 use super::{Project, lock};
 use crate::cli::DeployRun;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 
 pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Result {
-    let Project { root, config } = project;
+    let root = &project.root;
     let target = project.target()?;
-    let record = Record::new(config);
-    let before = Record::load(root)?.filter(|before| *before != record);
+    let record = Record::new(project)?;
+    let renamed = Records::load(root)?
+        .other_than(&record)
+        .map(|before| format!("{}: that would be a second server, with a URL of its own", before.differs(&record)));
     let plan = target.plan(project)?;
     if options.dry_run {
         let mut plan = plan;
-        plan.warnings.extend(before.map(|before| renamed(&before, &record)));
+        plan.warnings.extend(renamed);
         return output.result(&plan);
     }
-    if let Some(before) = before.filter(|_| !options.beside) {
-        return Err(Failure::refused(
-            renamed(&before, &record),
-            "put the old name and region back, or destroy that one first, or add --beside to have both",
-        ));
+    if let Some(renamed) = renamed.filter(|_| !options.beside) {
+        let advice = "put back what it said, or destroy that one first, or add --beside to have both";
+        return Err(Failure::refused(renamed, advice));
     }
     let _only_one = lock::lock(root)?;
     for warning in &plan.warnings {
         output.note(format_args!("note: {warning}"));
     }
     let outputs = target.deploy(project, output)?;
-    record.save(root)?;
+    // Read again: another target may have been deployed meanwhile, before the lock.
+    let mut records = Records::load(root)?;
+    records.put(record);
+    records.save(root)?;
     output.result(&outputs)
-}
-
-fn renamed(before: &Record, now: &Record) -> String {
-    format!(
-        "this project is deployed as {} in {}, and .pmcp/deploy.toml now says {} in {}: that would be a second server, \
-         with a URL of its own",
-        before.name, before.region, now.name, now.region
-    )
 }

@@ -52,7 +52,7 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
     let Project { root, config } = project;
     let SetSecret { key, from_env, dry_run } = options;
     let refused = |what: String, advice: &str| Err(Failure::refused(what, advice));
-    if let Err(what) = check_variable(key) {
+    if let Err(what) = check_variable(config.target.target_type, key) {
         return refused(format!("`{key}` cannot be the name of a secret: {what}"), "choose another name");
     }
     if config.environment.contains_key(key) {

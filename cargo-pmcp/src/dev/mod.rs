@@ -53,7 +53,8 @@ impl fmt::Display for Lines {
 }
 
 pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
-    let config = if folder.join(crate::config::PATH).exists() { Some(Config::load(folder)?) } else { None };
+    let config =
+        if folder.join(crate::config::PATH).exists() { Some(Config::load(folder, options.target)?) } else { None };
     let wanted = options.target.map(place).transpose()?;
     let workspace = Workspace::load(folder)?;
     let has_only_lambda = !workspace.uses(&CLOUDRUN) && workspace.uses(&LAMBDA);

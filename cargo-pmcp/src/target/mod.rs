@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Logs, Rollback};
+use crate::cli::{Init, Logs, Platform, Rollback};
 use crate::config::{Config, TargetType};
 use crate::deploy::Project;
 use crate::exec::Hidden;
@@ -18,8 +18,14 @@ use crate::plan::Plan;
 
 /// A platform that servers are deployed to.
 pub(crate) trait Target {
-    /// deploy.toml and what else `deploy init` writes.
-    fn files(&self, name: &str, region: &str) -> Vec<NewFile>;
+    /// Whose `main` the server needs.
+    fn platform(&self) -> Platform;
+    /// Where the server is deployed to, as it stands in a sentence after "in": a region, a project, an account.
+    fn place(&self, config: &Config) -> String;
+    /// Takes what `deploy init` was told of that place; refuses what the platform does not have.
+    fn settle(&self, config: &mut Config, options: &Init) -> Result;
+    /// deploy.toml and what else `deploy init` writes, but for the `main`.
+    fn files(&self, project: &Project) -> Vec<NewFile>;
     /// Files and folders that are made while deploying, and may be removed at any time.
     fn made(&self) -> &'static [&'static str];
     /// What stands in the way of deploying, on this machine and in the account.
@@ -52,11 +58,17 @@ impl TargetType {
     pub(crate) fn target(self) -> Result<&'static dyn Target> {
         match self {
             Self::AwsLambda => Ok(&aws_lambda::AwsLambda),
-            Self::CloudflareWorkers | Self::GoogleCloudRun | Self::PmcpRun => Err(Failure::refused(
-                format!("this version of cargo pmcp does not deploy to {}", self.title()),
-                "choose --target aws-lambda",
-            )),
+            Self::CloudflareWorkers => Err(self.not_there_yet()),
+            Self::GoogleCloudRun => Err(self.not_there_yet()),
+            Self::PmcpRun => Err(self.not_there_yet()),
         }
+    }
+
+    fn not_there_yet(self) -> Failure {
+        Failure::refused(
+            format!("this version of cargo pmcp does not deploy to {}", self.title()),
+            "choose --target aws-lambda",
+        )
     }
 }
 
@@ -89,7 +101,7 @@ impl fmt::Display for Login {
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
     pub(crate) name: String,
-    pub(crate) region: String,
+    pub(crate) place: String,
     pub(crate) deployed: bool,
     /// In the platform's words.
     pub(crate) state: Option<String>,
@@ -100,11 +112,11 @@ pub(crate) struct Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, region, .. } = self;
+        let Self { name, place, .. } = self;
         let Some(state) = &self.state else {
-            return write!(out, "{name} is not deployed in {region}");
+            return write!(out, "{name} is not deployed in {place}");
         };
-        write!(out, "{name} in {region}: {state}")?;
+        write!(out, "{name} in {place}: {state}")?;
         if let Some(live) = &self.live_version {
             write!(out, "\nversion {live} is live, of {}", self.versions.join(", "))?;
         }

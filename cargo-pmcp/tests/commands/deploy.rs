@@ -18,8 +18,8 @@ fn init_writes_once_and_leaves_what_was_changed() {
         folder.refused(&["deploy", "init", "--name", "sales"]),
         (
             Some(5),
-            "error: .pmcp/deploy.toml is there already, and says crm in eu-central-1\nchange `name` under [server] or \
-             `region` under [aws] there, or leave out --name and --region\n"
+            "error: .pmcp/deploy.toml is there already, and says crm in eu-central-1\nchange that in the file, or \
+             leave out what says otherwise here\n"
                 .into()
         )
     );
@@ -64,9 +64,61 @@ fn a_dry_run_says_everything_and_does_nothing() {
 
     folder.write(".pmcp/deployed.json", r#"{"target_type":"aws-lambda","name":"crm","region":"eu-central-1"}"#);
     let words = "error: this project is deployed as crm in eu-central-1, and .pmcp/deploy.toml now says crm in us-east-1: that \
-                 would be a second server, with a URL of its own\nput the old name and region back, or destroy that one \
-                 first, or add --beside to have both\n";
+                 would be a second server, with a URL of its own\nput back what it said, or destroy that one first, or \
+                 add --beside to have both\n";
     assert_eq!(folder.refused(&["deploy"]), (Some(5), words.into()));
+    folder.program("aws", "echo 'Stack with id crm does not exist (ValidationError)' >&2; exit 254");
+    let words = "note: this project is deployed as crm in eu-central-1, and .pmcp/deploy.toml now says crm in us-east-1: this \
+                 is the latter\n";
+    assert_eq!(folder.refused(&["deploy", "status"]), (Some(0), words.into()));
+    let plan = folder.printed(&["deploy", "destroy", "--dry-run"]);
+    assert!(plan.ends_with(words), "{plan}");
+}
+
+#[cfg(unix)]
+#[test]
+fn init_writes_the_main_that_is_missing_and_makes_it_a_member() {
+    let folder = Folder::new("main");
+    let root = folder.0.display().to_string();
+    let manifest = "[workspace]\nmembers = [\n    \"server\", # the server itself\n]\n";
+    folder.write("Cargo.toml", manifest);
+    let core = r#"{"name":"pmcp-core","path":"/src/pmcp/pmcp-core"}"#;
+    let library = r#"{"name":"my-crm","kind":["lib"]}"#;
+    let package = format!(
+        r#"{{"name":"my-crm","manifest_path":"{root}/server/Cargo.toml","dependencies":[{core}],"targets":[{library}]}}"#
+    );
+    let metadata = format!(r#"{{"packages":[{package}],"target_directory":"target","workspace_root":"{root}"}}"#);
+    folder.program("cargo", &format!("echo '{metadata}'"));
+    let init = ["deploy", "init", "--target", "aws-lambda", "--name", "crm"];
+    let plan = folder.printed(&[&init[..], &["--dry-run"]].concat());
+    assert!(
+        plan.starts_with("change  Cargo.toml\n        aws-lambda is a member\nwrite   .pmcp/deploy.toml\n"),
+        "{plan}"
+    );
+    let printed = folder.printed(&init);
+    assert!(
+        printed.contains("wrote aws-lambda/src/main.rs\nchanged Cargo.toml: aws-lambda is a member\n"),
+        "{printed}"
+    );
+    let read = |path: &str| fs::read_to_string(folder.0.join(path)).expect("is there");
+    assert_eq!(read("Cargo.toml"), manifest.replace("\"server\"", "\"server\", \"aws-lambda\""));
+    assert_eq!(
+        read("aws-lambda/Cargo.toml"),
+        "[package]\nname = \"my-crm-lambda\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+         my-crm = { path = \"../server\" }\npmcp-lambda = { path = \"/src/pmcp/pmcp-lambda\" }\n\
+         tokio = { version = \"1\", features = [\"macros\", \"rt-multi-thread\"] }\n"
+    );
+    assert!(read("aws-lambda/src/main.rs").contains("pmcp_lambda::run(my_crm::server()).await"));
+}
+
+#[test]
+fn a_place_that_the_platform_does_not_know_is_refused() {
+    let folder = Folder::new("unknown-place");
+    for option in ["--project", "--account"] {
+        let words = format!("error: AWS Lambda knows no {option}\nleave out {option}\n");
+        assert_eq!(folder.refused(&["deploy", "init", "--target", "aws-lambda", option, "x"]), (Some(5), words));
+    }
+    assert!(!folder.0.join(".pmcp").exists());
 }
 
 #[test]

@@ -17,8 +17,8 @@ use serde::Serialize;
 use self::account::Account;
 use self::secrets::Granted;
 use super::{Check, Login, Outliving, Outputs, Removal, Status, Target};
-use crate::cli::{Logs, Rollback};
-use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc};
+use crate::cli::{Init, Logs, Platform, Rollback};
+use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc, is_region};
 use crate::deploy::Project;
 use crate::exec::{AWS, CARGO, Hidden, NPM, NPX};
 use crate::failure::{Failure, Result};
@@ -41,8 +41,29 @@ macro_rules! template {
 pub(crate) struct AwsLambda;
 
 impl Target for AwsLambda {
-    fn files(&self, name: &str, region: &str) -> Vec<NewFile> {
-        let config = template!("deploy.toml.in").replace("{{name}}", name).replace("{{region}}", region);
+    fn platform(&self) -> Platform {
+        Platform::AwsLambda
+    }
+
+    fn place(&self, config: &Config) -> String {
+        config.aws.region.clone()
+    }
+
+    fn settle(&self, config: &mut Config, options: &Init) -> Result {
+        options.only("AWS Lambda", &["--region"])?;
+        if let Some(region) = &options.region {
+            if !is_region(region) {
+                let advice = "they look like this: --region eu-central-1";
+                return Err(Failure::refused(format!("`{region}` is no region"), advice));
+            }
+            config.aws.region.clone_from(region);
+        }
+        Ok(())
+    }
+
+    fn files(&self, project: &Project) -> Vec<NewFile> {
+        let Config { server, aws, .. } = &project.config;
+        let config = template!("deploy.toml.in").replace("{{name}}", &server.name).replace("{{region}}", &aws.region);
         let app = |file: &str, content: &str| NewFile::new(format!("{APP}/{file}"), content);
         vec![
             NewFile::new(crate::config::PATH, config),
@@ -221,7 +242,7 @@ impl Target for AwsLambda {
             None => (None, Vec::new()),
         };
         let state = found.map(|stack| stack.status);
-        Ok(Status { name, region: config.aws.region.clone(), deployed: state.is_some(), state, live_version, versions })
+        Ok(Status { name, place: self.place(config), deployed: state.is_some(), state, live_version, versions })
     }
 
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan> {
