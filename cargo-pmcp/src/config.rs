@@ -3,9 +3,12 @@
 mod aws;
 mod check;
 mod cloudflare;
+mod form;
 mod gcp;
 mod pmcp_run;
+mod private;
 mod problem;
+mod variable;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,11 +19,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use aws::{Alarms, Architecture, Aws, Cognito, Front, Throttling, Vpc};
-pub(crate) use check::{check_name, check_variable, is_region};
+pub(crate) use check::{check_name, is_region};
 pub(crate) use cloudflare::Cloudflare;
 pub(crate) use gcp::Gcp;
 pub(crate) use pmcp_run::PmcpRun;
 pub(crate) use problem::{Problem, span};
+pub(crate) use variable::check_variable;
 
 use crate::failure::{Failure, Result};
 
@@ -108,7 +112,8 @@ pub(crate) struct Server {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Secret {
-    /// An entry of AWS Secrets Manager that is there already and stays yours. Without it, the one that
+    /// An entry of AWS Secrets Manager in the function's region that is there already and stays yours, by its whole
+    /// ARN. Without it, the one that
     /// `cargo pmcp deploy secrets set` makes.
     pub(crate) arn: Option<String>,
 }
@@ -140,7 +145,7 @@ impl Config {
     /// Reads the file of the project in `root`; `target` stands for what the file says.
     pub(crate) fn load(root: &Path, target: Option<TargetType>) -> Result<Self> {
         let text = read(root)?.ok_or_else(|| {
-            Failure::refused(
+            Failure::setting(
                 format!("there is no {}", path(root).display()),
                 "make one with `cargo pmcp deploy init`, or name the project's folder with -C",
             )
@@ -169,11 +174,16 @@ impl Config {
 /// The text of the file of the project in `root`, if it has one.
 pub(crate) fn read(root: &Path) -> Result<Option<String>> {
     let path = path(root);
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::file("reading", path)(error)),
-    }
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::file("reading", path)(error)),
+    };
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Failure::setting(format!("line {line} of {} is no UTF-8", path.display()), "save the file as UTF-8")
+    })
 }
 
 fn path(root: &Path) -> PathBuf {

@@ -15,15 +15,24 @@ pub(crate) enum Failure {
     /// What was asked for does not fit what is there.
     #[error("{what}\n{advice}")]
     Refused { what: String, advice: String },
+    /// The command line is wrong by itself, or what was given to read.
+    #[error("{what}\n{advice}")]
+    Usage { what: String, advice: String },
     /// deploy.toml is wrong.
     #[error(transparent)]
     Config(#[from] Problem),
+    /// deploy.toml is not there, is no text, or names what is not there.
+    #[error("{what}\n{advice}")]
+    Setting { what: String, advice: String },
     /// A program or an account is missing.
     #[error("{what}\n{advice}")]
     Missing { what: String, advice: String },
     /// The platform or a program said no.
     #[error("{what}\n{advice}")]
     Failed { what: String, advice: String },
+    /// Ctrl-C came, or another wish that this program end.
+    #[error("{what}\n{advice}")]
+    Interrupted { what: String, advice: String },
     /// A file could not be read or written.
     #[error("{doing} {} failed: {source}", path.display())]
     File { doing: &'static str, path: PathBuf, source: io::Error },
@@ -34,14 +43,25 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Failed { .. } | Self::File { .. } => 1,
-            Self::Config(_) => 3,
+            Self::Usage { .. } => 2,
+            Self::Config(_) | Self::Setting { .. } => 3,
             Self::Missing { .. } => 4,
             Self::Refused { .. } => 5,
+            // As shells say it of a program that Ctrl-C has ended.
+            Self::Interrupted { .. } => 130,
         }
     }
 
     pub(crate) fn refused(what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::Refused { what: what.into(), advice: advice.into() }
+    }
+
+    pub(crate) fn usage(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Usage { what: what.into(), advice: advice.into() }
+    }
+
+    pub(crate) fn setting(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Setting { what: what.into(), advice: advice.into() }
     }
 
     pub(crate) fn missing(what: impl Into<String>, advice: impl Into<String>) -> Self {
@@ -50,6 +70,18 @@ impl Failure {
 
     pub(crate) fn failed(what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::Failed { what: what.into(), advice: advice.into() }
+    }
+
+    pub(crate) fn interrupted(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Interrupted { what: what.into(), advice: advice.into() }
+    }
+
+    /// The same with another advice, where it is known what an interruption leaves.
+    pub(crate) fn when_interrupted(self, new: impl Into<String>) -> Self {
+        match self {
+            Self::Interrupted { what, .. } => Self::Interrupted { what, advice: new.into() },
+            other => other,
+        }
     }
 
     /// For `map_err` on what touches files.

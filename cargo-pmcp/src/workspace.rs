@@ -143,7 +143,7 @@ impl Workspace {
                 true if ADAPTERS.iter().any(|other| other.name != adapter.name && uses(other)) && !uses(adapter) => {}
                 true => return Ok(wanted.to_owned()),
                 false => {
-                    return Err(Failure::refused(
+                    return Err(Failure::setting(
                         format!("there is no package `{wanted}` here, which .pmcp/deploy.toml names under [server]"),
                         format!("name one of these: {}", names()),
                     ));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Aws {
     /// The region, such as `eu-central-1`.
     pub(crate) region: String,
-    /// The profile of the AWS CLI. Without it, what the environment says.
+    /// The profile of the AWS CLI, by its name. Without it, what the environment says.
     pub(crate) profile: Option<String>,
     /// The processor. `arm64` costs less for the same work.
     pub(crate) architecture: Architecture,
@@ -23,7 +23,9 @@ pub(crate) struct Aws {
     pub(crate) front: Front,
     /// How long logs are kept, in days: one of the numbers that CloudWatch Logs knows.
     pub(crate) log_retention_days: u32,
-    /// How many instances may run side by side; they are taken from what the account has. Without it, any number.
+    /// How many instances may run side by side, 1 at least; they are taken from what the account has. Without it, any
+    /// number.
+    #[schemars(range(min = 1))]
     pub(crate) reserved_concurrency: Option<u32>,
     /// How many requests the HTTP API lets through. A Function URL has only `reserved_concurrency`.
     pub(crate) throttling: Option<Throttling>,
@@ -94,8 +96,10 @@ pub(crate) enum Front {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Throttling {
     /// On average.
+    #[schemars(range(min = 1))]
     pub(crate) requests_per_second: u32,
     /// At once.
+    #[schemars(range(min = 1))]
     pub(crate) burst: u32,
 }
 
@@ -129,7 +133,8 @@ pub(crate) struct Cognito {
     /// The scopes that clients may ask for; on the platform `NAME/scope`.
     #[schemars(length(min = 1))]
     pub(crate) scopes: Vec<String>,
-    /// Where the sign-in page may lead back to.
+    /// Where the sign-in page may lead back to: `https://` addresses, `http://` ones of this machine, or those of an
+    /// app such as `cursor://`.
     #[schemars(length(min = 1))]
     pub(crate) callback_urls: Vec<String>,
 }

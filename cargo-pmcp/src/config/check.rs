@@ -1,6 +1,6 @@
 //! What a value must be beyond its type; whoever breaks a rule is told before the platform is asked.
 
-use super::{Config, Front, TargetType, cloudflare, gcp, pmcp_run};
+use super::{Config, Front, TargetType, check_variable, cloudflare, form, gcp, pmcp_run};
 
 /// The numbers of days that CloudWatch Logs keeps logs for.
 const RETENTION: [u32; 23] =
@@ -19,6 +19,10 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
     pmcp_run::check(config)?;
     let target = config.target.target_type;
     let aws = &config.aws;
+    if aws.profile.as_ref().is_some_and(|profile| !form::is_profile(profile)) {
+        let what = "this is no name of a profile: letters, digits and any of `-_.@+=:/`, no hyphen first";
+        return broken(&["aws", "profile"], what.into());
+    }
     if !is_region(&aws.region) {
         return broken(&["aws", "region"], "this is no region; they look like `eu-central-1`".into());
     }
@@ -42,18 +46,39 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
         let what = "a Function URL does not throttle; set `front = \"http-api\"`, or `reserved_concurrency` instead";
         return broken(&["aws", "throttling"], what.into());
     }
+    if aws.reserved_concurrency == Some(0) {
+        let what = "0 would stop the function: Lambda then refuses every call; leave it out for no limit";
+        return broken(&["aws", "reserved_concurrency"], what.into());
+    }
+    if let Some(throttling) = aws.throttling {
+        for (key, value) in [("requests_per_second", throttling.requests_per_second), ("burst", throttling.burst)] {
+            if value == 0 {
+                let what = "0 would let nobody through; leave `throttling` out for the limits of the account";
+                return broken(&["aws", "throttling", key], what.into());
+            }
+        }
+    }
+    let email = aws.alarms.as_ref().and_then(|alarms| alarms.email.as_ref());
+    if email.is_some_and(|email| !form::is_email(email)) {
+        return broken(&["aws", "alarms", "email"], "this is no address; they look like `ops@example.com`".into());
+    }
     if let Some(vpc) = &aws.vpc {
         for (key, ids, prefix) in
             [("subnets", &vpc.subnets, "subnet-"), ("security_groups", &vpc.security_groups, "sg-")]
         {
-            if ids.is_empty() || ids.iter().any(|id| !id.starts_with(prefix)) {
-                return broken(&["aws", "vpc", key], format!("must be a list of ids that begin with `{prefix}`"));
+            if ids.is_empty() || !ids.iter().all(|id| form::is_id(id, prefix)) {
+                let what = format!("must be a list of ids that begin with `{prefix}`, letters and digits after it");
+                return broken(&["aws", "vpc", key], what);
             }
         }
     }
     for name in config.environment.keys() {
         if let Err(what) = check_variable(target, name) {
             return broken(&["environment", name], what);
+        }
+        if name == "PMCP_STATE_KEYS" {
+            let what = "who has these keys can forge what clients carry; write `PMCP_STATE_KEYS = {}` under [secrets]";
+            return broken(&["environment", name], what.into());
         }
     }
     for (name, secret) in &config.secrets {
@@ -67,9 +92,8 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
             let what = format!("{} does not read AWS Secrets Manager; leave out `arn`", target.title());
             return broken(&["secrets", name, "arn"], what);
         }
-        if secret.arn.as_ref().is_some_and(|arn| !is_secret_arn(arn)) {
-            let what = "must be the whole ARN of an entry: `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-abc123`";
-            return broken(&["secrets", name, "arn"], what.into());
+        if let Some(Err(what)) = secret.arn.as_ref().map(|arn| form::check_secret_arn(arn, &aws.region)) {
+            return broken(&["secrets", name, "arn"], what);
         }
     }
     if let Some(auth) = &config.auth {
@@ -84,6 +108,15 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
         }
         if auth.cognito.scopes.is_empty() || auth.cognito.callback_urls.is_empty() {
             return broken(&["auth", "cognito"], "`scopes` and `callback_urls` must name at least one each".into());
+        }
+        if !auth.cognito.scopes.iter().all(|scope| form::is_scope(scope)) {
+            let what = "a scope has up to 256 characters, no space, slash, quote or backslash among them";
+            return broken(&["auth", "cognito", "scopes"], what.into());
+        }
+        if !auth.cognito.callback_urls.iter().all(|url| form::is_callback(url)) {
+            let what = "must be `https://` addresses without `#`; `http://` is for localhost alone, and an app has a \
+                        scheme of its own, such as `cursor://`";
+            return broken(&["auth", "cognito", "callback_urls"], what.into());
         }
     }
     Ok(())
@@ -110,38 +143,5 @@ pub(crate) fn is_region(region: &str) -> bool {
             words.len() >= 2 && words.iter().all(letters) && number.len() == 1 && number.parse::<u8>().is_ok()
         }
         [] => false,
-    }
-}
-
-fn is_secret_arn(arn: &str) -> bool {
-    let parts: Vec<&str> = arn.split(':').collect();
-    matches!(parts[..], ["arn", _, "secretsmanager", region, _, "secret", name] if is_region(region) && name.contains('-'))
-}
-
-/// Whether a variable of a server may have this name on the platform.
-pub(crate) fn check_variable(target: TargetType, name: &str) -> Result<(), String> {
-    if target != TargetType::AwsLambda {
-        return check_portable_variable(name);
-    }
-    const RESERVED: [&str; 3] = ["AWS_", "LAMBDA_", "_HANDLER"];
-    let fits = name.len() >= 2
-        && name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-    if !fits {
-        return Err("AWS Lambda takes names of two or more letters, digits and underscores, a letter first".into());
-    }
-    if RESERVED.iter().any(|reserved| name.starts_with(reserved)) {
-        return Err("AWS Lambda keeps this name for itself; choose another".into());
-    }
-    Ok(())
-}
-
-/// What every shell and every platform takes.
-fn check_portable_variable(name: &str) -> Result<(), String> {
-    let fits = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-    match fits {
-        true => Ok(()),
-        false => Err("names have letters, digits and underscores, and begin with no digit".into()),
     }
 }

@@ -5,10 +5,16 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::PATH;
+use super::{PATH, private};
 
 /// A key must be at least this much like a known one to be taken for it.
 const ALIKE: f64 = 0.7;
+
+/// The sections that must be there, and how they look.
+const SECTIONS: [(&str, &str); 2] = [
+    ("target", "add `[target]`, and below it `target_type = \"aws-lambda\"`"),
+    ("server", "add `[server]`, and below it `name = \"my-mcp-server\"`"),
+];
 
 /// One wrong place in the file.
 #[derive(Debug)]
@@ -23,9 +29,18 @@ struct Place {
     /// Both counted from one; the column in characters.
     line: usize,
     column: usize,
-    /// The line's text, and how many characters of it are meant.
+    /// The line's text, as far as it may be shown, and which characters of it are meant.
     text: String,
-    width: usize,
+    caret: Range<usize>,
+}
+
+/// What a place must not say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Nothing,
+    Value,
+    /// The value of a secret.
+    Secret,
 }
 
 impl std::error::Error for Problem {}
@@ -34,14 +49,39 @@ impl Problem {
     /// From what the parser says.
     pub(super) fn of_parsing(text: &str, error: &toml::de::Error) -> Self {
         let message = error.message().trim_end();
-        let (what, help) = explain(message);
-        Self { what, help, place: error.span().map(|span| place(text, span)) }
+        if let Some(missing) = SECTIONS.iter().find(|(name, _)| message == format!("missing field `{name}`")) {
+            let (name, help) = missing;
+            // There is no place where it is not.
+            return Self { what: format!("there is no section [{name}]"), help: Some((*help).into()), place: None };
+        }
+        let Some(span) = error.span() else {
+            let (what, help) = explain(message);
+            return Self { what, help, place: None };
+        };
+        // What nobody knows the key of may be anything.
+        let (place, kept) = place(text, span, message.starts_with("unknown field"));
+        if kept == Kept::Secret && message.starts_with("invalid type") {
+            let key = private::key(&place.text).unwrap_or("KEY");
+            return Self {
+                what: "the value of a secret does not belong in this file".into(),
+                help: Some(format!(
+                    "write `{key} = {{}}` here, and store the value with `cargo pmcp deploy secrets set {key}`; take what \
+                     was here for known to others"
+                )),
+                place: Some(place),
+            };
+        }
+        let (what, help) = match kept {
+            Kept::Nothing => explain(message),
+            Kept::Value | Kept::Secret => explain(&private::without_found(message)),
+        };
+        Self { what, help, place: Some(place) }
     }
 
     /// From a rule that the value of this key breaks.
     pub(super) fn of_value(text: &str, key: &[String], what: String) -> Self {
         let name = key.join(".");
-        let place = span(text, key).map(|span| place(text, span));
+        let place = span(text, key).map(|span| place(text, span, false).0);
         Self { what: format!("`{name}` is wrong: {what}"), help: None, place }
     }
 }
@@ -84,33 +124,45 @@ pub(crate) fn span(text: &str, key: &[impl AsRef<str>]) -> Option<Range<usize>> 
     found
 }
 
-fn place(text: &str, span: Range<usize>) -> Place {
+/// The place, and what of it is kept.
+fn place(text: &str, span: Range<usize>, is_unknown: bool) -> (Place, Kept) {
     let start = span.start.min(text.len());
     let before = text.get(..start).unwrap_or(text);
     let begin = before.rfind('\n').map_or(0, |end| end + 1);
     let line = text.get(begin..).unwrap_or_default().lines().next().unwrap_or_default();
     let column = text.get(begin..start).map_or(0, |part| part.chars().count());
-    let rest = line.chars().count().saturating_sub(column);
+    let section = private::section(text, begin);
+    let kept = match is_unknown || private::is_private(section, line) {
+        true if section == "secrets" => Kept::Secret,
+        true => Kept::Value,
+        false => Kept::Nothing,
+    };
+    let (shown, same) = match kept == Kept::Nothing || line.trim().is_empty() {
+        true => (line.to_owned(), usize::MAX),
+        false => private::without_value(line),
+    };
+    let length = shown.chars().count();
     let width = text.get(span).map_or(1, |part| part.chars().count());
-    Place {
-        line: before.matches('\n').count() + 1,
-        column: column + 1,
-        text: line.to_owned(),
-        width: width.min(rest).max(1),
-    }
+    let caret = match column < same {
+        true => column..(column + width).min(length).max(column + 1),
+        // What stands for all that is not shown.
+        false => length.saturating_sub(1)..length,
+    };
+    let line = before.matches('\n').count() + 1;
+    (Place { line, column: column + 1, text: shown, caret }, kept)
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.what)?;
-        if let Some(Place { line, column, text, width }) = &self.place {
+        if let Some(Place { line, column, text, caret, .. }) = &self.place {
             let number = line.to_string();
             let margin = " ".repeat(number.len());
             // A tab before the caret moves it as far as it moved the text.
             let indent: String =
-                text.chars().take(column - 1).map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
+                text.chars().take(caret.start).map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
             write!(out, "\n{margin}--> {PATH}:{line}:{column}")?;
-            write!(out, "\n{margin} |\n{number} | {text}\n{margin} | {indent}{}", "^".repeat(*width))?;
+            write!(out, "\n{margin} |\n{number} | {text}\n{margin} | {indent}{}", "^".repeat(caret.len()))?;
         } else {
             write!(out, "\nin {PATH}")?;
         }

@@ -45,7 +45,7 @@ fn an_unknown_key_is_shown_with_the_nearest() {
     let text = format!("{LEAST}\n[aws]\nregoin = \"eu-central-1\"\n");
     assert_eq!(
         told(&text),
-        "there is no key `regoin` here\n --> .pmcp/deploy.toml:8:1\n  |\n8 | regoin = \"eu-central-1\"\n  | ^^^^^^\n\
+        "there is no key `regoin` here\n --> .pmcp/deploy.toml:8:1\n  |\n8 | regoin = …\n  | ^^^^^^\n\
          help: did you mean `region`? Known here: `region`, `profile`, `architecture`, `memory_mb`, `timeout_seconds`, \
          `front`, `log_retention_days`, `reserved_concurrency`, `throttling`, `vpc`, `alarms`"
     );
@@ -88,7 +88,29 @@ fn values_the_platform_would_refuse_are_refused_at_their_place() {
         ("[environment]\nAWS_REGION = \"x\"\n", "7:14", "AWS Lambda keeps this name for itself"),
         ("[secrets]\nLAMBDA_KEY = {}\n", "7:14", "AWS Lambda keeps this name for itself"),
         ("[environment]\nAB = \"x\"\n[secrets]\nAB = {}\n", "9:6", "has a value under [environment] already"),
-        ("[secrets]\nAB = { arn = \"crm/KEY\" }\n", "7:14", "must be the whole ARN of an entry"),
+        ("[secrets]\nAB = { arn = \"crm/KEY\" }\n", "7:14", "must be the whole ARN of one entry"),
+        (
+            "[secrets]\nAB = { arn = \"arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3\" }\n",
+            "7:14",
+            "`secrets.AB.arn` is wrong: this entry is in eu-west-1, and the function in us-east-1 reads only what is there",
+        ),
+        ("[aws]\nreserved_concurrency = 0\n", "7:24", "0 would stop the function: Lambda then refuses every call"),
+        (
+            "[aws]\nfront = \"http-api\"\nthrottling = { requests_per_second = 0, burst = 1 }\n",
+            "8:38",
+            "`aws.throttling.requests_per_second` is wrong: 0 would let nobody through",
+        ),
+        ("[aws]\nprofile = \"--debug\"\n", "7:11", "this is no name of a profile"),
+        ("[aws.alarms]\nemail = \"ops\"\n", "7:9", "this is no address; they look like `ops@example.com`"),
+        ("[environment]\n_HANDLER = \"x\"\n", "7:12", "AWS Lambda keeps this name for itself"),
+        (
+            "[environment]\nPMCP_RESPONSE_MODE = \"streaming\"\n",
+            "7:22",
+            "cargo pmcp sets this variable itself: `front` under [aws] decides it",
+        ),
+        ("[secrets]\nPMCP_TRUST_AUTHORIZER = {}\n", "7:25", "cargo pmcp sets this variable itself: [auth] is for that"),
+        ("[environment]\nPMCP_SECRETS = \"{}\"\n", "7:16", "[secrets] is for that"),
+        ("[environment]\nPMCP_STATE_KEYS = \"x\"\n", "7:19", "write `PMCP_STATE_KEYS = {}` under [secrets]"),
         ("[environment]\nA-B = \"x\"\n", "7:7", "two or more letters, digits and underscores"),
         ("[auth.cognito]\nscopes = [\"a\"]\ncallback_urls = [\"b\"]\n", "6:", "a Function URL cannot check tokens"),
     ] {
@@ -96,8 +118,80 @@ fn values_the_platform_would_refuse_are_refused_at_their_place() {
         let told = told(&text);
         assert!(told.contains(words) && told.contains(&format!("deploy.toml:{place}")), "{told}");
     }
+    let http = format!("{LEAST}[aws]\nfront = \"http-api\"\n[auth.cognito]\n");
+    for (more, place, words) in [
+        ("scopes = [\"read write\"]\ncallback_urls = [\"https://a/\"]\n", "9:10", "a scope has up to 256 characters"),
+        ("scopes = [\"a\"]\ncallback_urls = [\"http://a.com/\"]\n", "10:17", "`http://` is for localhost alone"),
+    ] {
+        let told = told(&format!("{http}{more}"));
+        assert!(told.contains(words) && told.contains(&format!("deploy.toml:{place}")), "{told}");
+    }
+    assert!(Config::parse(&format!("{LEAST}[environment]\nTZ = \"Europe/Berlin\"\nPMCP_SESSIONS = \"off\"\n")).is_ok());
+    let long = "A".repeat(129);
+    assert!(told(&format!("{LEAST}[secrets]\n{long} = {{}}\n")).contains("a name has up to 128 characters"));
     let told = told(&LEAST.replace("my-mcp-server", "My Server"));
     assert!(told.starts_with("`server.name` is wrong: a name has up to 50 lower-case letters"), "{told}");
+}
+
+#[test]
+fn the_value_of_a_secret_is_never_repeated() {
+    assert_eq!(
+        told(&format!("{LEAST}[secrets]\nAPI_KEY = \"sk-1\"\n")),
+        "the value of a secret does not belong in this file\n --> .pmcp/deploy.toml:7:11\n  |\n7 | API_KEY = …\n  |           ^\n\
+         help: write `API_KEY = {}` here, and store the value with `cargo pmcp deploy secrets set API_KEY`; take what was \
+         here for known to others"
+    );
+    assert_eq!(
+        told(&format!("{LEAST}[secrets]\nAPI_KEY = sk-1\n")),
+        "string values must be quoted, expected literal string\n --> .pmcp/deploy.toml:7:11\n  |\n7 | API_KEY = …\n  |           ^"
+    );
+    for more in [
+        "[secrets]\nAPI_KEY = \"sk-1\"\n",
+        "[secrets]\nAPI_KEY=[\"sk-1\"]\n",
+        "[secrets]\nAPI_KEY = { value = \"sk-1\" }\n",
+        "[secrets]\nAPI_KEY = { arn = \"sk-1\" }\n",
+        "[secrets]\nAPI_KEY = { \"arn\" = [\"sk-1\"] }\n",
+        "[secrets]\nAPI_KEY = {}\nAPI_KEY = \"sk-1\"\n",
+        "[secrets]\nAPI-KEY = \"sk-1\"\n",
+        "[secrets]\n\"A KEY\" = \"sk-1\"\n",
+        "[secrets]\nAPI_KEY = \"\"\"sk-1\n",
+        "[secrets]\nAPI_KEY = 'sk-1\n",
+        "[secrets]\nAPI_KEY \"sk-1\"\n",
+        "[secrets]\nsk-1==\n",
+        "[secrets]\n-----BEGIN sk-1\n",
+        "[secrets] API_KEY = \"sk-1\"\n",
+        "[secrets.API_KEY]\nvalue = \"sk-1\"\n",
+        "[ 'secrets' ]\nAPI_KEY = \"sk-1\"\n",
+        "[environment]\nA-B = \"sk-1\"\n",
+        "[environment]\nLIST = [\"sk-1\"]\n",
+        // Written where no section for it is.
+        "API_KEY = \"sk-1\"\n",
+        "API_KEY = sk-1\n",
+        "[aws]\nAPI_KEY = \"sk-1\"\n",
+        "[aws]\napi_key = \"sk-1\"\n",
+        "[aws]\nAPI_KEY \"sk-1\"\n",
+        "[secret]\nAPI_KEY = \"sk-1\"\n",
+    ] {
+        let told = told(&format!("{LEAST}{more}"));
+        assert!(!told.contains("sk-1") && told.contains(".pmcp/deploy.toml"), "{more}: {told}");
+    }
+    for first in ["secrets = \"sk-1\"\n", "secrets.API_KEY = \"sk-1\"\n", "secrets = { API_KEY = \"sk-1\" }\n"] {
+        let told = told(&format!("{first}{LEAST}"));
+        assert!(!told.contains("sk-1") && told.contains(".pmcp/deploy.toml:1:"), "{told}");
+    }
+}
+
+#[test]
+fn a_section_that_is_missing_has_no_place() {
+    assert_eq!(
+        told("[target]\ntarget_type = \"aws-lambda\"\n"),
+        "there is no section [server]\nin .pmcp/deploy.toml\nhelp: add `[server]`, and below it `name = \"my-mcp-server\"`"
+    );
+    assert!(told("").starts_with("there is no section [target]\nin .pmcp/deploy.toml\nhelp: add `[target]`"));
+    assert_eq!(
+        told("[target]\n"),
+        "missing field `target_type`\n --> .pmcp/deploy.toml:1:1\n  |\n1 | [target]\n  | ^^^^^^^^"
+    );
 }
 
 #[test]

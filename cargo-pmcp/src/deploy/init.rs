@@ -31,7 +31,7 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
         (None, None) => folder_name(folder)?,
     };
     check_name(&name).map_err(|what| {
-        Failure::refused(format!("`{name}` cannot be the server's name: {what}"), "give another with --name")
+        Failure::usage(format!("`{name}` cannot be the server's name: {what}"), "give another with --name")
     })?;
     let platform = target.target()?;
     let mut config = known.clone().unwrap_or_else(|| Config::new(target, name.clone()));
@@ -49,6 +49,12 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
         (Some(text), Some(before)) if before.target.target_type != target => Some(move_to(text, target)?),
         _ => None,
     };
+    if !folder.join("Cargo.toml").exists() {
+        return Err(Failure::refused(
+            format!("{} has no Cargo.toml, so there is no server to deploy", folder.display()),
+            "make one with `cargo pmcp new`, or name the folder of its workspace with -C",
+        ));
+    }
     let project = Project { root: folder.to_path_buf(), config };
     let mut files = platform.files(&project);
     if moved.is_some() {
@@ -101,7 +107,7 @@ fn ask(input: &mut impl BufRead, is_terminal: bool) -> Result<TargetType> {
             .filter_map(|target| Some(format!("--target {}", target.to_possible_value()?.get_name())))
             .collect();
         let targets = targets.join(", or ");
-        return Err(Failure::refused("no target was given, and there is nobody to ask", format!("add {targets}")));
+        return Err(Failure::usage("no target was given, and there is nobody to ask", format!("add {targets}")));
     }
     if yes(input, "Must it answer from close to its users, everywhere on earth?")? {
         return Ok(TargetType::CloudflareWorkers);

@@ -61,7 +61,8 @@ impl Server {
         port: u16,
         config: Option<&Config>,
     ) -> Result<Self> {
-        let mut environment: Vec<(String, String)> = Vec::new();
+        let mut environment: Vec<(String, String)> =
+            config.iter().flat_map(|config| config.environment.clone()).collect();
         let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
         match place {
             Place::Http => {
@@ -81,7 +82,6 @@ impl Server {
                 set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.to_string());
             }
         }
-        environment.extend(config.iter().flat_map(|config| config.environment.clone()));
         let folder = folder.to_path_buf();
         Ok(Self { folder, place, package, port, environment, executable: None, process: None, emulator: None })
     }

@@ -82,13 +82,14 @@ export class ServerStack extends Stack {
       loggingFormat: lambda.LoggingFormat.JSON,
       role,
       environment: {
+        ...settings.environment,
+        // Last, as the rest of this stack counts on it.
         PMCP_RESPONSE_MODE: settings.front === "function-url" ? "streaming" : "buffered",
         // Names only: the server fetches the values when it starts.
         ...(secrets.length > 0 && {
           PMCP_SECRETS: JSON.stringify(settings.secrets.arns),
           PMCP_SECRETS_VERSION: settings.secrets.version,
         }),
-        ...settings.environment,
       },
       // Versions before are what `cargo pmcp deploy rollback` and you can go back to.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },

@@ -54,7 +54,7 @@ impl Target for AwsLambda {
         if let Some(region) = &options.region {
             if !is_region(region) {
                 let advice = "they look like this: --region eu-central-1";
-                return Err(Failure::refused(format!("`{region}` is no region"), advice));
+                return Err(Failure::usage(format!("`{region}` is no region"), advice));
             }
             config.aws.region.clone_from(region);
         }
