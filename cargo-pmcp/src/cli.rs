@@ -1,5 +1,6 @@
 //! The command line, as typed.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -11,10 +12,20 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  a program or the platform failed; the message says what exists now
-  2  the command line is wrong
-  3  .pmcp/deploy.toml is wrong
+  2  the command line is wrong, or the value that was given to read
+  3  .pmcp/deploy.toml is missing or wrong
   4  a program, a login or a set-up of the account is missing; the message has the line that mends it
-  5  refused: it would overwrite, replace or remove something, or another run is under way";
+  5  refused: it does not fit what is there, would overwrite, replace or remove something, or another run is under way
+  130  interrupted, as by Ctrl-C; the message says what may be half-way and how to go on";
+
+const COMPLETIONS: &str = "\
+For `cargo pmcp` and `cargo-pmcp`:
+  bash  cargo pmcp completions bash > ~/.cargo-pmcp.bash, and in ~/.bashrc, after what completes cargo:
+        source ~/.cargo-pmcp.bash
+  zsh   cargo pmcp completions zsh > FOLDER/_cargo-pmcp, where FOLDER is in $fpath; cargo's own completion finds it
+  fish  cargo pmcp completions fish > ~/.config/fish/conf.d/cargo-pmcp.fish
+For `cargo-pmcp` alone, as these shells let only one file complete what begins with `cargo`:
+  elvish, powershell";
 
 /// Makes an MCP server, deploys it and looks after it.
 #[derive(Debug, Parser)]
@@ -39,7 +50,8 @@ pub(crate) enum Command {
     /// Deploy the server of this folder, or look after what is deployed.
     #[command(after_help = EXIT_CODES)]
     Deploy(Deploy),
-    /// Print completions for a shell: `cargo pmcp completions bash >> ~/.bash_completion`.
+    /// Print completions for a shell; `--help` says where each shell wants them.
+    #[command(after_help = COMPLETIONS)]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
@@ -162,7 +174,7 @@ impl Init {
         for (option, value) in [("--region", &self.region), ("--project", &self.project), ("--account", &self.account)]
         {
             if value.is_some() && !known.contains(&option) {
-                return Err(Failure::refused(format!("{platform} knows no {option}"), format!("leave out {option}")));
+                return Err(Failure::usage(format!("{platform} knows no {option}"), format!("leave out {option}")));
             }
         }
         Ok(())
@@ -183,6 +195,9 @@ pub(crate) enum Secrets {
 pub(crate) struct SetSecret {
     /// The environment variable of the server.
     pub(crate) key: String,
+    /// Here only to be refused without a word of it.
+    #[arg(hide = true, allow_hyphen_values = true)]
+    pub(crate) value: Vec<OsString>,
     /// Take the value from this variable of your own environment.
     #[arg(long, value_name = "VAR")]
     pub(crate) from_env: Option<String>,
@@ -243,7 +258,8 @@ pub(crate) struct Logs {
 
 #[derive(Debug, Args)]
 pub(crate) struct Destroy {
-    /// Also remove what outlives the stack: log groups, the files that `deploy init` wrote.
+    /// Also remove what outlives the server: its secrets for good, its logs, the people of its user pool, what was
+    /// uploaded, and the files that `deploy init` wrote and nobody changed.
     #[arg(long)]
     pub(crate) clean: bool,
     /// Do not ask.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 pub(crate) use http::{Answer, Endpoint};
-pub(crate) use running::{Interrupt, Running, has_listener, is_free};
+pub(crate) use running::{Interrupt, Running, has_listener, hear_interrupts, is_free};
 
 use crate::failure::{Failure, Result};
 
@@ -98,7 +98,9 @@ impl Call {
 
     /// Runs it; what it prints is shown as it comes, on standard error, as standard output is for results.
     pub(crate) fn run(mut self, advice: &str) -> Result {
-        let status = self.command.stdout(Stdio::from(io::stderr())).status().map_err(|error| self.no_start(&error))?;
+        self.may_start()?;
+        let child = self.command.stdout(Stdio::from(io::stderr())).spawn().map_err(|error| self.no_start(&error))?;
+        let status = Running::new(child).wait().ok_or_else(|| self.interrupted("during"))?;
         if status.success() {
             return Ok(());
         }
@@ -107,6 +109,7 @@ impl Call {
 
     /// Runs it and returns what it printed, or what it said when it failed.
     pub(crate) fn capture(mut self) -> Result<Result<String, Said>> {
+        self.may_start()?;
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().map_err(|error| self.no_start(&error))?;
         if let (Some(mut pipe), Some(Hidden(text))) = (child.stdin.take(), &self.input)
@@ -116,7 +119,7 @@ impl Call {
         {
             return Err(self.no_start(&error));
         }
-        let output = child.wait_with_output().map_err(|error| self.no_start(&error))?;
+        let output = Running::new(child).output().ok_or_else(|| self.interrupted("during"))?;
         Ok(self.captured(&output))
     }
 
@@ -151,6 +154,21 @@ impl Call {
         let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
         let words = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
         Err(Said { call: self.shown.clone(), words })
+    }
+
+    /// Nothing new is begun once Ctrl-C came.
+    fn may_start(&self) -> Result {
+        match running::interrupt_came() {
+            true => Err(self.interrupted("before")),
+            false => Ok(()),
+        }
+    }
+
+    fn interrupted(&self, when: &str) -> Failure {
+        Failure::interrupted(
+            format!("interrupted {when} `{}`", self.shown),
+            "see what `cargo pmcp deploy status` says, and run the same command again: it goes on from what is there",
+        )
     }
 
     fn no_start(&self, error: &io::Error) -> Failure {

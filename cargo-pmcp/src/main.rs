@@ -5,7 +5,9 @@
 //! file per subcommand and `target` one folder per platform.
 
 mod cli;
+mod completions;
 mod config;
+mod date;
 mod deploy;
 mod dev;
 mod exec;
@@ -24,7 +26,7 @@ use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use cli::{Cli, Command};
 use failure::Result;
@@ -41,7 +43,7 @@ fn main() -> ExitCode {
     match run(cli, output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            output.note(format_args!("error: {failure}"));
             ExitCode::from(failure.exit_code())
         }
     }
@@ -53,9 +55,6 @@ fn run(cli: Cli, output: Output) -> Result {
         Command::New(new) => new::run(&folder, &new, output),
         Command::Dev(options) => dev::run(&folder, &options, output),
         Command::Deploy(deploy) => deploy::run(&folder, deploy, output),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "cargo-pmcp", &mut std::io::stdout());
-            Ok(())
-        }
+        Command::Completions { shell } => completions::run(shell, output),
     }
 }

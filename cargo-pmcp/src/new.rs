@@ -38,8 +38,15 @@ impl fmt::Display for Made {
 
 pub(crate) fn run(folder: &Path, new: &New, output: Output) -> Result {
     check_name(&new.name).map_err(|what| {
-        Failure::refused(format!("`{}` cannot be the server's name: {what}", new.name), "choose another name")
+        Failure::usage(format!("`{}` cannot be the server's name: {what}", new.name), "choose another name")
     })?;
+    if let Some(what) = taken(&new.name) {
+        let what = format!("`{}` cannot be the server's name, as its crate would have it too: {what}", new.name);
+        return Err(Failure::usage(
+            what,
+            "choose another name; on the platform it can be changed with `deploy init --name`",
+        ));
+    }
     let root = if folder == Path::new(".") { PathBuf::from(&new.name) } else { folder.join(&new.name) };
     if fs::read_dir(&root).is_ok_and(|mut inside| inside.next().is_some()) || root.is_file() {
         return Err(Failure::refused(
@@ -65,6 +72,25 @@ pub(crate) fn run(folder: &Path, new: &New, output: Output) -> Result {
     output.result(&Made { name: new.name.clone(), folder: root, files: written, start })
 }
 
+/// Why no crate can have this name in a project that builds.
+fn taken(name: &str) -> Option<&'static str> {
+    const WORDS: [&str; 51] = [
+        "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
+        "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro",
+        "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super",
+        "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+    ];
+    match name {
+        _ if WORDS.contains(&name) => Some("it is a word of Rust"),
+        "core" | "std" | "alloc" | "proc-macro" | "test" => Some("a crate of Rust's own is called so"),
+        // The names of what the workspace depends on, and of their cargo packages.
+        "tokio" | "serde-json" => Some("the project depends on a crate of this name"),
+        "pmcp" => Some("its packages would be called as those of pmcp are"),
+        _ if name.starts_with("pmcp-") => Some("the packages of pmcp begin so"),
+        _ => None,
+    }
+}
+
 /// Where the crates of pmcp come from.
 enum Source {
     Path(PathBuf),
@@ -73,13 +99,21 @@ enum Source {
 
 fn source(new: &New) -> Result<Source> {
     if let Some(url) = &new.git {
+        let is_plain = url.chars().all(|letter| letter.is_ascii_graphic() && !"\"\'\\<>".contains(letter));
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        if !is_plain || rest.is_empty() || !["https", "http", "ssh", "git", "file"].contains(&scheme) {
+            return Err(Failure::usage(
+                format!("`{url}` is no URL of a git repository that cargo takes"),
+                "they look like this: https://example.com/pmcp.git, or ssh://git@example.com/pmcp.git",
+            ));
+        }
         return Ok(Source::Git(url.clone()));
     }
     // clap asks for one of the two.
     let path = new.path.clone().unwrap_or_default();
     let path = std::path::absolute(&path).map_err(Failure::file("finding", &path))?;
     if !path.join("pmcp-core/Cargo.toml").exists() {
-        return Err(Failure::refused(
+        return Err(Failure::usage(
             format!("{} is no checkout of pmcp: it has no pmcp-core/Cargo.toml", path.display()),
             "give the folder of a checkout to --path, or a repository to --git",
         ));

@@ -1,5 +1,6 @@
 //! What a person reads and what a program reads: steps to standard error, the result to standard output as text or JSON.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -16,22 +17,26 @@ pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
+/// How often a step that says nothing itself says that it goes on, where no terminal counts its seconds.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
+
 impl Output {
     /// Prints a command's result, which is the only thing on standard output.
     pub(crate) fn result<T: Serialize + Display>(self, result: &T) -> Result {
-        let text = if self.json { encode_json(result)? } else { result.to_string() };
-        let mut out = io::stdout().lock();
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
-        match written {
-            // Whoever reads has seen enough, as `| head` has.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written.map_err(Failure::file("writing", "standard output")),
+        match self.json {
+            true => print(&encode_json(result)?),
+            false => print(&plain(&result.to_string())),
         }
+    }
+
+    /// Prints what is for a program to read, as it is.
+    pub(crate) fn script(self, text: &str) -> Result {
+        print(text.trim_end())
     }
 
     /// Something to know that is no result.
     pub(crate) fn note(self, text: impl Display) {
-        eprintln!("{text}");
+        say(&format!("{}\n", plain(&text.to_string())));
     }
 
     /// Runs one step that says nothing itself: at a terminal its seconds are counted meanwhile.
@@ -39,35 +44,81 @@ impl Output {
         if !io::stderr().is_terminal() {
             return self.step(what, run);
         }
-        let what = what.to_string();
-        eprint!("-> {what}");
+        let what = plain(&what.to_string()).into_owned();
+        say(&format!("-> {what}"));
         let begin = Instant::now();
-        let (end, ended) = mpsc::channel::<()>();
-        let result = thread::scope(|scope| {
-            scope.spawn(|| {
-                let ended = ended;
-                while ended.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
-                    eprint!("\r-> {what} ({} s)", begin.elapsed().as_secs());
-                }
-            });
-            let result = run();
-            drop(end);
-            result
-        });
-        eprintln!();
+        let count = |seconds| say(&format!("\r-> {what} ({seconds} s)"));
+        let result = meanwhile(Duration::from_secs(1), count, run);
+        say("\n");
         let done = result?;
-        eprintln!("   done in {:.1} s", begin.elapsed().as_secs_f32());
+        self.note(format_args!("   done in {:.1} s", begin.elapsed().as_secs_f32()));
         Ok(done)
     }
 
     /// Runs one step: says what begins, and how long it took.
     pub(crate) fn step<T>(self, what: impl Display, run: impl FnOnce() -> Result<T>) -> Result<T> {
-        eprintln!("-> {what}");
+        self.note(format_args!("-> {what}"));
         let begin = Instant::now();
-        let done = run()?;
-        eprintln!("   done in {:.1} s", begin.elapsed().as_secs_f32());
+        let done = match io::stderr().is_terminal() {
+            // There the programs that it calls show how far they are.
+            true => run(),
+            false => meanwhile(SIGN_OF_LIFE, |seconds| say(&format!("   goes on after {seconds} s\n")), run),
+        }?;
+        self.note(format_args!("   done in {:.1} s", begin.elapsed().as_secs_f32()));
         Ok(done)
     }
+}
+
+fn print(text: &str) -> Result {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+    match written {
+        // Whoever reads has seen enough, as `| head` has.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Failure::file("writing", "standard output")),
+    }
+}
+
+/// For people, who may have stopped reading; that is no reason to stop half-way.
+fn say(text: &str) {
+    let mut err = io::stderr().lock();
+    drop(err.write_all(text.as_bytes()).and_then(|()| err.flush()));
+}
+
+/// Runs something, and meanwhile says every so often for how many seconds it has.
+fn meanwhile<T>(every: Duration, alive: impl Fn(u64) + Send, run: impl FnOnce() -> T) -> T {
+    let begin = Instant::now();
+    let (end, ended) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                alive(begin.elapsed().as_secs());
+            }
+        });
+        let result = run();
+        drop(end);
+        result
+    })
+}
+
+/// Text without what a terminal obeys: control characters but tabs and the ends of lines, and those that turn the
+/// direction of writing. Names and log lines come from elsewhere.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    let is_obeyed = |letter: char| {
+        (letter.is_control() && !matches!(letter, '\t' | '\n'))
+            || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match is_obeyed(letter) {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// Two spaces of indentation and members in their order: as people and diffs like it.
@@ -75,4 +126,29 @@ pub(crate) fn encode_json<T: Serialize>(value: &T) -> Result<String> {
     serde_json::to_string_pretty(value).map_err(|error| {
         Failure::failed(format!("the result cannot be written as JSON: {error}"), "please report this as a bug")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_told_nothing_to_obey() {
+        assert_eq!(plain("a\tb\nä"), "a\tb\nä");
+        assert_eq!(plain("\u{1b}[2J\r\u{9b}x\0\u{7f}\u{202e}"), "\\u{1b}[2J\\r\\u{9b}x\\u{0}\\u{7f}\\u{202e}");
+    }
+
+    #[test]
+    fn what_takes_long_shows_that_it_is_alive() {
+        let (tell, told) = mpsc::channel();
+        let done = meanwhile(
+            Duration::from_millis(5),
+            // Nobody listens any more when it is done.
+            move |seconds| {
+                let _ = tell.send(seconds);
+            },
+            || told.recv_timeout(Duration::from_secs(60)),
+        );
+        assert_eq!(done, Ok(0));
+    }
 }

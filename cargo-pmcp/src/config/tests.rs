@@ -126,7 +126,10 @@ fn values_the_platform_would_refuse_are_refused_at_their_place() {
         let told = told(&format!("{http}{more}"));
         assert!(told.contains(words) && told.contains(&format!("deploy.toml:{place}")), "{told}");
     }
-    assert!(Config::parse(&format!("{LEAST}[environment]\nTZ = \"Europe/Berlin\"\nPMCP_SESSIONS = \"off\"\n")).is_ok());
+    assert!(
+        Config::parse(&format!("{LEAST}[environment]\nTZ = \"Europe/Berlin\"\nPMCP_SESSIONS = \"off\"\n"), None)
+            .is_ok()
+    );
     let long = "A".repeat(129);
     assert!(told(&format!("{LEAST}[secrets]\n{long} = {{}}\n")).contains("a name has up to 128 characters"));
     let told = told(&LEAST.replace("my-mcp-server", "My Server"));

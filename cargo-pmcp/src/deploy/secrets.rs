@@ -50,10 +50,18 @@ impl fmt::Display for Stored<'_> {
 
 fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Output) -> Result {
     let Project { root, config } = project;
-    let SetSecret { key, from_env, dry_run } = options;
+    let SetSecret { key, value: on_command_line, from_env, dry_run } = options;
     let refused = |what: String, advice: &str| Err(Failure::refused(what, advice));
+    // A key does not have one, so the rest is a value; neither is repeated.
+    if !on_command_line.is_empty() || key.contains('=') {
+        return Err(Failure::usage(
+            "the value of a secret is on the command line, where others on this machine see it and the shell keeps it",
+            "take it for known to others, and pipe a new one in, type it at the prompt, or use --from-env",
+        ));
+    }
     if let Err(what) = check_variable(config.target.target_type, key) {
-        return refused(format!("`{key}` cannot be the name of a secret: {what}"), "choose another name");
+        let what = format!("`{key}` cannot be the name of a secret: {what}");
+        return Err(Failure::usage(what, "choose another name"));
     }
     if config.environment.contains_key(key) {
         let advice = "remove it there: what stands in that file is no secret, and old versions keep it";
@@ -70,17 +78,23 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
     }
     let value = value(key, from_env.as_deref())?;
     let _only_one = lock::lock(root)?;
-    target.set_secret(config, key, value)?;
+    target.set_secret(config, key, value).map_err(|failure| {
+        let advice =
+            "whether the value was stored is not known: see `cargo pmcp deploy secrets list`, and run this again";
+        failure.when_interrupted(advice)
+    })?;
     output.result(&Stored { key, given: config.secrets.contains_key(key) })
 }
 
 /// The value, without the end of its line.
 fn value(key: &str, from_env: Option<&str>) -> Result<Hidden> {
-    let refused = |what: String, advice: &str| Err(Failure::refused(what, advice));
+    let refused = |what: String, advice: &str| Err(Failure::usage(what, advice));
     let mut bytes = Vec::new();
     if let Some(name) = from_env {
         let Some(found) = env::var_os(name) else {
-            return refused(format!("the variable {name} is not set here"), "export it, or leave out --from-env");
+            // Not by its name, which may be the value of somebody in a hurry.
+            let what = "the variable that --from-env names is not set here";
+            return refused(what.into(), "export it, or leave out --from-env");
         };
         bytes = found.into_encoded_bytes();
     } else if io::stdin().is_terminal() {

@@ -57,11 +57,18 @@ impl fmt::Display for Report {
 
 /// Talks to `url`; the result is printed however it went.
 pub(super) fn run(url: String, options: &TestServer, output: Output) -> Result {
+    if !(url.starts_with("https://") || url.starts_with("http://")) {
+        return Err(Failure::usage(
+            format!("`{url}` is no address of a server"),
+            "they look like this: https://mcp.example.com/mcp",
+        ));
+    }
     let token = match &options.token_from_env {
         None => None,
         Some(name) => Some(Hidden(env::var(name).map_err(|_| {
-            let what = format!("the variable {name} is not set here, or is no text");
-            Failure::refused(what, "export it, or leave out --token-from-env")
+            // Not by its name, which may be the token of somebody in a hurry.
+            let what = "the variable that --token-from-env names is not set here, or is no text";
+            Failure::usage(what, "export it, or leave out --token-from-env")
         })?)),
     };
     let given = match &options.arguments {
@@ -70,7 +77,7 @@ pub(super) fn run(url: String, options: &TestServer, output: Output) -> Result {
             Ok(Value::Object(given)) => Some(given),
             _ => {
                 let advice = "they look like this: --arguments '{\"name\":\"Ada\"}'";
-                return Err(Failure::refused("what --arguments has is no JSON object", advice));
+                return Err(Failure::usage("what --arguments has is no JSON object", advice));
             }
         },
     };
@@ -84,12 +91,17 @@ pub(super) fn run(url: String, options: &TestServer, output: Output) -> Result {
     output.result(&Report { url: url.clone(), passed: failed.is_none(), steps })?;
     match failed {
         None => Ok(()),
-        Some(step) => Err(Failure::failed(format!("{url} failed the test at {step}"), advice(refusal.as_ref()))),
+        Some(step) => {
+            Err(Failure::failed(format!("{url} failed the test at {step}"), advice(refusal.as_ref(), options)))
+        }
     }
 }
 
-fn advice(refusal: Option<&Refusal>) -> &'static str {
+fn advice(refusal: Option<&Refusal>, options: &TestServer) -> &'static str {
     match refusal {
+        Some(Refusal::Unreachable(_)) if options.url.is_some() => {
+            "see that the network is up, and that a server listens at this address"
+        }
         Some(Refusal::Unreachable(_)) => "see that the network is up, and what `cargo pmcp deploy status` says",
         Some(Refusal::Http { status: 401 | 403, .. }) => {
             "it wants a token: put one into a variable, and name that with --token-from-env"

@@ -2,9 +2,10 @@
 
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, ExitStatus};
+use std::process::{self, Child, ExitStatus, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Result};
@@ -30,15 +31,33 @@ impl Running {
         self.child.try_wait().unwrap_or_else(|_| Some(ExitStatus::default()))
     }
 
+    /// Waits for its end; nothing if an interrupt that is heard came first, which ends it.
+    pub(super) fn wait(mut self) -> Option<ExitStatus> {
+        loop {
+            if let Some(status) = self.ended() {
+                if !status.success() {
+                    // A terminal tells both of Ctrl-C, and the program may be the first to hear.
+                    thread::sleep(POLL);
+                }
+                return (status.success() || !interrupt_came()).then_some(status);
+            }
+            if interrupt_came() {
+                return None;
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// The same with all that it printed.
+    pub(super) fn output(mut self) -> Option<Output> {
+        let (stdout, stderr) = (read(self.child.stdout.take()), read(self.child.stderr.take()));
+        let status = self.wait()?;
+        Some(Output { status, stdout: stdout.join().unwrap_or_default(), stderr: stderr.join().unwrap_or_default() })
+    }
+
     /// Waits for its end and what it printed; nothing if Ctrl-C came first.
     pub(crate) fn finish(mut self, interrupt: &Interrupt) -> Option<(ExitStatus, String)> {
-        let mut pipe = self.child.stdout.take();
-        let reader = thread::spawn(move || {
-            let mut bytes = Vec::new();
-            // What could be read is all there is.
-            let _ = pipe.as_mut().map(|pipe| pipe.read_to_end(&mut bytes));
-            String::from_utf8_lossy(&bytes).into_owned()
-        });
+        let reader = read(self.child.stdout.take());
         let status = loop {
             if let Some(status) = self.ended() {
                 break status;
@@ -47,7 +66,7 @@ impl Running {
                 return None;
             }
         };
-        Some((status, reader.join().unwrap_or_default()))
+        Some((status, String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned()))
     }
 
     fn ask_to_end(&mut self) {
@@ -78,6 +97,38 @@ impl Drop for Running {
     }
 }
 
+/// Reads beside everything else, so that no program waits for its pipe to be empty.
+fn read(mut pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What could be read is all there is.
+        let _ = pipe.as_mut().map(|pipe| pipe.read_to_end(&mut bytes));
+        bytes
+    })
+}
+
+/// Whether an interrupt came that is heard.
+static CAME: AtomicBool = AtomicBool::new(false);
+
+/// From now on Ctrl-C does not end this program in the middle of a change: the program that it waits for is ended, and
+/// no other is begun. The second one does end it.
+pub(crate) fn hear_interrupts() -> Result {
+    let heard = ctrlc::set_handler(|| {
+        if CAME.swap(true, Ordering::Relaxed) {
+            process::exit(130);
+        }
+    });
+    heard.map_err(not_heard)
+}
+
+pub(super) fn interrupt_came() -> bool {
+    CAME.load(Ordering::Relaxed)
+}
+
+fn not_heard(error: ctrlc::Error) -> Failure {
+    Failure::failed(format!("Ctrl-C cannot be waited for: {error}"), "please report this as a bug")
+}
+
 /// Ctrl-C, or what else asks this program to end.
 pub(crate) struct Interrupt {
     came: Receiver<()>,
@@ -91,9 +142,7 @@ impl Interrupt {
         let caught = ctrlc::set_handler(move || {
             let _ = send.send(());
         });
-        caught.map_err(|error| {
-            Failure::failed(format!("Ctrl-C cannot be waited for: {error}"), "please report this as a bug")
-        })?;
+        caught.map_err(not_heard)?;
         Ok(Self { came })
     }
 

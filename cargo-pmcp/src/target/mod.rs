@@ -139,7 +139,8 @@ pub(crate) struct Line {
 
 impl fmt::Display for Lines {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<&str> = self.0.iter().map(|line| line.message.trim_end()).collect();
+        // One line each, whatever is in it: none can look like two.
+        let lines: Vec<String> = self.0.iter().map(|line| line.message.trim_end().replace('\n', "\\n")).collect();
         out.write_str(&lines.join("\n"))
     }
 }

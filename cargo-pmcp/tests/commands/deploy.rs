@@ -1,12 +1,17 @@
-//! `cargo pmcp deploy`, `init` and completions.
+//! `cargo pmcp deploy` and `init`.
 
 use std::fs;
 
+#[cfg(unix)]
+use super::halfway::cargo;
 use super::{Folder, assert_snapshot};
 
+#[cfg(unix)]
 #[test]
 fn init_writes_once_and_leaves_what_was_changed() {
     let folder = Folder::new("init");
+    folder.write("Cargo.toml", "[workspace]\n");
+    cargo(&folder, "exit 0");
     let arguments = ["deploy", "init", "--target", "aws-lambda", "--name", "crm", "--region", "eu-central-1"];
     let first = folder.printed(&arguments);
     let config = fs::read_to_string(folder.0.join(".pmcp/deploy.toml")).expect("was written");
@@ -30,10 +35,23 @@ fn nothing_is_guessed_where_nothing_is_known() {
     let folder = Folder::new("unknown");
     assert_eq!(
         folder.refused(&["deploy", "init", "--name", "crm"]),
-        (Some(5), "error: no target was given, and there is nobody to ask\nadd --target aws-lambda\n".into())
+        (Some(2), "error: no target was given, and there is nobody to ask\nadd --target aws-lambda\n".into())
+    );
+    assert_eq!(
+        folder.refused(&["deploy", "init", "--target", "aws-lambda", "--name", "crm"]),
+        (
+            Some(5),
+            "error: . has no Cargo.toml, so there is no server to deploy\nmake one with `cargo pmcp new`, or name the folder \
+             of its workspace with -C\n"
+                .into()
+        )
+    );
+    assert_eq!(
+        folder.refused(&["deploy", "init", "--target", "aws-lambda", "--name", "crm", "--region", "frankfurt"]),
+        (Some(2), "error: `frankfurt` is no region\nthey look like this: --region eu-central-1\n".into())
     );
     let (code, words) = folder.refused(&["deploy", "status"]);
-    assert_eq!(code, Some(5));
+    assert_eq!(code, Some(3));
     assert_eq!(
         words,
         "error: there is no .pmcp/deploy.toml\nmake one with `cargo pmcp deploy init`, or name the project's folder with -C\n"
@@ -41,7 +59,44 @@ fn nothing_is_guessed_where_nothing_is_known() {
     folder.write(".pmcp/deploy.toml", "[target]\ntarget_type = \"aws-lambda\"\n[server]\nnmae = \"crm\"\n");
     let (code, words) = folder.refused(&["deploy", "status"]);
     assert_eq!(code, Some(3));
-    assert!(words.contains("4 | nmae = \"crm\"\n  | ^^^^\nhelp: did you mean `name`?"), "{words}");
+    assert!(words.contains("4 | nmae = …\n  | ^^^^\nhelp: did you mean `name`?"), "{words}");
+    std::fs::write(folder.0.join(".pmcp/deploy.toml"), b"[target]\n# \xff\n").expect("writes");
+    assert_eq!(
+        folder.refused(&["deploy", "status"]),
+        (Some(3), "error: line 2 of .pmcp/deploy.toml is no UTF-8\nsave the file as UTF-8\n".into())
+    );
+}
+
+#[test]
+fn a_test_wants_the_address_of_a_server() {
+    let folder = Folder::new("address");
+    assert_eq!(
+        folder.refused(&["deploy", "test", "--url", "file:///etc/passwd"]),
+        (
+            Some(2),
+            "error: `file:///etc/passwd` is no address of a server\nthey look like this: https://mcp.example.com/mcp\n"
+                .into()
+        )
+    );
+    let token = ["deploy", "test", "--url", "http://127.0.0.1:1/mcp", "--token-from-env", "sk-1"];
+    assert_eq!(
+        folder.refused(&token),
+        (
+            Some(2),
+            "error: the variable that --token-from-env names is not set here, or is no text\nexport it, or leave out \
+             --token-from-env\n"
+                .into()
+        )
+    );
+    assert_eq!(
+        folder.refused(&["deploy", "test", "--url", "http://127.0.0.1:1/mcp"]),
+        (
+            Some(1),
+            "error: http://127.0.0.1:1/mcp failed the test at server/discover\nsee that the network is up, and that a server \
+             listens at this address\n"
+                .into()
+        )
+    );
 }
 
 #[cfg(unix)]
@@ -57,6 +112,16 @@ fn a_dry_run_says_everything_and_does_nothing() {
     folder.program("cargo-lambda", "exit 1");
     let package = r#"{"name":"crm-lambda","dependencies":[{"name":"pmcp-lambda"}]}"#;
     folder.program("cargo", &format!("echo '{{\"packages\":[{package}],\"target_directory\":\"target\"}}'"));
+    assert_eq!(
+        folder.refused(&["deploy", "--dry-run"]),
+        (
+            Some(5),
+            "error: deploy/aws-lambda/cdk.json is not there\nwrite it with `cargo pmcp deploy init --target aws-lambda`; what \
+             you changed elsewhere stays\n"
+                .into()
+        )
+    );
+    folder.write("deploy/aws-lambda/cdk.json", "{}");
     let plan = folder.printed(&["deploy", "--dry-run"]);
     assert!(!plan.contains("Hello"), "values stay out of what is printed: {plan}");
     assert!(!folder.0.join(".pmcp/build").exists());
@@ -116,15 +181,7 @@ fn a_place_that_the_platform_does_not_know_is_refused() {
     let folder = Folder::new("unknown-place");
     for option in ["--project", "--account"] {
         let words = format!("error: AWS Lambda knows no {option}\nleave out {option}\n");
-        assert_eq!(folder.refused(&["deploy", "init", "--target", "aws-lambda", option, "x"]), (Some(5), words));
+        assert_eq!(folder.refused(&["deploy", "init", "--target", "aws-lambda", option, "x"]), (Some(2), words));
     }
     assert!(!folder.0.join(".pmcp").exists());
-}
-
-#[test]
-fn shells_get_completions() {
-    let folder = Folder::new("completions");
-    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        assert!(folder.printed(&["completions", shell]).contains("rollback"), "{shell}");
-    }
 }

@@ -5,8 +5,10 @@ use std::fs::File;
 use super::Folder;
 
 /// A project and tools that all do what they are asked.
-fn project(name: &str) -> Folder {
+pub(super) fn project(name: &str) -> Folder {
     let folder = Folder::new(name);
+    folder.write("Cargo.toml", "[workspace]\n");
+    cargo(&folder, "exit 0");
     folder.printed(&["deploy", "init", "--target", "aws-lambda", "--name", "crm"]);
     for path in ["package-lock.json", "node_modules/.package-lock.json"] {
         folder.write(&format!("deploy/aws-lambda/{path}"), r#"{"packages":{}}"#);
@@ -15,13 +17,12 @@ fn project(name: &str) -> Folder {
     for program in ["npm", "npx", "node", "cargo-lambda"] {
         folder.program(program, "exit 0");
     }
-    cargo(&folder, "exit 0");
     folder.program("aws", &aws("{\"Outputs\":[]}", ""));
     folder
 }
 
 /// A cargo that knows the package, and builds as the script says.
-fn cargo(folder: &Folder, build: &str) {
+pub(super) fn cargo(folder: &Folder, build: &str) {
     let package = r#"{"name":"crm-lambda","dependencies":[{"name":"pmcp-lambda"}]}"#;
     let metadata = format!(r#"{{"packages":[{package}],"target_directory":"target"}}"#);
     folder.program("cargo", &format!("if [ $1 = metadata ]; then echo '{metadata}'; exit 0; fi\n{build}"));
@@ -31,7 +32,7 @@ const TAGS: &str =
     r#""Tags":[{"Key":"pmcp:server","Value":"crm"}],"Outputs":[{"OutputKey":"Url","OutputValue":"https://u/mcp"}]"#;
 
 /// An account with a CDK toolkit and a stack; what is empty is not there.
-fn aws(toolkit: &str, stack: &str) -> String {
+pub(super) fn aws(toolkit: &str, stack: &str) -> String {
     let found = |stack: &str| match stack {
         "" => "echo '(ValidationError) Stack does not exist' >&2; exit 254".to_owned(),
         stack => format!("echo '{{\"Stacks\":[{stack}]}}'"),
@@ -48,12 +49,12 @@ fn aws(toolkit: &str, stack: &str) -> String {
     )
 }
 
-fn stack(state: &str) -> String {
+pub(super) fn stack(state: &str) -> String {
     format!(r#"{{"StackStatus":"{state}",{TAGS}}}"#)
 }
 
 /// The exit code, and the message without what led to it.
-fn deploy(folder: &Folder) -> (Option<i32>, String) {
+pub(super) fn deploy(folder: &Folder) -> (Option<i32>, String) {
     let (code, words) = folder.refused(&["deploy"]);
     let message = words.find("error: ").map(|begin| words[begin..].to_owned());
     (code, message.unwrap_or(words))

@@ -1,12 +1,18 @@
 //! The commands as a person meets them: exact words and exit codes, with an AWS CLI that says what the test wants.
 
+#[cfg(unix)]
+mod completions;
 mod deploy;
 mod failures;
 #[cfg(unix)]
 mod halfway;
+#[cfg(unix)]
+mod interrupts;
 mod light;
 #[cfg(unix)]
 mod login;
+#[cfg(unix)]
+mod logs;
 mod new;
 #[cfg(unix)]
 mod secrets;

@@ -34,15 +34,44 @@ fn new_says_why_not() {
         ),
         (
             &["new", "My_Server", "--path", "pmcp"],
-            5,
+            2,
             "error: `My_Server` cannot be the server's name: a name has up to 50 lower-case letters, digits and hyphens, \
              begins with a letter and does not end with a hyphen\nchoose another name\n",
+        ),
+        (
+            &["new", "crm", "--git", "not a url\"'"],
+            2,
+            "error: `not a url\"'` is no URL of a git repository that cargo takes\nthey look like this: \
+             https://example.com/pmcp.git, or ssh://git@example.com/pmcp.git\n",
+        ),
+        (
+            &["new", "fn", "--path", "pmcp"],
+            2,
+            "error: `fn` cannot be the server's name, as its crate would have it too: it is a word of Rust\nchoose another \
+             name; on the platform it can be changed with `deploy init --name`\n",
         ),
     ] {
         assert_eq!(folder.refused(arguments), (Some(code), words.to_owned()));
     }
+    for (name, why) in [
+        ("self", "it is a word of Rust"),
+        ("yield", "it is a word of Rust"),
+        ("std", "a crate of Rust's own is called so"),
+        ("core", "a crate of Rust's own is called so"),
+        ("tokio", "the project depends on a crate of this name"),
+        ("serde-json", "the project depends on a crate of this name"),
+        ("pmcp-core", "the packages of pmcp begin so"),
+        ("pmcp", "its packages would be called as those of pmcp are"),
+    ] {
+        let (code, words) = folder.refused(&["new", name, "--path", "pmcp"]);
+        assert!(code == Some(2) && words.contains(&format!("would have it too: {why}\n")), "{words}");
+        assert!(!folder.0.join(name).join("Cargo.toml").exists());
+    }
+    for name in ["serde", "server", "main", "greeter", "core-crm"] {
+        folder.printed(&["new", name, "--path", "pmcp", "--dry-run"]);
+    }
     let (code, words) = folder.refused(&["new", "crm", "--path", "elsewhere"]);
-    assert_eq!(code, Some(5));
+    assert_eq!(code, Some(2));
     assert!(words.contains("elsewhere is no checkout of pmcp: it has no pmcp-core/Cargo.toml"), "{words}");
     let (code, words) = folder.refused(&["new", "crm"]);
     assert!(code == Some(2) && words.contains("--path <DIR>"), "{words}");

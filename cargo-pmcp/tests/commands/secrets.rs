@@ -14,7 +14,7 @@ case "$*" in
   *--secret-string*) while IFS= read -r line; do printf '%s\n' "$line" >> told; done
     printf '%s|\n' "$line" >> told; echo '{}' ;;
   *list-secrets*) echo '{"SecretList":[{"ARN":"a","Name":"crm/KEY","Tags":[{"Key":"pmcp:server","Value":"crm"}],
-    "LastChangedDate":"2026-11-22"},{"ARN":"b","Name":"crm/OTHERS","Tags":[]}]}' ;;
+    "LastChangedDate":CHANGED},{"ARN":"b","Name":"crm/OTHERS","Tags":[]}]}' ;;
   *get-function-configuration*) echo '{"Environment":{"Variables":{"PMCP_SECRETS":"{\"KEY\":\"a\"}"}}}' ;;
   *) echo '{}' ;;
 esac
@@ -60,6 +60,25 @@ fn a_value_goes_to_standard_input_and_nowhere_else() {
 }
 
 #[test]
+fn a_value_on_the_command_line_is_refused_and_not_repeated() {
+    let folder = Folder::new("secrets-typed");
+    folder.config();
+    folder.program("aws", AWS);
+    let words = "error: the value of a secret is on the command line, where others on this machine see it and the shell keeps \
+                 it\ntake it for known to others, and pipe a new one in, type it at the prompt, or use --from-env\n";
+    for arguments in
+        [&["KEY", "s3cret"][..], &["KEY=s3cret"], &["KEY", "-s3cret"], &["--from-env", "FROM_HERE", "KEY", "s3cret"]]
+    {
+        assert_eq!(set(&folder, arguments, "x"), (Some(2), String::new(), words.into()), "{arguments:?}");
+    }
+    for arguments in [&["KEY", "--value=s3cret"][..], &["KEY", "--value", "s3cret"], &["KEY", "--from-env", "s3cret"]] {
+        let (code, stdout, stderr) = set(&folder, arguments, "x");
+        assert!(code == Some(2) && !format!("{stdout}{stderr}").contains("s3cret"), "{stderr}");
+    }
+    assert!(!folder.0.join("told").exists());
+}
+
+#[test]
 fn what_cannot_be_stored_is_not() {
     let folder = Folder::new("secrets-refused");
     folder.program("aws", AWS);
@@ -68,22 +87,41 @@ fn what_cannot_be_stored_is_not() {
         "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n[environment]\nPLAIN = \"x\"\n[secrets]\n\
          MINE = { arn = \"arn:aws:secretsmanager:us-east-1:123456789012:secret:db-a1b2c3\" }\nKEY = {}\n",
     );
-    for (arguments, input, words) in [
+    for (code, arguments, input, words) in [
         (
+            2,
             &["A-B"][..],
             "x",
             "error: `A-B` cannot be the name of a secret: AWS Lambda takes names of two or more letters, ",
         ),
-        (&["PLAIN"], "x", "error: PLAIN has a value under [environment] in .pmcp/deploy.toml\nremove it there"),
-        (&["MINE"], "x", "error: MINE is an entry of yours, which .pmcp/deploy.toml names by its ARN\n"),
-        (&["KEY"], "\n", "error: the value of KEY is empty\npipe it in, type it at the prompt, or use --from-env\n"),
-        (&["KEY"], "a\0b", "error: the value of KEY has a zero byte, which no variable can\n"),
-        (&["KEY"], "a\r\nb", "error: the value of KEY has a carriage return, which the AWS CLI would change\n"),
-        (&["KEY", "--from-env", "NOT_SET"], "", "error: the variable NOT_SET is not set here\nexport it, or leave out"),
-        (&["KEY"], &"x".repeat(70_000), "error: the value of KEY is longer than 64 KiB\n"),
+        (5, &["PLAIN"], "x", "error: PLAIN has a value under [environment] in .pmcp/deploy.toml\nremove it there"),
+        (5, &["MINE"], "x", "error: MINE is an entry of yours, which .pmcp/deploy.toml names by its ARN\n"),
+        (2, &["KEY"], "\n", "error: the value of KEY is empty\npipe it in, type it at the prompt, or use --from-env\n"),
+        (2, &["KEY"], "a\0b", "error: the value of KEY has a zero byte, which no variable can\n"),
+        (2, &["KEY"], "a\r\nb", "error: the value of KEY has a carriage return, which the AWS CLI would change\n"),
+        (
+            2,
+            &["KEY", "--from-env", "NOT_SET"],
+            "",
+            "error: the variable that --from-env names is not set here\nexport it, or leave out --from-env\n",
+        ),
+        (
+            2,
+            &["PMCP_SECRETS"],
+            "x",
+            "error: `PMCP_SECRETS` cannot be the name of a secret: cargo pmcp sets this variable itself: [secrets] is for \
+             that\nchoose another name\n",
+        ),
+        (
+            2,
+            &["AWS_KEY"],
+            "x",
+            "error: `AWS_KEY` cannot be the name of a secret: AWS Lambda keeps this name for itself; choose another\n",
+        ),
+        (2, &["KEY"], &"x".repeat(70_000), "error: the value of KEY is longer than 64 KiB\n"),
     ] {
-        let (code, _, stderr) = set(&folder, arguments, input);
-        assert!(code == Some(5) && stderr.starts_with(words), "{code:?} {stderr}");
+        let (found, _, stderr) = set(&folder, arguments, input);
+        assert!(found == Some(code) && stderr.starts_with(words), "{found:?} {stderr}");
     }
     assert!(!folder.0.join("told").exists());
     let (code, stdout, _) = set(&folder, &["KEY", "--dry-run"], "");
@@ -93,16 +131,23 @@ fn what_cannot_be_stored_is_not() {
 #[test]
 fn secrets_are_listed_by_name_and_deleted_when_nobody_reads_them() {
     let folder = Folder::new("secrets-listed");
-    folder.program("aws", AWS);
+    // As AWS CLI 1 has it.
+    folder.program("aws", &AWS.replace("CHANGED", "1795356207.123"));
     folder.write(
         ".pmcp/deploy.toml",
         "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n[secrets]\nWANTED = {}\n",
     );
     assert_eq!(
         folder.printed(&["deploy", "secrets", "list"]),
-        "KEY: stored 2026-11-22, not under [secrets] in .pmcp/deploy.toml\n\
+        "KEY: stored 2026-11-22T14:03:27Z, not under [secrets] in .pmcp/deploy.toml\n\
          WANTED: has no value: `cargo pmcp deploy secrets set WANTED`\n"
     );
+    let json = folder.printed(&["deploy", "secrets", "list", "--json"]);
+    assert!(json.contains("\"changed\": \"2026-11-22T14:03:27Z\""), "{json}");
+    // As AWS CLI 2 has it.
+    folder.program("aws", &AWS.replace("CHANGED", "\"2026-11-22T15:03:27.123000+01:00\""));
+    let list = folder.printed(&["deploy", "secrets", "list"]);
+    assert!(list.starts_with("KEY: stored 2026-11-22T15:03:27.123000+01:00, "), "{list}");
     assert_eq!(
         folder.refused(&["deploy", "secrets", "delete", "KEY"]),
         (
@@ -116,7 +161,8 @@ fn secrets_are_listed_by_name_and_deleted_when_nobody_reads_them() {
         folder.refused(&["deploy", "secrets", "delete", "OTHERS"]),
         (Some(5), "error: there is no secret OTHERS\nsee `cargo pmcp deploy secrets list`\n".into())
     );
-    folder.program("aws", &AWS.replace("{\\\"KEY\\\":\\\"a\\\"}", "{}"));
+    let aws = AWS.replace("CHANGED", "0");
+    folder.program("aws", &aws.replace("{\\\"KEY\\\":\\\"a\\\"}", "{}"));
     assert_eq!(
         folder.printed(&["deploy", "secrets", "delete", "KEY"]),
         "remove  the entry crm/KEY of Secrets Manager in us-east-1\n        it can be restored for 7 days: storing a value \

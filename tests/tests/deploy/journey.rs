@@ -172,8 +172,8 @@ fn the_table_is_true(place: &Place) {
     let mut count = 0;
     for row in rows {
         let (command, cells) = row.split_once("` | ").expect("a command");
-        // Of `dev`, dev.rs is the proof.
-        if cells.starts_with("works") && command != "dev" {
+        // Of `dev`, dev.rs is the proof, and of completions the tests of cargo-pmcp.
+        if cells.starts_with("works") && !["dev", "completions"].contains(&command) {
             assert!(place.has_done(command), "COMMANDS.md says that `{command}` works, and it was not run");
             count += 1;
         }

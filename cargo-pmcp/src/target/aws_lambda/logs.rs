@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
+use serde_json::json;
 
 use super::super::{Line, Lines};
 use super::account::Account;
@@ -34,7 +35,7 @@ struct Event {
 /// Prints once what is there, or goes on as it comes.
 pub(super) fn run(account: &Account, group: &str, options: &Logs, output: Output) -> Result {
     let since = parse_time(&options.since).ok_or_else(|| {
-        Failure::refused(format!("`{}` is no time for --since", options.since), "they look like this: 30s, 10m, 1h, 2d")
+        Failure::usage(format!("`{}` is no time for --since", options.since), "they look like this: 30s, 10m, 1h, 2d")
     })?;
     let filter = options.filter.as_deref();
     let begin =
@@ -43,7 +44,7 @@ pub(super) fn run(account: &Account, group: &str, options: &Logs, output: Output
     if options.tail {
         if output.json {
             let advice = "leave out one of them; with --json the command ends, and what it prints is one document";
-            return Err(Failure::refused("--tail does not end, so there is no --json of it", advice));
+            return Err(Failure::usage("--tail does not end, so there is no --json of it", advice));
         }
         return follow(account, group, filter, begin, output);
     }
@@ -88,7 +89,9 @@ fn unseen(shown: &mut BTreeMap<String, u64>, found: Vec<Event>) -> Vec<Line> {
 fn events(account: &Account, group: &str, filter: Option<&str>, begin: u64) -> Result<Vec<Event>> {
     let begin = begin.to_string();
     let mut arguments = vec!["logs", "filter-log-events", "--log-group-name", group, "--start-time", &begin];
-    arguments.extend(filter.iter().flat_map(|pattern| ["--filter-pattern", pattern]));
+    // An argument of its own may be taken for an option, or, as `file://` and `https://` are, for where to read it.
+    let pattern = filter.map(|pattern| json!({ "filterPattern": pattern }).to_string());
+    arguments.extend(pattern.iter().flat_map(|input| ["--cli-input-json", input as &str]));
     let found: Option<Events> = account.ask(&arguments)?;
     Ok(found.map(|found| found.events).unwrap_or_default())
 }

@@ -11,6 +11,7 @@ mod stack;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -119,6 +120,7 @@ impl Target for AwsLambda {
         let binary = build::Package::find(project)?;
         binary.check_features(&project.config)?;
         let builder = build::Builder::find(aws.architecture)?;
+        check_app(&project.root)?;
         let mut plan = Plan::new();
         plan.detailed(
             Action::Run,
@@ -162,39 +164,10 @@ impl Target for AwsLambda {
 
     fn deploy(&self, project: &Project, output: Output) -> Result<Outputs> {
         let Config { aws, server, .. } = &project.config;
-        let app = project.root.join(APP);
-        if !app.join("cdk.json").exists() {
-            return Err(Failure::refused(
-                format!("{APP}/cdk.json is not there"),
-                "write it with `cargo pmcp deploy init --target aws-lambda`; what you changed elsewhere stays",
-            ));
-        }
-        for program in [&CARGO, &NPM, &NPX, &AWS] {
-            program.call([""; 0])?;
-        }
         let account = Account::new(&project.config);
-        output.wait(format!("look at the account, and at {} in {}", server.name, aws.region), || {
-            account.identity()?;
-            account.bootstrapped()?;
-            stack::ready(&account, &server.name)
-        })?;
-        let granted = secrets::grant(&account, &project.config)?;
-        let binary = build::Package::find(project)?;
-        binary.check_features(&project.config)?;
-        let builder = build::Builder::find(aws.architecture)?;
-        let bootstrap = output.step(format!("build {} for {}", binary.name, aws.architecture.name()), || {
-            builder.build(project, &binary, aws.architecture)
-        })?;
-        let zip = project.root.join(package::path(&server.name));
-        output.wait(format!("pack {}", package::path(&server.name)), || package::zip(&bootstrap, &zip))?;
-        if !node::is_installed(&app)? {
-            output.step("install the CDK", || node::install(&app))?;
-        }
-        let path = project.root.join(".pmcp/build/settings.json");
-        let zip = std::path::absolute(&zip).map_err(Failure::file("finding", &zip))?;
-        let settings = encode_json(&Settings::new(&project.config, &granted, zip.to_string_lossy().into_owned()))?;
-        fs::write(&path, settings).map_err(Failure::file("writing", &path))?;
-        let path = std::path::absolute(&path).map_err(Failure::file("finding", &path))?;
+        let settings = prepare(project, &account, output)
+            .map_err(|failure| failure.when_interrupted("nothing was deployed; run `cargo pmcp deploy` again"))?;
+        let app = project.root.join(APP);
         output.step(format!("deploy {} to {}", server.name, aws.region), || {
             let call = NPX.call([
                 "--no-install",
@@ -208,12 +181,12 @@ impl Target for AwsLambda {
                 "--progress",
                 "events",
             ])?;
-            let call = account.environment(call.folder(&app)).env("PMCP_SETTINGS", path);
-            call.run("").map_err(|failure| stack::after_failure(&account, &server.name, &failure))
+            let call = account.environment(call.folder(&app)).env("PMCP_SETTINGS", settings);
+            call.run("").map_err(|failure| stack::after_failure(&account, &server.name, failure))
         })?;
         // A version that a rollback chose stays live where the template did not change.
-        stack::go_live(&account, &server.name)?;
-        self.outputs(&project.config)
+        let live = stack::go_live(&account, &server.name).and_then(|()| self.outputs(&project.config));
+        live.map_err(|failure| failure.when_interrupted("it is deployed: see `cargo pmcp deploy status` and `outputs`"))
     }
 
     fn outputs(&self, config: &Config) -> Result<Outputs> {
@@ -299,6 +272,49 @@ impl AwsLambda {
             )
         })
     }
+}
+
+/// Whether the CDK app is there that `deploy init` wrote.
+fn check_app(root: &Path) -> Result {
+    if root.join(APP).join("cdk.json").exists() {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        format!("{APP}/cdk.json is not there"),
+        "write it with `cargo pmcp deploy init --target aws-lambda`; what you changed elsewhere stays",
+    ))
+}
+
+/// Everything before anything is changed on AWS: what is uploaded, and the file of settings for the CDK app.
+fn prepare(project: &Project, account: &Account, output: Output) -> Result<PathBuf> {
+    let Config { aws, server, .. } = &project.config;
+    let app = project.root.join(APP);
+    check_app(&project.root)?;
+    for program in [&CARGO, &NPM, &NPX, &AWS] {
+        program.call([""; 0])?;
+    }
+    output.wait(format!("look at the account, and at {} in {}", server.name, aws.region), || {
+        account.identity()?;
+        account.bootstrapped()?;
+        stack::ready(account, &server.name)
+    })?;
+    let granted = secrets::grant(account, &project.config)?;
+    let binary = build::Package::find(project)?;
+    binary.check_features(&project.config)?;
+    let builder = build::Builder::find(aws.architecture)?;
+    let bootstrap = output.step(format!("build {} for {}", binary.name, aws.architecture.name()), || {
+        builder.build(project, &binary, aws.architecture)
+    })?;
+    let zip = project.root.join(package::path(&server.name));
+    output.wait(format!("pack {}", package::path(&server.name)), || package::zip(&bootstrap, &zip))?;
+    if !node::is_installed(&app)? {
+        output.step("install the CDK", || node::install(&app))?;
+    }
+    let path = project.root.join(".pmcp/build/settings.json");
+    let zip = std::path::absolute(&zip).map_err(Failure::file("finding", &zip))?;
+    let settings = encode_json(&Settings::new(&project.config, &granted, zip.to_string_lossy().into_owned()))?;
+    fs::write(&path, settings).map_err(Failure::file("writing", &path))?;
+    std::path::absolute(&path).map_err(Failure::file("finding", &path))
 }
 
 /// What the CDK app reads: `Settings` in server-stack.ts.

@@ -1,6 +1,7 @@
 //! Entries of AWS Secrets Manager: `SERVER/KEY`, with the server's tag. Values go to the AWS CLI's standard input.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -8,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::account::Account;
 use super::stack::{TAG, Tag};
 use crate::config::Config;
+use crate::date;
 use crate::exec::Hidden;
 use crate::failure::{Failure, Result};
 
@@ -80,7 +82,10 @@ fn entries(account: &Account, config: &Config) -> Result<Vec<Entry>> {
 
 /// AWS CLI 1 prints seconds since 1970, AWS CLI 2 a date.
 fn encode_date(date: &serde_json::Value) -> String {
-    date.as_str().map_or_else(|| date.to_string(), str::to_owned)
+    match date.as_f64().map(Duration::try_from_secs_f64) {
+        Some(Ok(since)) => date::encode(since.as_secs()),
+        _ => date.as_str().map_or_else(|| date.to_string(), str::to_owned),
+    }
 }
 
 fn find(account: &Account, config: &Config, key: &str) -> Result<Option<Entry>> {
@@ -103,7 +108,7 @@ pub(super) fn set(account: &Account, config: &Config, key: &str, value: Hidden) 
         ));
     }
     if value.0.contains('\r') {
-        return Err(Failure::refused(
+        return Err(Failure::usage(
             format!("the value of {key} has a carriage return, which the AWS CLI would change"),
             "store it with the line ends of Unix, or encoded, as base64 does",
         ));

@@ -104,7 +104,13 @@ fn check_state(name: &str, state: &str) -> Result {
 }
 
 /// What a failed deployment leaves, in the words of the person who has to go on.
-pub(super) fn after_failure(account: &Account, name: &str, failure: &Failure) -> Failure {
+pub(super) fn after_failure(account: &Account, name: &str, failure: Failure) -> Failure {
+    if let Failure::Interrupted { .. } = failure {
+        return failure.when_interrupted(format!(
+            "CloudFormation goes on with what it has begun of {name}: wait until `cargo pmcp deploy status` says COMPLETE \
+             or that nothing is deployed, and deploy again"
+        ));
+    }
     let (now, advice) = match describe(account, name) {
         Ok(None) => ("nothing exists of it now".to_owned(), "mend what it says, and deploy again"),
         Ok(Some(stack)) => {
@@ -214,6 +220,11 @@ fn choose(versions: &[String], live: &str, wanted: Option<&str>) -> Result<Strin
 pub(super) fn delete(account: &Account, name: &str) -> Result {
     account.tell(&["cloudformation", "delete-stack", "--stack-name", name])?;
     account.tell(&["cloudformation", "wait", "stack-delete-complete", "--stack-name", name]).map_err(|failure| {
+        if let Failure::Interrupted { .. } = failure {
+            return failure.when_interrupted(format!(
+                "CloudFormation goes on removing {name}; run the same command again to see that nothing is left"
+            ));
+        }
         Failure::failed(
             format!("the stack {name} was not removed: {failure}"),
             "see why in the CloudFormation console, and run `cargo pmcp deploy destroy` again",

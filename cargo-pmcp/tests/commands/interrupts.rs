@@ -1,0 +1,82 @@
+//! Ctrl-C in the middle of a change: what is said of what may be half-way, and that nothing else is begun.
+
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use super::halfway::{aws, cargo, deploy, project, stack};
+
+/// A program during which Ctrl-C comes, and that goes on as if nothing had been.
+const INTERRUPTED: &str = "kill -INT $PPID; exec sleep 60";
+
+#[test]
+fn a_build_that_is_interrupted_leaves_nothing() {
+    let folder = project("interrupted-build");
+    folder.program("sleep", "exec /bin/sleep \"$@\"");
+    cargo(&folder, INTERRUPTED);
+    folder.program("npx", "echo deployed >> began");
+    let begin = Instant::now();
+    let words = "error: interrupted during `cargo lambda build --release --target aarch64-unknown-linux-gnu --package \
+                 crm-lambda`\nnothing was deployed; run `cargo pmcp deploy` again\n";
+    assert_eq!(deploy(&folder), (Some(130), words.into()));
+    assert!(begin.elapsed() < Duration::from_secs(30), "it waited for a program that it should have ended");
+    assert!(!folder.0.join("deploy/aws-lambda/began").exists(), "nothing else was begun");
+}
+
+#[test]
+fn a_deployment_that_is_interrupted_may_go_on_by_itself() {
+    let folder = project("interrupted-deployment");
+    folder.program("sleep", "exec /bin/sleep \"$@\"");
+    folder.program("npx", INTERRUPTED);
+    let words = "error: interrupted during `npx --no-install cdk deploy --require-approval never --method direct --progress \
+                 events`\nCloudFormation goes on with what it has begun of crm: wait until `cargo pmcp deploy status` says \
+                 COMPLETE or that nothing is deployed, and deploy again\n";
+    assert_eq!(deploy(&folder), (Some(130), words.into()));
+
+    // A terminal tells the program that runs as well, and it may be the first to end.
+    folder.program("npx", "kill -INT $PPID; kill -INT $$");
+    assert_eq!(deploy(&folder), (Some(130), words.into()));
+}
+
+#[test]
+fn a_removal_that_is_interrupted_goes_on_by_itself() {
+    let folder = project("interrupted-removal");
+    folder.program("sleep", "exec /bin/sleep \"$@\"");
+    let account = aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE"));
+    folder.program(
+        "aws",
+        &format!(
+            "case \"$*\" in *stack-delete-complete*) {INTERRUPTED} ;;\n*list-*|*log-groups*) exit 0 ;; esac\n{account}"
+        ),
+    );
+    let (code, words) = folder.refused(&["deploy", "destroy", "--yes"]);
+    let message = "error: interrupted during `aws cloudformation wait stack-delete-complete --stack-name crm`\nCloudFormation \
+                   goes on removing crm; run the same command again to see that nothing is left\n";
+    assert!(code == Some(130) && words.ends_with(message), "{code:?} {words}");
+}
+
+#[test]
+fn a_secret_that_is_interrupted_may_be_stored() {
+    let folder = project("interrupted-secret");
+    folder.program("sleep", "exec /bin/sleep \"$@\"");
+    folder.program(
+        "aws",
+        &format!(
+            "case \"$*\" in *describe-secret*) echo ResourceNotFoundException >&2; exit 254 ;; esac\n{INTERRUPTED}"
+        ),
+    );
+    let mut command = folder.command(&["deploy", "secrets", "set", "KEY"]);
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    child.stdin.take().expect("a pipe").write_all(b"s3cret").expect("it reads");
+    let output = child.wait_with_output().expect("ends");
+    let words = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(130));
+    assert!(
+        words.starts_with("error: interrupted during `aws secretsmanager create-secret --name crm/KEY "),
+        "{words}"
+    );
+    assert!(words.ends_with(
+        "whether the value was stored is not known: see `cargo pmcp deploy secrets list`, and run this again\n"
+    ));
+    assert!(!words.contains("s3cret"));
+}

@@ -1,0 +1,62 @@
+//! `cargo pmcp deploy logs`: what reaches the AWS CLI, and what reaches the terminal.
+
+use std::fs;
+
+use super::Folder;
+
+const AWS: &str = r#"
+printf '%s\n' "$@" >> calls
+case "$*" in
+  *describe-stacks*) echo '{"Stacks":[{"StackStatus":"UPDATE_COMPLETE","Tags":[{"Key":"pmcp:server","Value":"crm"}],
+    "Outputs":[{"OutputKey":"LogGroup","OutputValue":"crm-Log"}]}]}' ;;
+  *filter-log-events*) printf '%s' '{"events":[{"eventId":"1","timestamp":1,"message":"a\tb\u001b[2Jc\r\nerror: d\n"}]}' ;;
+esac
+"#;
+
+#[test]
+fn a_pattern_is_never_an_option_of_the_aws_cli() {
+    let folder = Folder::new("logs-filter");
+    folder.config();
+    folder.program("aws", AWS);
+    for (pattern, input) in [
+        ("--debug", r#"{"filterPattern":"--debug"}"#),
+        ("file:///etc/passwd", r#"{"filterPattern":"file:///etc/passwd"}"#),
+        ("\"a b\"", r#"{"filterPattern":"\"a b\""}"#),
+    ] {
+        folder.write("calls", "");
+        folder.printed(&["deploy", "logs", &format!("--filter={pattern}")]);
+        let calls = fs::read_to_string(folder.0.join("calls")).expect("was written");
+        assert!(calls.contains(&format!("\n--cli-input-json\n{input}\n")), "{calls}");
+        assert!(!calls.lines().any(|argument| argument == pattern), "{calls}");
+    }
+}
+
+#[test]
+fn a_line_moves_no_terminal_and_stays_one_line() {
+    let folder = Folder::new("logs-lines");
+    folder.config();
+    folder.program("aws", AWS);
+    assert_eq!(folder.printed(&["deploy", "logs"]), "a\tb\\u{1b}[2Jc\\r\\nerror: d\n");
+    let json = folder.printed(&["deploy", "logs", "--json"]);
+    assert!(json.contains(r#""message": "a\tb\u001b[2Jc\r\nerror: d\n""#), "{json}");
+}
+
+#[test]
+fn a_time_and_what_does_not_go_together_are_seen_on_the_command_line() {
+    let folder = Folder::new("logs-usage");
+    folder.config();
+    folder.program("aws", AWS);
+    assert_eq!(
+        folder.refused(&["deploy", "logs", "--since", "1w"]),
+        (Some(2), "error: `1w` is no time for --since\nthey look like this: 30s, 10m, 1h, 2d\n".into())
+    );
+    assert_eq!(
+        folder.refused(&["deploy", "logs", "--tail", "--json"]),
+        (
+            Some(2),
+            "error: --tail does not end, so there is no --json of it\nleave out one of them; with --json the command ends, \
+             and what it prints is one document\n"
+                .into()
+        )
+    );
+}
