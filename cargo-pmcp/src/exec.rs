@@ -110,6 +110,8 @@ impl Call {
     /// Runs it and returns what it printed, or what it said when it failed.
     pub(crate) fn capture(mut self) -> Result<Result<String, Said>> {
         self.may_start()?;
+        // Its words are shown as text, or read by a program.
+        self.command.env("NO_COLOR", "1").env("CARGO_TERM_COLOR", "never");
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().map_err(|error| self.no_start(&error))?;
         if let (Some(mut pipe), Some(Hidden(text))) = (child.stdin.take(), &self.input)

@@ -84,7 +84,7 @@ fn taken(name: &str) -> Option<&'static str> {
         _ if WORDS.contains(&name) => Some("it is a word of Rust"),
         "core" | "std" | "alloc" | "proc-macro" | "test" => Some("a crate of Rust's own is called so"),
         // The names of what the workspace depends on, and of their cargo packages.
-        "tokio" | "serde-json" => Some("the project depends on a crate of this name"),
+        "tokio" | "serde-json" | "worker" => Some("the project depends on a crate of this name"),
         "pmcp" => Some("its packages would be called as those of pmcp are"),
         _ if name.starts_with("pmcp-") => Some("the packages of pmcp begin so"),
         _ => None,

@@ -195,3 +195,20 @@ impl Server {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn where_it_listens_is_not_the_projects_to_say() {
+        let text = "[target]\ntarget_type = \"google-cloud-run\"\n[server]\nname = \"crm\"\n[environment]\nPORT = \"1\"\n\
+                    MOOD = \"good\"\n";
+        let config = Config::parse(text, None).expect("is right");
+        let server = Server::new(Path::new("."), Place::Http, "crm".into(), 8080, Some(&config)).expect("is made");
+        let environment: BTreeMap<_, _> = server.environment.into_iter().collect();
+        assert_eq!((&environment["PORT"] as &str, &environment["MOOD"] as &str), ("8080", "good"));
+    }
+}

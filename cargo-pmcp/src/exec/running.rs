@@ -113,6 +113,10 @@ static CAME: AtomicBool = AtomicBool::new(false);
 /// From now on Ctrl-C does not end this program in the middle of a change: the program that it waits for is ended, and
 /// no other is begun. The second one does end it.
 pub(crate) fn hear_interrupts() -> Result {
+    static HEARD: AtomicBool = AtomicBool::new(false);
+    if HEARD.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
     let heard = ctrlc::set_handler(|| {
         if CAME.swap(true, Ordering::Relaxed) {
             process::exit(130);

@@ -36,7 +36,7 @@ fn every_option_makes_a_template_that_cloudformation_takes() {
     let mut all = least.clone();
     all["front"] = json!("http-api");
     all["reserved_concurrency"] = json!(5);
-    all["environment"] = json!({ "GREETING": "Hello" });
+    all["environment"] = json!({ "GREETING": "Hello", "PMCP_RESPONSE_MODE": "streaming" });
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:crm/KEY-a1b2c3";
     all["secrets"] = json!({ "arns": { "KEY": arn }, "version": "1" });
     all["vpc"] = json!({ "subnets": ["subnet-0a1b2c3d"], "security_groups": ["sg-0a1b2c3d"] });
@@ -77,6 +77,9 @@ fn every_option_makes_a_template_that_cloudformation_takes() {
             assert!(text.contains(&format!("\"{resource}\"")), "{name} has no {resource}");
         }
         assert!(!text.contains("\"Resource\": \"*\""), "{name}: a permission for everything");
+        // What the stack counts on is not what somebody wrote under [environment].
+        let mode = if name == "least" { "streaming" } else { "buffered" };
+        assert!(text.contains(&format!("\"PMCP_RESPONSE_MODE\": \"{mode}\"")), "{name}: {text}");
         // Its warnings are about what the CDK repeats.
         let linted = run_to_end(
             Command::new(&python)
