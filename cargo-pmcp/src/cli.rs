@@ -78,11 +78,11 @@ pub(crate) struct New {
 
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
-    /// The platform: over HTTP as on Google Cloud Run, or under an emulator of AWS Lambda. Without it, the first of
-    /// these that the project has a `main` for.
+    /// The platform: over HTTP as on Google Cloud Run, under an emulator of AWS Lambda, or in the runtime of Cloudflare
+    /// Workers. Without it, the first of these that the project has a `main` for.
     #[arg(long)]
     pub(crate) target: Option<TargetType>,
-    /// The port to listen on. Without it, 8080, or 9000 for AWS Lambda.
+    /// The port to listen on. Without it, 8080, 9000 for AWS Lambda, or 8787 for Cloudflare Workers.
     #[arg(long)]
     pub(crate) port: Option<u16>,
 }
@@ -248,10 +248,10 @@ pub(crate) struct Logs {
     /// Go on printing until Ctrl-C.
     #[arg(long)]
     pub(crate) tail: bool,
-    /// How far back to begin: 30s, 10m, 1h, 2d.
-    #[arg(long, default_value = "1h", value_name = "TIME")]
-    pub(crate) since: String,
-    /// Only lines that match this CloudWatch Logs filter pattern.
+    /// How far back to begin: 30s, 10m, 1h, 2d. Without it, 1h; Cloudflare Workers has no logs of the past.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only lines that match: on AWS Lambda a filter pattern of CloudWatch Logs, on Cloudflare Workers a text.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) filter: Option<String>,
 }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use aws::{Alarms, Architecture, Aws, Cognito, Front, Throttling, Vpc};
 pub(crate) use check::{check_name, is_region};
-pub(crate) use cloudflare::Cloudflare;
+pub(crate) use cloudflare::{Cloudflare, is_account};
 pub(crate) use gcp::Gcp;
 pub(crate) use pmcp_run::PmcpRun;
 pub(crate) use problem::{Problem, span};

@@ -10,7 +10,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-pub(crate) use http::{Answer, Endpoint};
+pub(crate) use http::{Answer, Api, Endpoint};
 pub(crate) use running::{Interrupt, Running, has_listener, hear_interrupts, is_free};
 
 use crate::failure::{Failure, Result};
@@ -30,6 +30,8 @@ pub(crate) const CARGO: Program =
 pub(crate) const NPM: Program = Program { name: "npm", install: "install Node.js 20 or newer: https://nodejs.org" };
 pub(crate) const NPX: Program = Program { name: "npx", ..NPM };
 pub(crate) const CARGO_LAMBDA: Program = Program { name: "cargo-lambda", install: "pip install cargo-lambda" };
+pub(crate) const WRANGLER: Program = Program { name: "wrangler", install: "npm install -g wrangler" };
+pub(crate) const WORKER_BUILD: Program = Program { name: "worker-build", install: "cargo install worker-build" };
 pub(crate) const AWS: Program = Program {
     name: "aws",
     install: "install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
@@ -188,6 +190,14 @@ pub(crate) fn call_file(path: &Path) -> Call {
     let mut command = Command::new(path);
     command.stdin(Stdio::null());
     Call { command, shown: path.display().to_string(), input: None }
+}
+
+/// A line as the user's shell understands it.
+pub(crate) fn shell(line: &str) -> Result<Call> {
+    let (program, option) = if cfg!(windows) { ("cmd", "/C") } else { ("/bin/sh", "-c") };
+    let mut command = Command::new(program);
+    command.arg(option).arg(line).stdin(Stdio::null());
+    Ok(Call { command, shown: line.to_owned(), input: None })
 }
 
 /// A failed program's last words.

@@ -129,9 +129,24 @@ pub(crate) fn files(platform: Platform, server: &str, module: &str, lines: &Line
         let text = text.replace("{{tokio}}", &lines.tokio).replace("{{suffix}}", adapter.suffix);
         text.replace("{{place}}", place).replace("{{module}}", module).replace("{{name}}", server)
     };
-    vec![
+    let mut files = vec![
         NewFile::new(format!("{folder}/Cargo.toml"), fill(cargo)),
         NewFile::new(format!("{folder}/{path}"), fill(main)),
+    ];
+    if platform == Platform::CloudflareWorkers {
+        files.extend(wrangler_files(folder));
+    }
+    files
+}
+
+/// What wrangler wants beside a Worker's Cargo.toml.
+pub(crate) fn wrangler_files(folder: &str) -> [NewFile; 2] {
+    [
+        NewFile::new(
+            format!("{folder}/wrangler.toml"),
+            include_str!("../templates/cloudflare-workers/wrangler.toml.in"),
+        ),
+        NewFile::new(format!("{folder}/.gitignore"), include_str!("../templates/cloudflare-workers/gitignore.in")),
     ]
 }
 

@@ -118,6 +118,12 @@ impl Workspace {
         self.packages.iter().any(|package| package.uses(adapter))
     }
 
+    /// Where a package is.
+    pub(crate) fn folder(&self, package: &str) -> Option<PathBuf> {
+        let found = self.packages.iter().find(|found| found.source.is_none() && found.name == package)?;
+        found.manifest_path.parent().map(Path::to_path_buf)
+    }
+
     /// The only package that is a server for no platform in particular.
     pub(crate) fn library(&self) -> Option<Library> {
         let mut found = self.packages.iter().filter_map(Found::library);

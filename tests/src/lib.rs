@@ -35,5 +35,5 @@ pub use reply::{Head, Reply};
 pub use request::{MODERN, Request};
 pub use runtime_api::{Fault, Outcome, RuntimeApi};
 pub use server::Server;
-pub use workerd::{Heap, Workerd, worker};
+pub use workerd::{Heap, Workerd, worker, workers_command};
 pub use wrangler::Wrangler;

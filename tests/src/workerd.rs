@@ -80,6 +80,27 @@ impl Tools {
     }
 }
 
+/// A call of `program` that finds on PATH what builds Workers, what deploys them, and Node; `None` where the machine lacks
+/// one.
+pub fn workers_command(test: &str, program: &Path) -> Option<Command> {
+    let tools = Tools::find(test)?;
+    let mut command = Command::new(program);
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    for (name, value) in tools.build.get_envs() {
+        match value {
+            Some(value) if name == "PATH" => value.clone_into(&mut path),
+            Some(value) => drop(command.env(name, value)),
+            None => drop(command.env_remove(name)),
+        }
+    }
+    // A shell looks for `worker-build`, and cargo pmcp for `wrangler`.
+    let build = Path::new(tools.build.get_program()).parent().map(Path::to_path_buf);
+    let folders =
+        build.into_iter().chain([tools.packages.join("node_modules/.bin")]).chain(std::env::split_paths(&path));
+    command.env("PATH", std::env::join_paths(folders).unwrap_or(path));
+    Some(command)
+}
+
 /// Builds the Worker of the example `name` once, and says in which folder it is; `None` where the machine cannot.
 ///
 /// # Panics

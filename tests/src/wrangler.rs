@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::workerd::{BUILD_LIMIT, Tools};
+use crate::workerd::{BUILD_LIMIT, Tools, workers_command};
 use crate::{Request, exchange, run_to_end, tool};
 
 /// A Worker that `wrangler dev` serves; dropping it ends it and forgets what it kept.
@@ -87,25 +87,13 @@ impl Wrangler {
     /// wrangler with these words, in the Worker's folder; what the Worker keeps is kept in this one's.
     fn command(&self, words: &str) -> Option<Command> {
         let tools = Tools::find(&self.test)?;
-        let mut command = Command::new(tool(&self.test, "PMCP_NODE", "needs Node 22 or newer")?);
-        let mut path = std::env::var_os("PATH").unwrap_or_default();
-        for (name, value) in tools.build.get_envs() {
-            match value {
-                Some(value) if name == "PATH" => value.clone_into(&mut path),
-                Some(value) => drop(command.env(name, value)),
-                None => drop(command.env_remove(name)),
-            }
-        }
-        // `worker-build` is what wrangler.toml says, and a shell looks for it.
-        let folder = Path::new(tools.build.get_program()).parent().map(Path::to_path_buf);
-        let folders = folder.into_iter().chain(std::env::split_paths(&path));
+        let mut command = workers_command(&self.test, &tool(&self.test, "PMCP_NODE", "needs Node 22 or newer")?)?;
         command
             .arg(tools.packages.join("node_modules/wrangler/bin/wrangler.js"))
             .args(words.split(' '))
             .arg("--persist-to")
             .arg(&self.state)
             .current_dir(&self.example)
-            .env("PATH", std::env::join_paths(folders).unwrap_or(path))
             .env("WRANGLER_SEND_METRICS", "false")
             .env("CI", "true");
         Some(command)

@@ -1,18 +1,139 @@
-//! `[cloudflare]` in deploy.toml.
+//! `[cloudflare]` in deploy.toml: the account, the addresses, and what is bound to the Worker.
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Config;
 use super::check::Broken;
+use super::{Config, TargetType};
 
 /// For the target cloudflare-workers.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Cloudflare {}
+pub(crate) struct Cloudflare {
+    /// The account's id. Without it, CLOUDFLARE_ACCOUNT_ID, or the only account of whoever is logged in.
+    pub(crate) account_id: Option<String>,
+    /// A host name of a zone in the account, such as `mcp.example.com`, which then is the server's.
+    pub(crate) custom_domain: Option<String>,
+    /// Parts of a zone in the account that the server answers, such as `example.com/mcp*`.
+    pub(crate) routes: Vec<String>,
+    /// Whether the server is at `NAME.SUBDOMAIN.workers.dev`. Without it, where nothing else leads to it.
+    pub(crate) workers_dev: Option<bool>,
+    /// KV namespaces, by the name that the code has for them.
+    pub(crate) kv: BTreeMap<String, Kv>,
+    /// D1 databases, by the name that the code has for them.
+    pub(crate) d1: BTreeMap<String, D1>,
+    /// R2 buckets, by the name that the code has for them.
+    pub(crate) r2: BTreeMap<String, R2>,
+    /// Durable Objects of the Worker itself, by the name that the code has for them. Their classes are made with storage
+    /// of SQLite, unless wrangler.toml has `[[migrations]]` of its own.
+    pub(crate) durable_objects: BTreeMap<String, DurableObject>,
+}
+
+/// A KV namespace.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kv {
+    /// One that is there already and stays yours. Without it, one that is made for this server.
+    pub(crate) id: Option<String>,
+}
+
+/// A D1 database.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct D1 {
+    /// One that is there already and stays yours. Without it, one that is made for this server.
+    pub(crate) id: Option<String>,
+    /// A folder of numbered SQL files beside wrangler.toml; each is run once, before the code that needs it is live.
+    pub(crate) migrations: Option<String>,
+}
+
+/// An R2 bucket.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct R2 {
+    /// One that is there already and stays yours. Without it, one that is made for this server.
+    pub(crate) bucket: Option<String>,
+}
+
+/// A Durable Object.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DurableObject {
+    /// The name of its class in the Worker.
+    #[schemars(length(min = 1))]
+    pub(crate) class: String,
+}
+
+impl Cloudflare {
+    /// Names of bindings with the section that they are in.
+    pub(crate) fn bindings(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let of = |section: &'static str| move |name| (section, name);
+        let keys = self.kv.keys().map(of("kv")).chain(self.d1.keys().map(of("d1")));
+        keys.chain(self.r2.keys().map(of("r2"))).chain(self.durable_objects.keys().map(of("durable_objects")))
+    }
+}
 
 /// What Cloudflare Workers does not take.
 pub(super) fn check(config: &Config) -> Result<(), Broken> {
-    let Cloudflare {} = &config.cloudflare;
+    let cloudflare = &config.cloudflare;
+    let broken = |key: &[&str], what: &str| {
+        let key = ["cloudflare"].iter().chain(key).map(|part| (*part).to_owned());
+        Err((key.collect(), what.to_owned()))
+    };
+    if cloudflare.account_id.as_deref().is_some_and(|id| !is_account(id)) {
+        return broken(&["account_id"], "must be the 32 digits and letters from a to f that `wrangler whoami` shows");
+    }
+    if cloudflare.custom_domain.as_deref().is_some_and(|name| !is_host(name)) {
+        return broken(&["custom_domain"], "must be a host name alone, such as `mcp.example.com`");
+    }
+    if cloudflare
+        .routes
+        .iter()
+        .any(|route| !is_host(route.split('/').next().unwrap_or_default().trim_start_matches("*.")))
+    {
+        return broken(&["routes"], "must be patterns that begin with a host name, such as `example.com/mcp*`");
+    }
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for (section, name) in cloudflare.bindings() {
+        if !is_binding(name) {
+            return broken(&[section, name], "names have letters, digits and underscores, and begin with no digit");
+        }
+        let taken = config.environment.contains_key(name) || config.secrets.contains_key(name);
+        if seen.insert(name, section).is_some() || (taken && config.target.target_type == TargetType::CloudflareWorkers)
+        {
+            return broken(&[section, name], "another binding, variable or secret has this name already");
+        }
+    }
+    for (name, database) in &cloudflare.d1 {
+        if database.migrations.as_deref().is_some_and(|folder| folder.is_empty() || folder.starts_with('/')) {
+            return broken(&["d1", name, "migrations"], "must be a folder beside wrangler.toml, such as `migrations`");
+        }
+    }
+    for (name, bucket) in &cloudflare.r2 {
+        if bucket.bucket.as_deref().is_some_and(|name| name.is_empty() || name.starts_with('-')) {
+            return broken(&["r2", name, "bucket"], "must be the name of a bucket");
+        }
+    }
     Ok(())
+}
+
+/// Whether an id is one of an account.
+pub(crate) fn is_account(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
+}
+
+fn is_host(name: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    name.contains('.') && name.split('.').all(is_label)
+}
+
+fn is_binding(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

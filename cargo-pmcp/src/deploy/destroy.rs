@@ -15,7 +15,7 @@ use crate::plan::{Action, Plan};
 pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Result {
     let Project { root, config } = project;
     let target = project.target()?;
-    let mut removal = target.removal(config, options.clean)?;
+    let mut removal = target.removal(project, options.clean)?;
     let mut files = Written::compare(root, &target.files(project))?;
     let mut plan = Plan::new();
     plan.warnings.extend(renamed(project)?);
@@ -66,7 +66,7 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     if !options.clean {
         removal.outliving.clear();
     }
-    target.destroy(config, &removal, output)?;
+    target.destroy(project, &removal, output)?;
     // Read again: another target may have been deployed meanwhile, before the lock.
     let mut records = Records::load(root)?;
     records.remove(&record);

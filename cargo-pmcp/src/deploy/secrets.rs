@@ -14,7 +14,7 @@ use crate::exec::Hidden;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::plan::{Action, Plan};
-use crate::target::Target;
+use crate::target::{Target, Words};
 
 /// What every platform keeps of one value, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -32,19 +32,15 @@ struct Stored<'a> {
     key: &'a str,
     /// Whether deploy.toml gives it to the server.
     given: bool,
+    #[serde(skip)]
+    words: Words,
 }
 
 impl fmt::Display for Stored<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, given } = self;
-        match given {
-            true => write!(out, "stored {key}; the server reads it once you run `cargo pmcp deploy`"),
-            false => write!(
-                out,
-                "stored {key}; to give it to the server, add `{key} = {{}}` under [secrets] in .pmcp/deploy.toml and run \
-                 `cargo pmcp deploy`"
-            ),
-        }
+        let Self { key, given, words } = self;
+        let words = if *given { words.given } else { words.not_given };
+        write!(out, "stored {key}; {}", words.replace("{key}", key))
     }
 }
 
@@ -83,7 +79,7 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
             "whether the value was stored is not known: see `cargo pmcp deploy secrets list`, and run this again";
         failure.when_interrupted(advice)
     })?;
-    output.result(&Stored { key, given: config.secrets.contains_key(key) })
+    output.result(&Stored { key, given: config.secrets.contains_key(key), words: target.secret_words() })
 }
 
 /// The value, without the end of its line.
@@ -192,7 +188,7 @@ fn delete(project: &Project, target: &dyn Target, options: &DeleteSecret, output
         return Err(Failure::refused(format!("there is no secret {key}"), "see `cargo pmcp deploy secrets list`"));
     }
     let mut plan = Plan::new();
-    plan.detailed(Action::Remove, name, "it can be restored for 7 days: storing a value again does");
+    plan.detailed(Action::Remove, name, target.secret_words().deleted);
     if config.secrets.contains_key(key) {
         plan.warnings.push(format!("{key} is under [secrets] in .pmcp/deploy.toml: the next deployment asks for it"));
     }

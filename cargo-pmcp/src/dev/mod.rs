@@ -2,6 +2,7 @@
 
 mod server;
 mod sources;
+mod workers;
 
 use std::fmt;
 use std::path::Path;
@@ -17,7 +18,7 @@ use crate::config::{Config, TargetType};
 use crate::exec::{Interrupt, is_free};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
-use crate::workspace::{CLOUDRUN, LAMBDA, Workspace};
+use crate::workspace::{CLOUDRUN, LAMBDA, WORKERS, Workspace};
 
 /// How often the source is looked at.
 const GLANCE: Duration = Duration::from_millis(300);
@@ -55,8 +56,15 @@ impl fmt::Display for Lines {
 pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
     let config =
         if folder.join(crate::config::PATH).exists() { Some(Config::load(folder, options.target)?) } else { None };
+    if options.target == Some(TargetType::CloudflareWorkers) {
+        return workers::run(folder, config, options, output);
+    }
     let wanted = options.target.map(place).transpose()?;
     let workspace = Workspace::load(folder)?;
+    let is_worker_alone = workspace.uses(&WORKERS) && !workspace.uses(&CLOUDRUN) && !workspace.uses(&LAMBDA);
+    if wanted.is_none() && is_worker_alone {
+        return workers::run(folder, config, options, output);
+    }
     let has_only_lambda = !workspace.uses(&CLOUDRUN) && workspace.uses(&LAMBDA);
     let place = wanted.unwrap_or(if has_only_lambda { Place::Lambda } else { Place::Http });
     let config = config.as_ref();

@@ -25,13 +25,7 @@ pub(crate) struct Answer {
 impl Endpoint {
     /// `limit` is for one request with its whole answer.
     pub(crate) fn new(url: String, token: Option<Hidden>, limit: Duration) -> Self {
-        let config = Agent::config_builder()
-            .timeout_global(Some(limit))
-            .http_status_as_error(false)
-            // Whoever follows one with a POST sends it to where nobody meant it to go.
-            .max_redirects(0)
-            .user_agent(concat!("cargo-pmcp/", env!("CARGO_PKG_VERSION")));
-        Self { agent: config.build().into(), url, token }
+        Self { agent: agent(limit), url, token }
     }
 
     /// Posts JSON; the error is in the words of whoever could not.
@@ -45,6 +39,53 @@ impl Endpoint {
         }
         request.send(body).map(|response| Answer { response }).map_err(|error| error.to_string())
     }
+}
+
+/// An API that speaks JSON, with what it is told of who asks.
+pub(crate) struct Api {
+    agent: Agent,
+    base: String,
+    headers: Vec<(&'static str, Hidden)>,
+}
+
+impl Api {
+    pub(crate) fn new(base: String, headers: Vec<(&'static str, Hidden)>) -> Self {
+        Self { agent: agent(Duration::from_secs(60)), base, headers }
+    }
+
+    /// The status and the text of what is answered; the error is in the words of whoever could not.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: Option<&str>,
+    ) -> Result<(u16, String), String> {
+        let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for (name, Hidden(value)) in &self.headers {
+            request = request.header(*name, value);
+        }
+        let response = match body {
+            Some(body) => {
+                let request = request.header("content-type", content_type).body(body.to_owned());
+                self.agent.run(request.map_err(|error| error.to_string())?)
+            }
+            None => self.agent.run(request.body(()).map_err(|error| error.to_string())?),
+        };
+        let answer = Answer { response: response.map_err(|error| error.to_string())? };
+        let status = answer.status();
+        answer.text().map(|text| (status, text))
+    }
+}
+
+fn agent(limit: Duration) -> Agent {
+    let config = Agent::config_builder()
+        .timeout_global(Some(limit))
+        .http_status_as_error(false)
+        // Whoever follows one with a POST sends it to where nobody meant it to go.
+        .max_redirects(0)
+        .user_agent(concat!("cargo-pmcp/", env!("CARGO_PKG_VERSION")));
+    config.build().into()
 }
 
 impl Answer {

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{self, Child, ExitStatus, Output};
+use std::process::{self, Child, ChildStdout, ExitStatus, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
@@ -67,6 +67,11 @@ impl Running {
             }
         };
         Some((status, String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned()))
+    }
+
+    /// What it prints, if it was started for that.
+    pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
     }
 
     fn ask_to_end(&mut self) {

@@ -1,6 +1,8 @@
 //! What a platform must be able to do: one trait, one folder per platform.
 
 mod aws_lambda;
+pub(crate) mod cloudflare_workers;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::{Init, Logs, Platform, Rollback};
 use crate::config::{Config, TargetType};
 use crate::deploy::Project;
-use crate::exec::Hidden;
+use crate::exec::{Hidden, Program};
 use crate::failure::{Failure, Result};
 use crate::files::NewFile;
 use crate::output::Output;
@@ -44,13 +46,15 @@ pub(crate) trait Target {
     fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result;
     /// What a secret is called on the platform.
     fn secret_name(&self, config: &Config, key: &str) -> String;
+    /// What is said of secrets, as it is on the platform.
+    fn secret_words(&self) -> Words;
     /// Secrets that have a value, by variable, and when each was stored.
     fn secrets(&self, config: &Config) -> Result<BTreeMap<String, Option<String>>>;
     fn set_secret(&self, config: &Config, key: &str, value: Hidden) -> Result;
     fn delete_secret(&self, config: &Config, key: &str) -> Result;
     /// What `destroy` would remove.
-    fn removal(&self, config: &Config, clean: bool) -> Result<Removal>;
-    fn destroy(&self, config: &Config, removal: &Removal, output: Output) -> Result;
+    fn removal(&self, project: &Project, clean: bool) -> Result<Removal>;
+    fn destroy(&self, project: &Project, removal: &Removal, output: Output) -> Result;
 }
 
 impl TargetType {
@@ -58,7 +62,7 @@ impl TargetType {
     pub(crate) fn target(self) -> Result<&'static dyn Target> {
         match self {
             Self::AwsLambda => Ok(&aws_lambda::AwsLambda),
-            Self::CloudflareWorkers => Err(self.not_there_yet()),
+            Self::CloudflareWorkers => Ok(&cloudflare_workers::CloudflareWorkers),
             Self::GoogleCloudRun => Err(self.not_there_yet()),
             Self::PmcpRun => Err(self.not_there_yet()),
         }
@@ -67,9 +71,41 @@ impl TargetType {
     fn not_there_yet(self) -> Failure {
         Failure::refused(
             format!("this version of cargo pmcp does not deploy to {}", self.title()),
-            "choose --target aws-lambda",
+            "choose --target aws-lambda, or --target cloudflare-workers",
         )
     }
+}
+
+/// What is said of secrets.
+pub(crate) struct Words {
+    /// Once one was stored that deploy.toml gives to the server, and one that it does not.
+    pub(crate) given: &'static str,
+    pub(crate) not_given: &'static str,
+    /// Of one that was deleted.
+    pub(crate) deleted: &'static str,
+}
+
+/// That deploy.toml gives to the server what has no value.
+fn missing_secrets(config: &Config, stored: &BTreeMap<String, Option<String>>) -> Result {
+    let missing: Vec<&str> =
+        config.secrets.keys().filter(|key| !stored.contains_key(*key)).map(String::as_str).collect();
+    match missing.first() {
+        None => Ok(()),
+        Some(first) => Err(Failure::refused(
+            format!(".pmcp/deploy.toml names secrets that have no value yet: {}", missing.join(", ")),
+            format!("store each: `cargo pmcp deploy secrets set {first}`"),
+        )),
+    }
+}
+
+/// What a failed deployment leaves, in the words of the person who has to go on: what there is now, and what to do.
+fn after_failure(name: &str, failure: &Failure, now: Result<Option<(String, &str)>>) -> Failure {
+    let (now, advice) = match now {
+        Ok(None) => ("nothing exists of it now".to_owned(), "mend what it says, and deploy again"),
+        Ok(Some(now)) => now,
+        Err(asking) => (format!("what exists of it is not known: {asking}"), "see `cargo pmcp deploy status`"),
+    };
+    Failure::failed(format!("{}\nthe deployment of {name} failed, and {now}", failure.to_string().trim_end()), advice)
 }
 
 /// What the deployed server has: its URL above all.
@@ -152,6 +188,23 @@ pub(crate) struct Check {
     pub(crate) ok: bool,
     /// What was found; or the line that mends it.
     pub(crate) detail: String,
+}
+
+impl Check {
+    fn of_program(program: &Program) -> Self {
+        match program.find() {
+            Some(path) => Self { what: program.name.into(), ok: true, detail: path.display().to_string() },
+            None => Self { what: program.name.into(), ok: false, detail: program.install.into() },
+        }
+    }
+
+    fn of(what: impl Into<String>, found: Result<String, impl fmt::Display>) -> Self {
+        let (ok, detail) = match found {
+            Ok(found) => (true, found),
+            Err(failure) => (false, failure.to_string().replace('\n', "; ")),
+        };
+        Self { what: what.into(), ok, detail }
+    }
 }
 
 /// What is about to be removed on the platform.

@@ -33,10 +33,9 @@ fn init_writes_once_and_leaves_what_was_changed() {
 #[test]
 fn nothing_is_guessed_where_nothing_is_known() {
     let folder = Folder::new("unknown");
-    assert_eq!(
-        folder.refused(&["deploy", "init", "--name", "crm"]),
-        (Some(2), "error: no target was given, and there is nobody to ask\nadd --target aws-lambda\n".into())
-    );
+    let (code, words) = folder.refused(&["deploy", "init", "--name", "crm"]);
+    let asked = "error: no target was given, and there is nobody to ask\nadd --target aws-lambda, or --target ";
+    assert!(code == Some(2) && words.starts_with(asked), "{words}");
     assert_eq!(
         folder.refused(&["deploy", "init", "--target", "aws-lambda", "--name", "crm"]),
         (

@@ -34,8 +34,9 @@ struct Event {
 
 /// Prints once what is there, or goes on as it comes.
 pub(super) fn run(account: &Account, group: &str, options: &Logs, output: Output) -> Result {
-    let since = parse_time(&options.since).ok_or_else(|| {
-        Failure::usage(format!("`{}` is no time for --since", options.since), "they look like this: 30s, 10m, 1h, 2d")
+    let since = options.since.as_deref().unwrap_or("1h");
+    let since = parse_time(since).ok_or_else(|| {
+        Failure::usage(format!("`{since}` is no time for --since"), "they look like this: 30s, 10m, 1h, 2d")
     })?;
     let filter = options.filter.as_deref();
     let begin =

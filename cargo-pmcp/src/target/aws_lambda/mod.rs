@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use self::account::Account;
 use self::secrets::Granted;
-use super::{Check, Login, Outliving, Outputs, Removal, Status, Target};
+use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Words};
 use crate::cli::{Init, Logs, Platform, Rollback};
 use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc, is_region};
 use crate::deploy::Project;
@@ -84,20 +84,8 @@ impl Target for AwsLambda {
     }
 
     fn doctor(&self, config: &Config) -> Vec<Check> {
-        let mut checks: Vec<Check> = [CARGO, NPM, NPX, AWS]
-            .iter()
-            .map(|program| match program.find() {
-                Some(path) => Check { what: program.name.into(), ok: true, detail: path.display().to_string() },
-                None => Check { what: program.name.into(), ok: false, detail: program.install.into() },
-            })
-            .collect();
-        let mut check = |what: String, found: Result<String>| {
-            let (ok, detail) = match found {
-                Ok(found) => (true, found),
-                Err(failure) => (false, failure.to_string().replace('\n', "; ")),
-            };
-            checks.push(Check { what, ok, detail });
-        };
+        let mut checks: Vec<Check> = [CARGO, NPM, NPX, AWS].iter().map(Check::of_program).collect();
+        let mut check = |what: String, found: Result<String>| checks.push(Check::of(what, found));
         check("Node.js 20 or newer".into(), node::version());
         let architecture = config.aws.architecture;
         check(
@@ -231,6 +219,15 @@ impl Target for AwsLambda {
         format!("the entry {} of Secrets Manager in {}", secrets::name(config, key), config.aws.region)
     }
 
+    fn secret_words(&self) -> Words {
+        Words {
+            given: "the server reads it once you run `cargo pmcp deploy`",
+            not_given: "to give it to the server, add `{key} = {}` under [secrets] in .pmcp/deploy.toml and run `cargo pmcp \
+                        deploy`",
+            deleted: "it can be restored for 7 days: storing a value again does",
+        }
+    }
+
     fn secrets(&self, config: &Config) -> Result<BTreeMap<String, Option<String>>> {
         secrets::list(&Account::new(config), config)
     }
@@ -243,13 +240,15 @@ impl Target for AwsLambda {
         secrets::delete(&Account::new(config), config, key)
     }
 
-    fn removal(&self, config: &Config, _clean: bool) -> Result<Removal> {
+    fn removal(&self, project: &Project, _clean: bool) -> Result<Removal> {
+        let config = &project.config;
         let account = Account::new(config);
         let deployed = stack::describe(&account, &config.server.name)?.is_some();
         Ok(Removal { deployed, outliving: outliving::find(&account, config)? })
     }
 
-    fn destroy(&self, config: &Config, removal: &Removal, output: Output) -> Result {
+    fn destroy(&self, project: &Project, removal: &Removal, output: Output) -> Result {
+        let config = &project.config;
         let account = Account::new(config);
         let name = &config.server.name;
         if removal.deployed {

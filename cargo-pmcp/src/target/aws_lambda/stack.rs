@@ -9,6 +9,7 @@ use super::account::{self, Account};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
+use crate::target::versions::choose;
 
 /// The tag that everything of a server has.
 pub(super) const TAG: &str = "pmcp:server";
@@ -111,18 +112,14 @@ pub(super) fn after_failure(account: &Account, name: &str, failure: Failure) -> 
              or that nothing is deployed, and deploy again"
         ));
     }
-    let (now, advice) = match describe(account, name) {
-        Ok(None) => ("nothing exists of it now".to_owned(), "mend what it says, and deploy again"),
-        Ok(Some(stack)) => {
-            let advice = match check_state(name, &stack.status) {
-                Ok(()) => "the version before answers as ever; mend what it says, and deploy again",
-                Err(_) => "remove it with `cargo pmcp deploy destroy`, mend what it says, and deploy again",
-            };
-            (format!("the stack is now in the state {}", stack.status), advice)
-        }
-        Err(asking) => (format!("what exists of it is not known: {asking}"), "see `cargo pmcp deploy status`"),
+    let now = |stack: Stack| {
+        let advice = match check_state(name, &stack.status) {
+            Ok(()) => "the version before answers as ever; mend what it says, and deploy again",
+            Err(_) => "remove it with `cargo pmcp deploy destroy`, mend what it says, and deploy again",
+        };
+        (format!("the stack is now in the state {}", stack.status), advice)
     };
-    Failure::failed(format!("{}\nthe deployment of {name} failed, and {now}", failure.to_string().trim_end()), advice)
+    crate::target::after_failure(name, &failure, describe(account, name).map(|stack| stack.map(now)))
 }
 
 #[derive(Deserialize)]
@@ -195,27 +192,6 @@ pub(super) fn rollback(account: &Account, config: &Config, options: &Rollback) -
     Ok(plan)
 }
 
-/// The version to go back to.
-fn choose(versions: &[String], live: &str, wanted: Option<&str>) -> Result<String> {
-    let list = versions.join(", ");
-    if let Some(wanted) = wanted {
-        if wanted == live {
-            return Err(Failure::refused(format!("version {live} is live already"), format!("choose from {list}")));
-        }
-        return match versions.iter().any(|version| version == wanted) {
-            true => Ok(wanted.to_owned()),
-            false => Err(Failure::refused(format!("there is no version {wanted}"), format!("choose from {list}"))),
-        };
-    }
-    let before = versions.iter().take_while(|version| *version != live).last();
-    before.cloned().ok_or_else(|| {
-        Failure::refused(
-            format!("there is no version before {live}, which is live"),
-            format!("there are these: {list}; deploy once more to have two"),
-        )
-    })
-}
-
 /// Removes the stack, and waits until it is gone.
 pub(super) fn delete(account: &Account, name: &str) -> Result {
     account.tell(&["cloudformation", "delete-stack", "--stack-name", name])?;
@@ -235,22 +211,6 @@ pub(super) fn delete(account: &Account, name: &str) -> Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rollback_goes_to_the_version_before_or_the_one_named() {
-        let versions = ["1", "2", "10"].map(str::to_owned);
-        let choose = |live, wanted| choose(&versions, live, wanted).map_err(|failure| failure.to_string());
-        assert_eq!(choose("10", None), Ok("2".into()));
-        assert_eq!(choose("2", None), Ok("1".into()));
-        assert_eq!(choose("1", Some("10")), Ok("10".into()));
-        let refused = choose("1", None).expect_err("there is none before");
-        assert_eq!(
-            refused,
-            "there is no version before 1, which is live\nthere are these: 1, 2, 10; deploy once more to have two"
-        );
-        assert_eq!(choose("2", Some("2")), Err("version 2 is live already\nchoose from 1, 2, 10".into()));
-        assert_eq!(choose("2", Some("3")), Err("there is no version 3\nchoose from 1, 2, 10".into()));
-    }
 
     #[test]
     fn a_stack_that_cannot_be_changed_is_not_tried() {

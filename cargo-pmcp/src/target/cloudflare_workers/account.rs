@@ -1,0 +1,249 @@
+//! The account as Cloudflare's API and wrangler reach it, and what their errors mean.
+
+use std::env;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::exec::{Api, Call, Hidden, Said, WRANGLER};
+use crate::failure::{Failure, Result};
+
+/// wrangler reads the same variable.
+const BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
+
+/// Codes of errors that say that a token is none.
+const UNKNOWN_TOKEN: [u64; 5] = [1000, 6003, 6111, 9106, 9109];
+
+/// That the account is not there, or nobody's business of whoever asks.
+const NO_ACCOUNT: [u64; 3] = [7000, 7003, 10000];
+
+/// That what was asked for is not there.
+const NOT_THERE: [u64; 5] = [7404, 10006, 10007, 10013, 10090];
+
+/// One account, and the right to change it.
+pub(super) struct Account {
+    pub(super) id: String,
+    api: Api,
+}
+
+/// What `wrangler auth token` says.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Token {
+    Oauth { token: String },
+    ApiToken { token: String },
+    ApiKey { key: String, email: String },
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    success: bool,
+    #[serde(default)]
+    errors: Vec<Trouble>,
+    #[serde(default)]
+    result: Value,
+}
+
+#[derive(Deserialize)]
+struct Trouble {
+    code: u64,
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Known {
+    id: String,
+    name: String,
+}
+
+/// What was asked of the API, and what it did not like.
+enum Answered {
+    Result(Value),
+    NotThere,
+}
+
+impl Account {
+    /// The account of deploy.toml, of the environment, or the only one there is.
+    pub(super) fn open(config: &Config) -> Result<Self> {
+        let api = api()?;
+        if let Some(id) = named(config) {
+            return Ok(Self { id, api });
+        }
+        let account = Self { id: String::new(), api };
+        let found: Vec<Known> = account.ask_at("/accounts?per_page=50")?.unwrap_or_default();
+        let list = found.iter().map(|Known { id, name }| format!("{id} ({name})")).collect::<Vec<_>>().join(", ");
+        match &found[..] {
+            [Known { id, .. }] => Ok(Self { id: id.clone(), ..account }),
+            [] => Err(Failure::missing(
+                "this login sees no account at Cloudflare",
+                "give the token the right to one, or log in as somebody else: `wrangler login`",
+            )),
+            _ => Err(Failure::refused(
+                format!("there are several accounts at Cloudflare: {list}"),
+                "name the one that is meant: `account_id` under [cloudflare] in .pmcp/deploy.toml",
+            )),
+        }
+    }
+
+    /// Asks for something of the account; nothing if it is not there.
+    pub(super) fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
+        self.ask_at(&format!("/accounts/{}{path}", self.id))
+    }
+
+    /// The same for what is of nobody in particular.
+    pub(super) fn ask_at<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
+        match self.send("GET", path, None)? {
+            Answered::NotThere => Ok(None),
+            Answered::Result(result) => serde_json::from_value(result).map(Some).map_err(|error| {
+                Failure::failed(
+                    format!("Cloudflare answered what is not understood (GET {path}): {error}"),
+                    "update cargo pmcp",
+                )
+            }),
+        }
+    }
+
+    /// Changes something of the account, and returns what it says of that.
+    pub(super) fn tell(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        match self.send(method, &format!("/accounts/{}{path}", self.id), body)? {
+            Answered::Result(result) => Ok(result),
+            // Of what is gone already nothing is left to do.
+            Answered::NotThere => Ok(Value::Null),
+        }
+    }
+
+    fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answered> {
+        let body = body.map(Value::to_string);
+        let (status, text) =
+            self.api.send(method, path, "application/json", body.as_deref()).map_err(|why| unreachable(&why))?;
+        let reply: Reply = serde_json::from_str(&text).map_err(|_| {
+            Failure::failed(
+                format!("Cloudflare answered {method} {path} with status {status}, and no words of its API"),
+                "try again in a minute; https://www.cloudflarestatus.com says whether it is known",
+            )
+        })?;
+        let has = |codes: &[u64]| reply.errors.iter().any(|trouble| codes.contains(&trouble.code));
+        match reply.success {
+            true => Ok(Answered::Result(reply.result)),
+            false if status == 404 && has(&NOT_THERE) => Ok(Answered::NotThere),
+            false => {
+                let words: Vec<_> =
+                    reply.errors.iter().map(|Trouble { code, message }| format!("{message} [code: {code}]")).collect();
+                let words = words.join("; ");
+                Err(self.explain(&words, |advice| {
+                    Failure::failed(format!("Cloudflare refused {method} {path}: {words}"), advice)
+                }))
+            }
+        }
+    }
+
+    /// A call of wrangler for this account, which asks nobody anything.
+    pub(super) fn wrangler(&self, arguments: &[&str]) -> Result<Call> {
+        let call = WRANGLER.call(arguments.iter().copied())?;
+        Ok(quiet(call).env("CLOUDFLARE_ACCOUNT_ID", &self.id))
+    }
+
+    /// Runs wrangler for what it does, and returns what it printed.
+    pub(super) fn run(&self, call: Call) -> Result<String> {
+        call.capture()?.map_err(|said| {
+            let Said { words, .. } = &said;
+            let words = plain(words);
+            let call = said.call.clone();
+            self.explain(&words, |advice| Said { call, words: words.clone() }.failed(advice))
+        })
+    }
+
+    /// What Cloudflare says, in words that say what to do.
+    fn explain(&self, words: &str, otherwise: impl FnOnce(&str) -> Failure) -> Failure {
+        let has = |codes: &[u64]| codes.iter().any(|code| words.contains(&format!("[code: {code}]")));
+        if words.contains("fetch failed") || words.contains("ENOTFOUND") || words.contains("ECONNREFUSED") {
+            return unreachable("wrangler got no connection");
+        }
+        if has(&UNKNOWN_TOKEN) {
+            return Failure::missing(
+                "Cloudflare does not know this token",
+                "log in again: `wrangler login`, or set CLOUDFLARE_API_TOKEN to one that is valid",
+            );
+        }
+        if has(&NO_ACCOUNT) && !self.id.is_empty() {
+            return Failure::missing(
+                format!("this login may not use the account {} at Cloudflare", self.id),
+                "see `account_id` under [cloudflare] in .pmcp/deploy.toml, and that the token may edit Workers there",
+            );
+        }
+        if has(&[10214, 10215]) {
+            return Failure::refused(
+                "a rollback has made an older version live, and Cloudflare changes secrets of the newest alone",
+                "run `cargo pmcp deploy` first, which goes forward again",
+            );
+        }
+        otherwise("nothing else was done; run the command again when this is mended")
+    }
+}
+
+/// The account that is named somewhere.
+pub(super) fn named(config: &Config) -> Option<String> {
+    let set = env::var("CLOUDFLARE_ACCOUNT_ID").ok().filter(|id| !id.is_empty());
+    config.cloudflare.account_id.clone().or(set)
+}
+
+fn api() -> Result<Api> {
+    let base = env::var(BASE_URL).ok().filter(|url| !url.is_empty());
+    let base = base.unwrap_or_else(|| "https://api.cloudflare.com/client/v4".into());
+    // It deploys, and so it must be there whoever asks for the token.
+    WRANGLER.call([""; 0])?;
+    let headers = match env::var("CLOUDFLARE_API_TOKEN") {
+        Ok(token) if !token.is_empty() => vec![bearer(&token)],
+        _ => match token()? {
+            Token::Oauth { token } | Token::ApiToken { token } => vec![bearer(&token)],
+            Token::ApiKey { key, email } => vec![("x-auth-key", Hidden(key)), ("x-auth-email", Hidden(email))],
+        },
+    };
+    Ok(Api::new(base, headers))
+}
+
+fn bearer(token: &str) -> (&'static str, Hidden) {
+    ("authorization", Hidden(format!("Bearer {token}")))
+}
+
+fn token() -> Result<Token> {
+    let said = quiet(WRANGLER.call(["auth", "token", "--json"])?).capture()?;
+    let not_logged_in =
+        || Failure::missing("not logged in to Cloudflare", "log in: `wrangler login`, or set CLOUDFLARE_API_TOKEN");
+    let text = said.map_err(|said| match said.words.contains("fetch failed") {
+        true => unreachable("wrangler got no connection"),
+        false => not_logged_in(),
+    })?;
+    let json = text.find('{').and_then(|begin| text.get(begin..)).unwrap_or_default();
+    serde_json::from_str(json).map_err(|_| not_logged_in())
+}
+
+/// Nothing is asked, nothing is measured, and nothing is coloured.
+pub(crate) fn quiet(call: Call) -> Call {
+    call.env("WRANGLER_SEND_METRICS", "false")
+        .env("CI", "true")
+        .env("NO_COLOR", "1")
+        .env("WRANGLER_HIDE_BANNER", "true")
+}
+
+/// Without the codes that colour words.
+fn plain(words: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = words;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        plain.push_str(before);
+        rest = after.find('m').and_then(|end| after.get(end + 1..)).unwrap_or_default();
+    }
+    plain + rest
+}
+
+fn unreachable(why: &str) -> Failure {
+    Failure::failed(format!("Cloudflare cannot be reached: {why}"), "see that the network is up, and run this again")
+}
+
+/// For commands that need a deployed server.
+pub(super) fn not_deployed(config: &Config, place: &str) -> Failure {
+    Failure::failed(format!("{} is not deployed in {place}", config.server.name), "deploy it: `cargo pmcp deploy`")
+}

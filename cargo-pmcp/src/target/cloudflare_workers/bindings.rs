@@ -1,0 +1,205 @@
+//! What is made for a Worker to be bound to: `.pmcp/cloudflare.json` says what this tool made, and nothing else is removed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::account::Account;
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+use crate::output::encode_json;
+
+/// The file's place in a project.
+pub(super) const PATH: &str = ".pmcp/cloudflare.json";
+
+/// What was made. Belongs under version control: it is known nowhere else.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub(super) struct Made {
+    /// The Worker, from before its first deployment.
+    pub(super) worker: Option<String>,
+    things: Vec<Thing>,
+}
+
+/// One thing that was made for a binding.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(super) struct Thing {
+    pub(super) kind: Kind,
+    binding: String,
+    pub(super) name: String,
+    /// A bucket's is its name.
+    id: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Kind {
+    Kv,
+    D1,
+    R2,
+}
+
+impl Kind {
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Kv => "KV namespace",
+            Self::D1 => "D1 database",
+            Self::R2 => "R2 bucket",
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Kv => "/storage/kv/namespaces",
+            Self::D1 => "/d1/database",
+            Self::R2 => "/r2/buckets",
+        }
+    }
+
+    /// The member of an answer that has the id.
+    fn id(self) -> &'static str {
+        match self {
+            Self::Kv => "id",
+            Self::D1 => "uuid",
+            Self::R2 => "name",
+        }
+    }
+}
+
+/// What deploy.toml wants, with what is the user's own.
+fn wanted(config: &Config) -> Vec<(Kind, &String, Option<&String>)> {
+    let cloudflare = &config.cloudflare;
+    let kv = cloudflare.kv.iter().map(|(binding, kv)| (Kind::Kv, binding, kv.id.as_ref()));
+    let d1 = cloudflare.d1.iter().map(|(binding, d1)| (Kind::D1, binding, d1.id.as_ref()));
+    let r2 = cloudflare.r2.iter().map(|(binding, r2)| (Kind::R2, binding, r2.bucket.as_ref()));
+    kv.chain(d1).chain(r2).collect()
+}
+
+/// `crm-shared` for the binding SHARED of the server crm.
+fn name(config: &Config, binding: &str) -> String {
+    format!("{}-{}", config.server.name, binding.to_ascii_lowercase().replace('_', "-"))
+}
+
+impl Made {
+    pub(super) fn load(root: &Path) -> Result<Self> {
+        let path = path(root);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(Failure::file("reading", path)(error)),
+        };
+        serde_json::from_str(&text).map_err(|error| {
+            let what = format!("{} is not what cargo pmcp wrote: {error}", path.display());
+            Failure::refused(what, "restore it from version control, or remove it if nothing is deployed")
+        })
+    }
+
+    pub(super) fn save(&self, root: &Path) -> Result {
+        let path = path(root);
+        if self.worker.is_some() || !self.things.is_empty() {
+            return fs::write(&path, encode_json(self)? + "\n").map_err(Failure::file("writing", path));
+        }
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file("removing", path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is for this server: another name in deploy.toml is another server.
+    pub(super) fn things(&self, config: &Config) -> Vec<&Thing> {
+        self.things.iter().filter(|thing| thing.name == name(config, &thing.binding)).collect()
+    }
+
+    fn thing(&self, config: &Config, kind: Kind, binding: &str) -> Option<&Thing> {
+        self.things(config).into_iter().find(|thing| thing.kind == kind && thing.binding == binding)
+    }
+
+    /// What deploy.toml wants and nobody made yet, by kind and name.
+    pub(super) fn missing(&self, config: &Config) -> Vec<(Kind, String, String)> {
+        wanted(config)
+            .into_iter()
+            .filter(|(kind, binding, own)| own.is_none() && self.thing(config, *kind, binding).is_none())
+            .map(|(kind, binding, _)| (kind, binding.clone(), name(config, binding)))
+            .collect()
+    }
+
+    /// Makes one thing, and notes at once that it was made.
+    pub(super) fn make(&mut self, account: &Account, root: &Path, kind: Kind, binding: String, name: String) -> Result {
+        let member = if kind == Kind::Kv { "title" } else { "name" };
+        let made = account.tell("POST", kind.path(), Some(&json!({ member: name }))).map_err(|failure| {
+            let words = failure.to_string();
+            if !words.contains("already exists") {
+                return failure;
+            }
+            let key = if kind == Kind::R2 { "bucket" } else { "id" };
+            let section = match kind {
+                Kind::Kv => "kv",
+                Kind::D1 => "d1",
+                Kind::R2 => "r2",
+            };
+            Failure::refused(
+                format!("the account has a {} {name} already, which {PATH} does not name", kind.title()),
+                format!(
+                    "if it is yours to use, say so: `{binding} = {{ {key} = \"…\" }}` under [cloudflare.{section}]"
+                ),
+            )
+        })?;
+        let id = made[kind.id()].as_str().map(str::to_owned).ok_or_else(|| {
+            Failure::failed(
+                format!("Cloudflare made the {} {name}, and does not say its id", kind.title()),
+                "update cargo pmcp",
+            )
+        })?;
+        self.things.push(Thing { kind, binding, name, id });
+        self.save(root)
+    }
+
+    /// Removes one thing with all that is in it.
+    pub(super) fn remove(&mut self, account: &Account, root: &Path, name: &str) -> Result {
+        let Some(at) = self.things.iter().position(|thing| thing.name == name) else { return Ok(()) };
+        let Thing { kind, id, .. } = &self.things[at];
+        account.tell("DELETE", &format!("{}/{id}", kind.path()), None).map_err(|failure| {
+            match *kind == Kind::R2 && failure.to_string().contains("[code: 10008]") {
+                true => Failure::refused(
+                    format!("the R2 bucket {name} is not empty, and Cloudflare removes no other"),
+                    "empty it in the dashboard, and run `cargo pmcp deploy destroy --clean` again",
+                ),
+                false => failure,
+            }
+        })?;
+        self.things.remove(at);
+        self.save(root)
+    }
+
+    /// The bindings as wrangler's settings have them: by the member they belong to.
+    pub(super) fn settings(&self, config: &Config) -> BTreeMap<&'static str, Vec<Value>> {
+        let mut settings: BTreeMap<&'static str, Vec<Value>> = BTreeMap::new();
+        for (kind, binding, own) in wanted(config) {
+            let made = self.thing(config, kind, binding).map(|thing| &thing.id);
+            // Without one, `wrangler dev` makes its own on this machine.
+            let id = own.or(made).cloned().unwrap_or_else(|| name(config, binding));
+            let (member, setting) = match kind {
+                Kind::Kv => ("kv_namespaces", json!({ "binding": binding, "id": id })),
+                Kind::D1 => {
+                    let mut setting =
+                        json!({ "binding": binding, "database_name": name(config, binding), "database_id": id });
+                    if let Some(folder) = config.cloudflare.d1.get(binding).and_then(|d1| d1.migrations.as_ref()) {
+                        setting["migrations_dir"] = json!(folder);
+                    }
+                    ("d1_databases", setting)
+                }
+                Kind::R2 => ("r2_buckets", json!({ "binding": binding, "bucket_name": id })),
+            };
+            settings.entry(member).or_default().push(setting);
+        }
+        settings
+    }
+}
+
+fn path(root: &Path) -> PathBuf {
+    root.join(PATH)
+}

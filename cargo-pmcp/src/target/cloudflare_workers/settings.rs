@@ -1,0 +1,199 @@
+//! What wrangler is told: the user's wrangler.toml, and over it what deploy.toml says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::account::named;
+use super::bindings::Made;
+use crate::cli::Platform;
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+use crate::mains::Words;
+use crate::output::encode_json;
+use crate::workspace::{WORKERS, Workspace};
+
+/// The user's file, and the one that is made of it and deploy.toml, beside each other: paths mean the same in both.
+pub(super) const OWN: &str = "wrangler.toml";
+pub(super) const MADE: &str = "wrangler.pmcp.json";
+
+/// What builds where wrangler.toml does not say.
+const BUILD: &str = "worker-build --profile workers";
+
+/// The package of the Worker.
+pub(super) struct Package {
+    pub(super) name: String,
+    pub(super) folder: PathBuf,
+}
+
+impl Package {
+    pub(super) fn find(root: &Path, config: &Config) -> Result<Self> {
+        let workspace = Workspace::load(root)?;
+        let name = workspace.server(&WORKERS, Some(&config.server))?;
+        let folder = workspace.folder(&name).unwrap_or_else(|| root.to_path_buf());
+        Ok(Self { name, folder })
+    }
+}
+
+/// Where wrangler.toml is in a project, as well as that can be known.
+pub(super) fn folder(root: &Path, config: &Config) -> String {
+    let Words { folder, .. } = Platform::CloudflareWorkers.words();
+    if !root.join("Cargo.toml").exists() {
+        return folder.into();
+    }
+    let found = Package::find(root, config).ok().and_then(|package| {
+        let root = root.canonicalize().ok()?;
+        Some(package.folder.canonicalize().ok()?.strip_prefix(root).ok()?.to_string_lossy().into_owned())
+    });
+    found.filter(|found| !found.is_empty()).unwrap_or_else(|| folder.into())
+}
+
+/// What wrangler is told.
+pub(super) struct Settings {
+    folder: PathBuf,
+    all: Map<String, Value>,
+    build: Option<Value>,
+}
+
+impl Settings {
+    pub(super) fn load(folder: &Path) -> Result<Self> {
+        let path = folder.join(OWN);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Failure::refused(
+                    format!("{} is not there", path.display()),
+                    "write it with `cargo pmcp deploy init --target cloudflare-workers`; what you changed elsewhere stays",
+                ));
+            }
+            Err(error) => return Err(Failure::file("reading", path)(error)),
+        };
+        let mut all: Map<String, Value> = toml::from_str(&text).map_err(|error| {
+            let what = format!("{} is no TOML: {}", path.display(), error.message());
+            Failure::refused(what, "mend it, or remove it and run `cargo pmcp deploy init`")
+        })?;
+        let build = all.remove("build");
+        Ok(Self { folder: folder.to_path_buf(), all, build })
+    }
+
+    /// The command that builds, and where it is run.
+    pub(super) fn build(&self) -> (String, PathBuf) {
+        let of = |key: &str| self.build.as_ref().and_then(|build| build.get(key)).and_then(Value::as_str);
+        let folder = of("cwd").map_or_else(|| self.folder.clone(), |cwd| self.folder.join(cwd));
+        (of("command").unwrap_or(BUILD).to_owned(), folder)
+    }
+
+    /// Puts over it what deploy.toml says.
+    pub(super) fn apply(&mut self, config: &Config, made: &Made) {
+        let cloudflare = &config.cloudflare;
+        self.all.insert("name".into(), json!(config.server.name));
+        if let Some(id) = named(config) {
+            self.all.insert("account_id".into(), json!(id));
+        }
+        let vars = self.all.entry("vars").or_insert_with(|| json!({}));
+        for (name, value) in &config.environment {
+            vars[name] = json!(value);
+        }
+        for (member, mut bindings) in made.settings(config) {
+            self.extend(member, &mut bindings);
+        }
+        let mut objects: Vec<Value> = cloudflare
+            .durable_objects
+            .iter()
+            .map(|(name, object)| json!({ "name": name, "class_name": object.class }))
+            .collect();
+        if !objects.is_empty() {
+            let mut classes: Vec<&String> = cloudflare.durable_objects.values().map(|object| &object.class).collect();
+            classes.sort();
+            classes.dedup();
+            let migrations = json!([{ "tag": "v1", "new_sqlite_classes": classes }]);
+            self.all.entry("migrations").or_insert(migrations);
+            let bound = self.all.entry("durable_objects").or_insert_with(|| json!({}));
+            let own = bound["bindings"].as_array_mut().map(std::mem::take).unwrap_or_default();
+            objects.splice(0..0, own);
+            bound["bindings"] = json!(objects);
+        }
+        let mut routes: Vec<Value> = cloudflare.routes.iter().map(|route| json!(route)).collect();
+        routes.extend(cloudflare.custom_domain.iter().map(|host| json!({ "pattern": host, "custom_domain": true })));
+        let is_elsewhere = !routes.is_empty() || self.all.contains_key("routes") || self.all.contains_key("route");
+        self.extend("routes", &mut routes);
+        if let Some(there) = cloudflare.workers_dev {
+            self.all.insert("workers_dev".into(), json!(there));
+        }
+        self.all.entry("workers_dev").or_insert(json!(!is_elsewhere));
+        self.all.entry("preview_urls").or_insert(json!(false));
+    }
+
+    fn extend(&mut self, member: &str, values: &mut Vec<Value>) {
+        if values.is_empty() {
+            return;
+        }
+        let list = self.all.entry(member).or_insert_with(|| json!([]));
+        if let Some(list) = list.as_array_mut() {
+            list.append(values);
+        }
+    }
+
+    /// For `wrangler dev`: it builds by itself, whenever one of these folders changes.
+    pub(super) fn watch(&mut self, folders: &[PathBuf]) {
+        let (command, folder) = self.build();
+        let folders: Vec<_> = folders.iter().map(|folder| folder.to_string_lossy()).collect();
+        let build = json!({ "command": command, "cwd": folder.to_string_lossy(), "watch_dir": folders });
+        self.all.insert("build".into(), build);
+    }
+
+    /// Writes them beside wrangler.toml, and returns where.
+    pub(super) fn write(&self) -> Result<PathBuf> {
+        let path = self.folder.join(MADE);
+        fs::write(&path, encode_json(&self.all)? + "\n").map_err(Failure::file("writing", &path))?;
+        std::path::absolute(&path).map_err(Failure::file("finding", path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(own: &str, more: &str) -> Value {
+        let text = format!("[target]\ntarget_type = \"cloudflare-workers\"\n[server]\nname = \"crm\"\n{more}");
+        let config = Config::parse(&text, None).expect("is right");
+        let all = toml::from_str(own).expect("is TOML");
+        let mut settings = Settings { folder: PathBuf::new(), all, build: None };
+        settings.apply(&config, &Made::default());
+        Value::Object(settings.all)
+    }
+
+    #[test]
+    fn what_is_the_users_stays_and_deploy_toml_comes_over_it() {
+        let own = "main = \"build/index.js\"\n[vars]\nA = \"a\"\nB = \"b\"\n[[kv_namespaces]]\nbinding = \"OWN\"\nid = \"1\"\n";
+        let more = "[cloudflare]\ncustom_domain = \"mcp.example.com\"\n[cloudflare.kv]\nSHARED = {}\n[cloudflare.d1]\n\
+                    NOTES = { id = \"2\", migrations = \"migrations\" }\n[cloudflare.r2]\nFILES = {}\n\
+                    [cloudflare.durable_objects]\nSESSIONS = { class = \"Sessions\" }\n[environment]\nB = \"c, d\"\n";
+        let mut all = applied(own, more);
+        all.as_object_mut().expect("an object").remove("account_id");
+        assert_eq!(
+            all,
+            json!({
+                "main": "build/index.js",
+                "name": "crm",
+                "vars": { "A": "a", "B": "c, d" },
+                "kv_namespaces": [{ "binding": "OWN", "id": "1" }, { "binding": "SHARED", "id": "crm-shared" }],
+                "d1_databases": [{ "binding": "NOTES", "database_name": "crm-notes", "database_id": "2", "migrations_dir": "migrations" }],
+                "r2_buckets": [{ "binding": "FILES", "bucket_name": "crm-files" }],
+                "durable_objects": { "bindings": [{ "name": "SESSIONS", "class_name": "Sessions" }] },
+                "migrations": [{ "tag": "v1", "new_sqlite_classes": ["Sessions"] }],
+                "routes": [{ "pattern": "mcp.example.com", "custom_domain": true }],
+                "workers_dev": false,
+                "preview_urls": false,
+            })
+        );
+    }
+
+    #[test]
+    fn a_server_with_no_address_of_its_own_is_on_workers_dev() {
+        assert_eq!(applied("", "")["workers_dev"], true);
+        assert_eq!(applied("", "[cloudflare]\nworkers_dev = false\n")["workers_dev"], false);
+        assert_eq!(applied("routes = [\"example.com/mcp\"]\n", "")["workers_dev"], false);
+    }
+}

@@ -1,0 +1,168 @@
+//! The Worker: whose it is, its versions, and the addresses that lead to it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::account::{self, Account};
+use crate::cli::Rollback;
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+use crate::plan::{Action, Plan};
+use crate::target::versions::choose;
+
+/// What this tool made has it, with the server's name.
+fn tag(name: &str) -> String {
+    format!("pmcp:server={name}")
+}
+
+#[derive(Deserialize)]
+struct Settings {
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+}
+
+fn path(name: &str, rest: &str) -> String {
+    format!("/workers/scripts/{name}{rest}")
+}
+
+/// Whether it is there. One that somebody else made is not touched, unless it was begun here.
+pub(super) fn is_there(account: &Account, name: &str, was_begun: bool) -> Result<bool> {
+    let Some(settings) = account.ask::<Settings>(&path(name, "/settings"))? else { return Ok(false) };
+    if was_begun || settings.tags.unwrap_or_default().contains(&tag(name)) {
+        return Ok(true);
+    }
+    Err(Failure::refused(
+        format!("the account {} has a Worker {name} that cargo pmcp did not make", account.id),
+        "choose another `name` under [server] in .pmcp/deploy.toml",
+    ))
+}
+
+/// Marks it as made by this tool.
+pub(super) fn mark(account: &Account, name: &str) -> Result {
+    let settings: Option<Settings> = account.ask(&path(name, "/settings"))?;
+    let mut tags = settings.and_then(|settings| settings.tags).unwrap_or_default();
+    if !tags.contains(&tag(name)) {
+        tags.push(tag(name));
+        account.tell("PATCH", &path(name, "/script-settings"), Some(&json!({ "tags": tags })))?;
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Versions {
+    items: Vec<Version>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    id: String,
+    number: u64,
+}
+
+/// Its versions, oldest first.
+pub(super) fn versions(account: &Account, name: &str) -> Result<Vec<String>> {
+    let found: Option<Versions> = account.ask(&path(name, "/versions?deployable=true"))?;
+    let mut items = found.map(|found| found.items).unwrap_or_default();
+    items.sort_by_key(|version| version.number);
+    Ok(items.into_iter().map(|version| version.id).collect())
+}
+
+#[derive(Deserialize)]
+struct Deployments {
+    deployments: Vec<Deployment>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Deployment {
+    pub(super) created_on: String,
+    versions: Vec<Share>,
+}
+
+#[derive(Deserialize)]
+struct Share {
+    version_id: String,
+    percentage: f64,
+}
+
+impl Deployment {
+    /// The version that answers most requests.
+    pub(super) fn live(&self) -> Option<String> {
+        let most = self.versions.iter().max_by(|one, other| one.percentage.total_cmp(&other.percentage))?;
+        Some(most.version_id.clone())
+    }
+}
+
+/// What was made live last.
+pub(super) fn deployment(account: &Account, name: &str) -> Result<Option<Deployment>> {
+    let found: Option<Deployments> = account.ask(&path(name, "/deployments"))?;
+    Ok(found.and_then(|found| found.deployments.into_iter().next()))
+}
+
+#[derive(Deserialize)]
+struct Subdomain {
+    subdomain: String,
+}
+
+#[derive(Deserialize)]
+struct Enabled {
+    enabled: bool,
+}
+
+#[derive(Deserialize)]
+struct Domain {
+    hostname: String,
+}
+
+#[derive(Deserialize)]
+struct Route {
+    pattern: String,
+}
+
+/// Its name, its live version and its addresses, as Cloudflare has them.
+pub(super) fn outputs(account: &Account, name: &str) -> Result<BTreeMap<String, String>> {
+    let mut outputs = BTreeMap::from([("Worker".to_owned(), name.to_owned()), ("Account".into(), account.id.clone())]);
+    if let Some(live) = deployment(account, name)?.and_then(|deployment| deployment.live()) {
+        outputs.insert("Version".into(), live);
+    }
+    let domains: Option<Vec<Domain>> = account.ask(&format!("/workers/domains?service={name}"))?;
+    let mut hosts: Vec<String> = domains.into_iter().flatten().map(|domain| domain.hostname).collect();
+    if account.ask::<Enabled>(&path(name, "/subdomain"))?.is_some_and(|subdomain| subdomain.enabled)
+        && let Some(Subdomain { subdomain }) = account.ask("/workers/subdomain")?
+    {
+        hosts.push(format!("{name}.{subdomain}.workers.dev"));
+    }
+    let routes: Option<Vec<Route>> =
+        account.ask(&format!("/workers/services/{name}/environments/production/routes?show_zonename=true"))?;
+    let routes: Vec<String> = routes.into_iter().flatten().map(|route| route.pattern).collect();
+    if !routes.is_empty() {
+        outputs.insert("Routes".into(), routes.join(", "));
+    }
+    // Of a pattern with a star the host may still be one.
+    let of_route = routes.iter().filter_map(|pattern| pattern.split('/').next()).filter(|host| !host.contains('*'));
+    hosts.extend(of_route.map(str::to_owned));
+    if let Some(host) = hosts.first() {
+        outputs.insert("Url".into(), format!("https://{host}/mcp"));
+    }
+    Ok(outputs)
+}
+
+pub(super) fn rollback(account: &Account, config: &Config, place: &str, options: &Rollback) -> Result<Plan> {
+    let name = &config.server.name;
+    if !is_there(account, name, false)? {
+        return Err(account::not_deployed(config, place));
+    }
+    let versions = versions(account, name)?;
+    let Some(live) = deployment(account, name)?.and_then(|deployment| deployment.live()) else {
+        return Err(account::not_deployed(config, place));
+    };
+    let version = choose(&versions, &live, options.version.as_deref())?;
+    let mut plan = Plan::new();
+    plan.detailed(Action::Change, format!("the live version of {name}"), format!("from {live} to {version}"));
+    if !options.dry_run {
+        let message = "--message=cargo pmcp deploy rollback";
+        account.run(account.wrangler(&["rollback", &version, "--name", name, message, "--yes"])?)?;
+    }
+    Ok(plan)
+}

@@ -1,0 +1,4 @@
+//! `cargo pmcp` from an empty folder to Cloudflare Workers and back: the real wrangler against a stub of Cloudflare's API.
+
+mod journey;
+mod place;
