@@ -24,7 +24,7 @@ use tracing::level_filters::LevelFilter;
 /// | `PMCP_SESSION_IDLE_MS` | `3600000` | how long a session is kept that nobody uses, if the Worker asks for it (`Config::session_idle`, with the feature `objects`); an open stream uses its session once a minute |
 /// | `PMCP_STATE_KEYS` | one made up in each isolate | keys that seal what clients carry between the rounds of a request, by comma: the first seals, all open; `openssl rand -base64 32` makes one. There are always several isolates: make it a secret if handlers ask their clients |
 /// | `PMCP_STATE_LIFETIME_MS` | `600000` | how long a person may take to answer a question |
-/// | `RUST_LOG` | `info` | the least grave lines that are logged: `error`, `warn`, `info`, `debug`, `trace` or `off` |
+/// | `RUST_LOG` | `info` | the least grave lines that are logged: `error`, `warn`, `info`, `debug` (which has a line for each request), `trace` or `off` |
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {

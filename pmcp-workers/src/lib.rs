@@ -1,7 +1,8 @@
 //! Serves a pmcp-core server on Cloudflare Workers, as WebAssembly.
 //!
 //! ```text
-//! use worker::{Context, Env, Request, Response, Result, event};
+//! use pmcp_workers::{Request, Response};
+//! use worker::{Context, Env, Result, event};
 //!
 //! #[event(start)]
 //! fn start() {
@@ -53,7 +54,7 @@
 //!
 //! The server is built once, when the isolate starts. The endpoint is `/mcp`; `/health` answers probes. [`Config`]
 //! lists the variables and secrets that are read. Handlers find the bindings of the Worker beside the request:
-//! `cx.extension::<worker::Env>()`, and what Cloudflare knows of the client in `cx.extension::<worker::Cf>()`.
+//! `cx.extension::<worker::Env>()`, and what Cloudflare knows of the client through `cx.extension::<Incoming>()`.
 //!
 //! With the feature `objects`, the isolates of a Worker share sessions, tasks and changes in Durable Objects: see
 //! `Objects`. Without it they share nothing.
@@ -82,4 +83,8 @@ pub use config::{Config, ConfigError};
 #[cfg(all(target_arch = "wasm32", feature = "objects"))]
 pub use objects::{ObjectBus, ObjectSessionStore, ObjectTaskStore, Objects, PmcpObject};
 #[cfg(target_arch = "wasm32")]
+pub use request::Incoming;
+#[cfg(target_arch = "wasm32")]
 pub use service::{serve, start, start_with};
+#[cfg(target_arch = "wasm32")]
+pub use worker::web_sys::{Request, Response};

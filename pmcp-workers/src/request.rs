@@ -3,11 +3,61 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::CONTENT_LENGTH, request::Parts};
 use worker::{
-    js_sys::{Array, Reflect, Uint8Array},
-    wasm_bindgen::{JsCast, JsValue},
+    Cf,
+    js_sys::{Reflect, Uint8Array},
+    send::SendWrapper,
+    wasm_bindgen::{self, JsCast, JsValue, prelude::*},
     wasm_bindgen_futures::JsFuture,
-    web_sys::{self, ReadableStreamDefaultReader},
+    web_sys::{ReadableStreamDefaultReader, Request},
+    worker_sys::ext::RequestExt,
 };
+
+// Each step between JavaScript and WebAssembly takes its time, so what makes up a request comes in one: a line for its
+// method, one for its URL and one for each header, its name to the first comma. None of them has a line break, and a
+// name no comma.
+#[wasm_bindgen(inline_js = "
+export function readHead(request) {
+  let lines = request.method + '\\n' + request.url;
+  request.headers.forEach((value, name) => { lines += '\\n' + name + ',' + value; });
+  return lines;
+}
+export function copyBody(buffer, into) {
+  const bytes = new Uint8Array(buffer);
+  if (bytes.length !== into.length) return false;
+  into.set(bytes);
+  return true;
+}
+")]
+extern "C" {
+    #[wasm_bindgen(js_name = readHead)]
+    fn read_head(request: &Request) -> String;
+
+    /// Whether it is as long as was said.
+    #[wasm_bindgen(js_name = copyBody)]
+    fn copy_body(buffer: &JsValue, into: &mut [u8]) -> bool;
+}
+
+/// The request as the platform gave it, beside the one that handlers see: `cx.extension::<Incoming>()`. Its body has been
+/// read.
+#[derive(Clone, Debug)]
+pub struct Incoming(SendWrapper<Request>);
+
+impl Incoming {
+    pub(crate) fn new(request: &Request) -> Self {
+        // Not its own `clone`, which has JavaScript split the body.
+        Self(SendWrapper::new(Clone::clone(request)))
+    }
+
+    /// What Cloudflare knows of the client, such as its country; nothing where no edge of Cloudflare's was passed.
+    pub fn cf(&self) -> Option<Cf> {
+        self.0.cf().map(Cf::from)
+    }
+
+    /// What is there of it, as JavaScript has it.
+    pub fn request(&self) -> &Request {
+        &self.0
+    }
+}
 
 /// Why a request cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -21,20 +71,19 @@ pub(crate) enum Unread {
 }
 
 /// What stands before the body. Headers that occur twice are one by now, joined with a comma.
-pub(crate) fn parse_head(request: &web_sys::Request) -> Option<Parts> {
+pub(crate) fn parse_head(request: &Request) -> Option<Parts> {
     let (mut head, ()) = http::Request::new(()).into_parts();
-    head.method = Method::from_bytes(request.method().as_bytes()).ok()?;
-    head.uri = request.url().parse::<Uri>().ok()?;
-    head.headers = parse_headers(&request.headers())?;
+    let lines = read_head(request);
+    let mut lines = lines.lines();
+    head.method = Method::from_bytes(lines.next()?.as_bytes()).ok()?;
+    head.uri = lines.next()?.parse::<Uri>().ok()?;
+    head.headers = parse_headers(lines)?;
     Some(head)
 }
 
-/// All headers as one text, since each step between JavaScript and WebAssembly takes its time: a line for each, its name
-/// to the first comma. Neither has a line break, and a name no comma.
-fn parse_headers(from: &web_sys::Headers) -> Option<HeaderMap> {
-    let lines = String::from(Array::from(from).join("\n"));
+fn parse_headers<'l>(lines: impl Iterator<Item = &'l str>) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
-    for line in lines.lines() {
+    for line in lines {
         let (name, value) = line.split_once(',')?;
         headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?);
     }
@@ -42,21 +91,22 @@ fn parse_headers(from: &web_sys::Headers) -> Option<HeaderMap> {
 }
 
 /// The whole body, of at most `limit` bytes: at once where `head` says how long it is, and else piece by piece.
-pub(crate) async fn read_body(request: &web_sys::Request, head: &Parts, limit: usize) -> Result<Bytes, Unread> {
+pub(crate) async fn read_body(request: &Request, head: &Parts, limit: usize) -> Result<Bytes, Unread> {
     let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     match length {
         Some(length) if length > limit => Err(Unread::TooLong(limit)),
-        Some(_) => {
+        Some(length) => {
             let whole = request.array_buffer().map_err(|_| Unread::Broken)?;
             let whole = JsFuture::from(whole).await.map_err(|_| Unread::Broken)?;
-            Ok(Uint8Array::new(&whole).to_vec().into())
+            let mut body = vec![0; length];
+            if copy_body(&whole, &mut body) { Ok(body.into()) } else { Err(Unread::Broken) }
         }
         None => read_pieces(request, limit).await,
     }
 }
 
 /// The whole body, read piece by piece and no further than `limit` bytes.
-async fn read_pieces(request: &web_sys::Request, limit: usize) -> Result<Bytes, Unread> {
+async fn read_pieces(request: &Request, limit: usize) -> Result<Bytes, Unread> {
     let Some(stream) = request.body() else { return Ok(Bytes::new()) };
     let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     let mut body = Vec::new();

@@ -6,27 +6,65 @@ use std::{
 };
 
 use futures_util::Stream;
-use http::Response;
+use http::{HeaderMap, StatusCode};
 use http_body::Body as _;
 use pmcp_core::streamable_http::Body;
-use worker::{Headers, ResponseBuilder};
+use worker::{
+    Headers, ResponseBuilder,
+    wasm_bindgen::{self, JsValue, prelude::*},
+    web_sys::Response,
+};
 
 use crate::home::Home;
 
+// As with requests, one step: a line for each header, its name to the first comma, and the body. Most answers have the
+// headers of the one before.
+#[wasm_bindgen(inline_js = "
+let known = '', headers = new Headers();
+export function respond(status, lines, body) {
+  if (lines !== known) {
+    headers = new Headers();
+    for (const line of lines.split('\\n')) {
+      const comma = line.indexOf(',');
+      if (comma > 0) headers.append(line.slice(0, comma), line.slice(comma + 1));
+    }
+    known = lines;
+  }
+  return new Response(body.length > 0 ? body.slice() : null, { status, headers });
+}
+")]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    fn respond(status: u16, lines: &str, body: &[u8]) -> Result<Response, JsValue>;
+}
+
 /// A whole body goes out as bytes; one that is still being made as a stream, which the platform pulls as the client
 /// reads, and cancels when the client is gone.
-pub(crate) fn into_worker(response: Response<Body>) -> worker::Result<worker::Response> {
+pub(crate) fn into_worker(response: http::Response<Body>) -> worker::Result<Response> {
     let (head, body) = response.into_parts();
+    if let Some(bytes) = body.as_full() {
+        return whole(head.status, &head.headers, bytes);
+    }
     let headers = Headers::new();
     for (name, value) in &head.headers {
         headers.append(name.as_str(), &String::from_utf8_lossy(value.as_bytes()))?;
     }
     let builder = ResponseBuilder::new().with_status(head.status.as_u16()).with_headers(headers);
-    match body.as_full() {
-        Some(bytes) if bytes.is_empty() => Ok(builder.empty()),
-        Some(bytes) => Ok(builder.fixed(bytes.to_vec())),
-        None => builder.from_stream(Pieces { body, home: Home::new() }),
+    Ok(builder.from_stream(Pieces { body, home: Home::new() })?.into())
+}
+
+/// A response whose body is all there.
+pub(crate) fn whole(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> worker::Result<Response> {
+    let mut lines = String::new();
+    for (name, value) in headers {
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        lines.push_str(name.as_str());
+        lines.push(',');
+        lines.push_str(&String::from_utf8_lossy(value.as_bytes()));
     }
+    Ok(respond(status.as_u16(), &lines, body)?)
 }
 
 struct Pieces {

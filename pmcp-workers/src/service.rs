@@ -2,12 +2,17 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use http::{HeaderMap, Request, StatusCode};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, StatusCode,
+    header::{ALLOW, CONTENT_TYPE},
+    request::Parts,
+};
 use pmcp_core::{IntoServer, StreamableHttp, platform::Platform};
 use worker::{
-    Context, Env, Response,
+    Context, Env,
     js_sys::{Date, Reflect},
     wasm_bindgen::{self, JsValue},
+    web_sys,
 };
 
 use crate::{
@@ -15,8 +20,8 @@ use crate::{
     home::at_home,
     log,
     platform::{self, WorkersPlatform},
-    request::{Unread, parse_head, read_body},
-    response::into_worker,
+    request::{Incoming, Unread, parse_head, read_body},
+    response::{into_worker, whole},
 };
 
 /// What a server's author changes in the settings that were read.
@@ -55,22 +60,24 @@ pub fn start_with(server: impl IntoServer, configure: impl FnOnce(&mut Config) +
 
 /// Answers a request to any path: call it in `#[event(fetch)]`.
 ///
+/// Request and response are JavaScript's own, [`Request`](crate::Request) and [`Response`](crate::Response): those of
+/// `worker` read and copy what nobody may ask for. A Worker that needs these too takes `worker::Request::from(request)`.
+///
 /// # Errors
 /// When the platform refuses what makes up a response.
-pub async fn serve(request: worker::Request, env: Env, context: Context) -> worker::Result<Response> {
+pub async fn serve(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
     let endpoint = match endpoint(&env) {
         Ok(endpoint) => endpoint,
-        Err(reason) => return text(500, reason),
+        Err(reason) => return text(StatusCode::INTERNAL_SERVER_ERROR, reason),
     };
-    match (request.path().as_str(), request.method()) {
-        ("/mcp", _) => answer(&endpoint, request, env, context).await,
-        ("/health", worker::Method::Get | worker::Method::Head) => text(200, "ok\n"),
-        ("/health", _) => {
-            let response = text(405, "GET /health tells whether the server lives.\n")?;
-            response.headers().set("allow", "GET, HEAD")?;
-            Ok(response)
-        }
-        _ => text(404, "There is nothing here: the MCP endpoint is /mcp.\n"),
+    let Some(head) = parse_head(&request) else {
+        return text(StatusCode::BAD_REQUEST, "The request has a method, a path or a header that is none.\n");
+    };
+    match (head.uri.path(), &head.method) {
+        ("/mcp", _) => answer(&endpoint, head, request, env, context).await,
+        ("/health", &Method::GET | &Method::HEAD) => text(StatusCode::OK, "ok\n"),
+        ("/health", _) => text(StatusCode::METHOD_NOT_ALLOWED, "GET /health tells whether the server lives.\n"),
+        _ => text(StatusCode::NOT_FOUND, "There is nothing here: the MCP endpoint is /mcp.\n"),
     }
 }
 
@@ -109,20 +116,22 @@ fn configured(env: &Env, endpoint: StreamableHttp, configure: Configure) -> Resu
 
 async fn answer(
     endpoint: &StreamableHttp,
-    request: worker::Request,
+    mut head: Parts,
+    request: web_sys::Request,
     env: Env,
     context: Context,
-) -> worker::Result<Response> {
-    let begin = Date::now();
-    let raw = request.inner();
-    let Some(mut head) = parse_head(raw) else {
-        return text(400, "The request has a method, a path or a header that is none.\n");
+) -> worker::Result<web_sys::Response> {
+    let logged = tracing::enabled!(tracing::Level::DEBUG).then(|| Logged { request: &request, begin_ms: Date::now() });
+    let log = |headers: &HeaderMap, body: &[u8], status: StatusCode| {
+        if let Some(logged) = &logged {
+            logged.log(endpoint, headers, body, status);
+        }
     };
     if let Some(response) = endpoint.turn_away(&head) {
-        log_answer(endpoint, &head.headers, &[], response.status(), Date::now() - begin, raw);
+        log(&head.headers, &[], response.status());
         return into_worker(response);
     }
-    let body = match read_body(raw, &head, endpoint.body_limit()).await {
+    let body = match read_body(&request, &head, endpoint.body_limit()).await {
         Ok(body) => body,
         Err(unread) => {
             let status = match unread {
@@ -130,48 +139,50 @@ async fn answer(
                 Unread::Broken => StatusCode::BAD_REQUEST,
             };
             let response = endpoint.refuse(&head, status, &unread.to_string());
-            log_answer(endpoint, &head.headers, &[], response.status(), Date::now() - begin, raw);
+            log(&head.headers, &[], response.status());
             return into_worker(response);
         }
     };
-    let logged = tracing::enabled!(tracing::Level::INFO).then(|| (head.headers.clone(), body.clone()));
+    let asked = logged.as_ref().map(|_| (head.headers.clone(), body.clone()));
     head.extensions.insert(env);
-    if let Some(cf) = request.cf() {
-        head.extensions.insert(cf.clone());
-    }
+    head.extensions.insert(Incoming::new(&request));
     let context = Arc::new(context);
     head.extensions.insert(Arc::clone(&context));
     let platform: Arc<dyn Platform> = Arc::new(WorkersPlatform(context));
     let response = at_home(endpoint.respond(Request::from_parts(head, body), &platform)).await;
-    if let Some((headers, message)) = logged {
-        log_answer(endpoint, &headers, &message, response.status(), Date::now() - begin, raw);
+    if let Some((headers, body)) = asked {
+        log(&headers, &body, response.status());
     }
     into_worker(response)
 }
 
-/// The request's line in the log, when its answer begins. Time stands still here while nothing is waited for.
-fn log_answer(
-    endpoint: &StreamableHttp,
-    headers: &HeaderMap,
-    body: &[u8],
-    status: StatusCode,
-    elapsed_ms: f64,
-    request: &JsValue,
-) {
-    if !tracing::enabled!(tracing::Level::INFO) {
-        return;
-    }
-    let summary = endpoint.summarize(headers, body);
-    let method = summary.as_ref().map(|summary| &*summary.method);
-    let name = summary.as_ref().and_then(|summary| summary.name.as_deref());
-    let status = status.as_u16();
-    // Elsewhere than in production it lacks what `Cf` takes for granted.
-    let cf = Reflect::get(request, &"cf".into()).unwrap_or_default();
-    let of_client = |name: &str| Reflect::get(&cf, &name.into()).ok()?.as_string();
-    let (country, colo) = (of_client("country"), of_client("colo"));
-    tracing::info!(method, name, status, elapsed_ms, country, colo, "answered");
+/// A request that has a line in the log, written when its answer begins: of level debug, as the platform itself logs each
+/// request, and a line costs as much as the answer.
+struct Logged<'r> {
+    request: &'r JsValue,
+    begin_ms: f64,
 }
 
-fn text(status: u16, text: &str) -> worker::Result<Response> {
-    Ok(Response::ok(text)?.with_status(status))
+impl Logged<'_> {
+    fn log(&self, endpoint: &StreamableHttp, headers: &HeaderMap, body: &[u8], status: StatusCode) {
+        let summary = endpoint.summarize(headers, body);
+        let method = summary.as_ref().map(|summary| &*summary.method);
+        let name = summary.as_ref().and_then(|summary| summary.name.as_deref());
+        // Time stands still here while nothing is waited for.
+        let (status, elapsed_ms) = (status.as_u16(), Date::now() - self.begin_ms);
+        // Elsewhere than in production it lacks what `Cf` takes for granted.
+        let cf = Reflect::get(self.request, &"cf".into()).unwrap_or_default();
+        let of_client = |name: &str| Reflect::get(&cf, &name.into()).ok()?.as_string();
+        let (country, colo) = (of_client("country"), of_client("colo"));
+        tracing::debug!(method, name, status, elapsed_ms, country, colo, "answered");
+    }
+}
+
+fn text(status: StatusCode, text: &str) -> worker::Result<web_sys::Response> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    whole(status, &headers, text.as_bytes())
 }

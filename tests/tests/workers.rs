@@ -50,7 +50,7 @@ fn run_with_node(test: &str, script: &str) {
 fn run(test: &str, interpreter: PathBuf, script: &str) {
     // A client that failed says nothing about the next.
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(workerd) = Workerd::start(test, "calculator", &[]) else { return };
+    let Some(workerd) = Workerd::start(test, "calculator", &[("RUST_LOG", "debug")]) else { return };
     run_client(&interpreter, script, &workerd.url(), 13);
     let log = workerd.log();
     assert!(log.contains(r#""method":"tools/call","name":"countdown""#), "{log}");

@@ -4,7 +4,8 @@
 use std::{sync::Mutex, time::Duration};
 
 use pmcp_core::prelude::*;
-use worker::{Env, Request, Response, event};
+use pmcp_workers::{Request, Response};
+use worker::{Env, event};
 
 struct Panicking {
     calls: Mutex<u32>,

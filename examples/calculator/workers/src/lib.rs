@@ -1,7 +1,8 @@
 //! The calculator on Cloudflare Workers.
 #![cfg(target_arch = "wasm32")]
 
-use worker::{Context, Env, Request, Response, Result, event};
+use pmcp_workers::{Request, Response};
+use worker::{Context, Env, Result, event};
 
 #[event(start)]
 fn start() {

@@ -4,7 +4,8 @@
 
 use pmcp_core::Notifier;
 use pmcp_workers::{ObjectBus, ObjectSessionStore, ObjectTaskStore, Objects};
-use worker::{Context, Env, Request, Response, Result, event};
+use pmcp_workers::{Request, Response};
+use worker::{Context, Env, Result, event};
 
 #[event(start)]
 fn start() {

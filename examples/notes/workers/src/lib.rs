@@ -4,7 +4,8 @@
 mod bindings;
 mod notes;
 
-use worker::{Context, Env, Request, Response, Result, event};
+use pmcp_workers::{Request, Response};
+use worker::{Context, Env, Result, event};
 
 #[event(start)]
 fn start() {
