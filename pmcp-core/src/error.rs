@@ -63,7 +63,7 @@ pub enum Error {
     Internal(String),
 
     /// The handler took longer than the server's time limit, and was ended.
-    #[error("The handler took longer than {} s, the time limit of this server.", .limit.as_secs_f64())]
+    #[error("The handler took longer than {} ms, the time limit of this server.", .limit.as_millis())]
     TimedOut {
         /// The limit.
         limit: Duration,

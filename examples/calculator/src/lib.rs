@@ -22,11 +22,11 @@ pub struct Division {
     remainder: i64,
 }
 
-const CONSTANTS: [(&str, f64); 4] = [
-    ("e", std::f64::consts::E),
-    ("phi", 1.618_033_988_749_895),
-    ("pi", std::f64::consts::PI),
-    ("tau", std::f64::consts::TAU),
+const CONSTANTS: [(&str, &str); 4] = [
+    ("e", "2.718281828459045"),
+    ("phi", "1.618033988749895"),
+    ("pi", "3.141592653589793"),
+    ("tau", "6.283185307179586"),
 ];
 
 #[server(
@@ -88,8 +88,8 @@ impl Calculator {
 
     /// A mathematical constant, as far as a double goes.
     #[resource("calculator://constants/{name}", mime_type = "text/plain")]
-    fn constant(&self, #[arg(complete = constant_names)] name: &str) -> Option<String> {
-        CONSTANTS.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string())
+    fn constant(&self, #[arg(complete = constant_names)] name: &str) -> Option<&'static str> {
+        CONSTANTS.iter().find(|(known, _)| *known == name).map(|(_, digits)| *digits)
     }
 
     fn constant_names(&self, typed: &str) -> Completion {

@@ -145,7 +145,7 @@ fn the_time_limit_ends_a_handler() {
         let endpoint = StreamableHttp::new(server.clone()).expect("a server").time_limit(Duration::from_secs(10));
         Client::from_endpoint(endpoint)
     };
-    pollster::block_on(ends_all(limited, 500, "longer than 10 s"));
+    pollster::block_on(ends_all(limited, 500, "longer than 10000 ms"));
 }
 
 #[test]

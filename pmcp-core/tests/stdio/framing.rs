@@ -243,7 +243,7 @@ fn a_time_limit_ends_a_handler_and_is_known_to_it() {
         turn.waits();
         let lines = pipe.lines();
         assert_eq!(lines[0]["error"]["code"], -32603);
-        assert!(lines[0]["error"]["message"].as_str().is_some_and(|text| text.contains("3 s")), "{lines:?}");
+        assert!(lines[0]["error"]["message"].as_str().is_some_and(|text| text.contains("3000 ms")), "{lines:?}");
         pipe.write(modern(2, "tools/call", call("knows")));
         turn.waits();
         let known = pipe.lines()[0]["result"]["structuredContent"].clone();
