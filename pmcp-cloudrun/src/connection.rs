@@ -152,7 +152,10 @@ async fn run(
         let reading = requests.begin(request.version() == Version::HTTP_2);
         let service = service.clone();
         async move {
-            let response = service.route(request).await;
+            let response = match Service::answer_elsewhere(&request) {
+                Some(response) => response,
+                None => service.answer(request).await,
+            };
             reading.polled(false);
             Ok::<_, Infallible>(response.map(|body| body.watched(reading)))
         }

@@ -48,12 +48,10 @@ pub(crate) fn install(config: &Config) {
 
 /// The span of a request that belongs to the trace its headers name; none where nobody traces.
 pub(crate) fn span(headers: &HeaderMap, project: Option<&str>) -> Span {
-    match (project, trace_id(headers)) {
-        (Some(project), Some(id)) => {
-            tracing::info_span!("request", { TRACE } = format!("projects/{project}/traces/{id}"))
-        }
-        _ => Span::none(),
-    }
+    let Some((project, id)) = project.and_then(|project| Some((project, trace_id(headers)?))) else {
+        return Span::none();
+    };
+    tracing::info_span!("request", { TRACE } = format!("projects/{project}/traces/{id}"))
 }
 
 /// The trace id of `traceparent` (W3C Trace Context) or `X-Cloud-Trace-Context`.

@@ -1,6 +1,9 @@
 //! One request: routed by its path, bounded in size and time, and handed to the core.
 
 use std::{
+    borrow::Cow,
+    future::{Future, poll_fn},
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,7 +15,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
 use http_body::Body;
 use pmcp_core::{StreamableHttp, platform::Platform};
-use tracing::{Instrument, Span};
+use tracing::Span;
 
 use crate::{Config, body::ResponseBody, limits::Limit, log, upload};
 
@@ -51,13 +54,10 @@ impl Service {
         }))
     }
 
-    /// Answers a request to any path.
-    pub(crate) async fn route<B>(self, request: Request<B>) -> Response<ResponseBody>
-    where
-        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>,
-    {
-        match request.uri().path() {
-            "/mcp" => self.answer(request).await,
+    /// The answer to a request to any path but that of the MCP endpoint.
+    pub(crate) fn answer_elsewhere<B>(request: &Request<B>) -> Option<Response<ResponseBody>> {
+        Some(match request.uri().path() {
+            "/mcp" => return None,
             "/health" | "/healthz" if matches!(*request.method(), Method::GET | Method::HEAD) => {
                 text(StatusCode::OK, "ok\n")
             }
@@ -68,7 +68,7 @@ impl Service {
                 response
             }
             _ => text(StatusCode::NOT_FOUND, "There is nothing here: the MCP endpoint is /mcp.\n"),
-        }
+        })
     }
 
     /// Answers a request to the MCP endpoint.
@@ -94,23 +94,12 @@ impl Service {
             return inner.refuse(&head, StatusCode::SERVICE_UNAVAILABLE, reason);
         };
         let span = log::span(&head.headers, inner.trace_project.as_deref());
-        let begin = Instant::now();
-        let summary = match tracing::enabled!(tracing::Level::DEBUG) {
-            true => inner.endpoint.summarize(&head.headers, &body).map(|summary| {
-                let revision = summary.revision.map(pmcp_core::protocol::Revision::as_str);
-                (revision, summary.method.into_owned(), summary.name.map(std::borrow::Cow::into_owned))
-            }),
-            false => None,
-        };
-        let answer = inner.endpoint.respond(Request::from_parts(head, body), &inner.platform);
-        let response = answer.instrument(span.clone()).await;
-        let (status, elapsed) = (response.status().as_u16(), begin.elapsed());
-        let (revision, method, name) = match summary {
-            Some((revision, method, name)) => (revision, Some(method), name),
-            None => (None, None, None),
-        };
-        let elapsed_us = elapsed.as_micros() as u64;
-        tracing::debug!(parent: &span, revision, method, name, status, elapsed_us, "answered");
+        let report = tracing::enabled!(tracing::Level::DEBUG).then(|| inner.report(&head, &body));
+        let mut answer = pin!(inner.endpoint.respond_admitted(Request::from_parts(head, body), &inner.platform));
+        let response = poll_fn(|task| span.in_scope(|| answer.as_mut().poll(task))).await;
+        if let Some(report) = report {
+            span.in_scope(|| report(response.status()));
+        }
         response.map(|body| ResponseBody::mcp(body, Some(place), span))
     }
 }
@@ -134,6 +123,23 @@ impl Inner {
         }
     }
 
+    /// What tells of a request, once it is answered.
+    fn report(&self, head: &request::Parts, body: &[u8]) -> Box<dyn FnOnce(StatusCode) + Send> {
+        let begin = Instant::now();
+        let (revision, method, name) = match self.endpoint.summarize(&head.headers, body) {
+            Some(summary) => (
+                summary.revision.map(pmcp_core::protocol::Revision::as_str),
+                Some(summary.method.into_owned()),
+                summary.name.map(Cow::into_owned),
+            ),
+            None => (None, None, None),
+        };
+        Box::new(move |status| {
+            let elapsed_us = begin.elapsed().as_micros() as u64;
+            tracing::debug!(revision, method, name, status = status.as_u16(), elapsed_us, "answered");
+        })
+    }
+
     fn refuse(&self, head: &request::Parts, status: StatusCode, reason: &str) -> Response<ResponseBody> {
         let mut response = self.endpoint.refuse(head, status, reason);
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
@@ -154,7 +160,6 @@ fn text(status: StatusCode, text: &'static str) -> Response<ResponseBody> {
 mod axum_router {
     use std::{
         convert::Infallible,
-        future::Future,
         pin::Pin,
         task::{Context, Poll},
     };

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body::Body;
 use http_body_util::BodyExt;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use crate::limits::{Limit, Place};
 
@@ -73,8 +73,12 @@ where
         whole.extend_from_slice(&rest);
         Ok(whole.freeze())
     };
-    match timeout(limit, reading).await {
-        Ok(read) => read,
-        Err(_) => Err(Unread::new(StatusCode::REQUEST_TIMEOUT, "The request body took too long.")),
+    tokio::select! {
+        biased;
+        read = reading => read,
+        // Most bodies are there already, and the timer is made when one has to be waited for.
+        () = async { sleep(limit).await } => {
+            Err(Unread::new(StatusCode::REQUEST_TIMEOUT, "The request body took too long."))
+        }
     }
 }

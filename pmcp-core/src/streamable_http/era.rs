@@ -16,15 +16,14 @@ pub(super) enum Era {
     Legacy(Revision),
 }
 
-/// The era of a request. Sessions are not kept, so a session id decides nothing.
+/// The era of a request, whose header names `version`. Sessions are not kept, so a session id decides nothing.
 pub(super) fn decide(
-    headers: &HeaderMap,
+    version: Option<&str>,
     method: &str,
     params: &Result<RequestParams<'_>, ErrorObject>,
 ) -> Result<Era, Refusal> {
-    let version = version(headers)?;
     let is_modern = params.as_ref().is_ok_and(|params| params.meta.is_modern());
-    match (method, version) {
+    match (method, Version::of(version)) {
         _ if is_modern => Ok(Era::Modern),
         // The handshake says in its parameters what it speaks.
         ("initialize", _) => Ok(Era::Legacy(Revision::V2025_11_25)),
@@ -88,14 +87,18 @@ enum Version<'h> {
     Other(&'h str),
 }
 
+impl<'h> Version<'h> {
+    fn of(header: Option<&'h str>) -> Self {
+        let Some(version) = header else { return Self::Absent };
+        match Revision::parse(version) {
+            Some(revision) if revision.is_legacy() => Self::Legacy(revision),
+            _ => Self::Other(version),
+        }
+    }
+}
+
 fn version(headers: &HeaderMap) -> Result<Version<'_>, Refusal> {
-    Ok(match headers::agreed(headers, &headers::PROTOCOL_VERSION)? {
-        None => Version::Absent,
-        Some(version) => match Revision::parse(version) {
-            Some(revision) if revision.is_legacy() => Version::Legacy(revision),
-            _ => Version::Other(version),
-        },
-    })
+    Ok(Version::of(headers::agreed(headers, &headers::PROTOCOL_VERSION)?))
 }
 
 pub(crate) fn missing_meta(params: &Result<RequestParams<'_>, ErrorObject>) -> Refusal {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::Value;
 
 use super::Refusal;
@@ -49,9 +49,9 @@ pub(super) fn agreed<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Op
 
 /// `application/json`, with any parameters, as it is.
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
+    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    if !essence.trim_ascii().eq_ignore_ascii_case(b"application/json") {
         return Err(Refusal::unsupported_media_type("The content type of a request must be application/json."));
     }
     // What a small body unpacks to has no bound of its own, so none is unpacked.
@@ -67,12 +67,15 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
 pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     let mut lines = headers.get_all(header::ACCEPT).iter().peekable();
     lines.peek().is_none()
-        || lines.filter_map(|line| line.to_str().ok()).flat_map(items).any(|range| {
-            let (media, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let is_events =
-                ["text/event-stream", "text/*", "*/*"].iter().any(|known| known.eq_ignore_ascii_case(media.trim()));
-            is_events && !parameters.split(';').any(|parameter| parameter.trim().eq_ignore_ascii_case("q=0"))
-        })
+        || lines.any(|line| line.as_bytes().split(|byte| *byte == b',').any(is_events))
+}
+
+/// Whether a range of media types has events in it, and is not one that the client takes none of.
+fn is_events(range: &[u8]) -> bool {
+    const EVENTS: [&[u8]; 3] = [b"text/event-stream", b"text/*", b"*/*"];
+    let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    parts.next().is_some_and(|media| EVENTS.iter().any(|known| known.eq_ignore_ascii_case(media)))
+        && !parts.any(|parameter| parameter.eq_ignore_ascii_case(b"q=0"))
 }
 
 /// What stands between the commas of a line, without the white space around it.
@@ -182,8 +185,6 @@ fn decode<'v>(header: &HeaderName, value: &'v str) -> Result<Cow<'v, str>, Refus
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn headers(name: &'static str, value: &'static str) -> HeaderMap {

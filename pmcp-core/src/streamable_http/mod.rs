@@ -1,6 +1,7 @@
 //! Streamable HTTP (specification page `basic/transports/streamable-http`): one request in, one response out.
 
 mod announcements;
+mod begin;
 mod body;
 mod cors;
 mod era;
@@ -20,7 +21,7 @@ mod summary;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header, request};
+use http::{Request, Response, StatusCode, header, request};
 
 pub use body::Body;
 pub use summary::Summary;
@@ -31,14 +32,12 @@ pub(crate) use modern::{encode_outcome, parse_log_level, parse_progress_token, r
 pub(crate) use refusal::Refusal;
 
 use crate::{
-    jsonrpc::{self, ErrorCode, Message},
+    jsonrpc::ErrorCode,
     legacy::{Legacy, SessionStore},
     platform::Platform,
-    protocol::RequestParams,
     server::{BuildErrors, IntoServer, Sealer, Server, StateKey},
 };
-use era::Era;
-use older::Incoming;
+use begin::Begun;
 use origin::{Hosts, Origins};
 use session::KeptIn;
 use sessions::Sessions;
@@ -193,19 +192,30 @@ impl StreamableHttp {
 
     /// Answers one request.
     pub async fn respond(&self, request: Request<Bytes>, platform: &Arc<dyn Platform>) -> Response<Body> {
+        match self.admitted(request) {
+            Ok(request) => self.respond_admitted(request, platform).await,
+            Err(refusal) => refusal.into_response(),
+        }
+    }
+
+    /// Answers one request that [`turn_away`](Self::turn_away) has let in, and does not check that again: for adapters
+    /// that ask before they read the body.
+    pub async fn respond_admitted(&self, request: Request<Bytes>, platform: &Arc<dyn Platform>) -> Response<Body> {
         let (head, body) = request.into_parts();
-        let origin = head.headers.get(header::ORIGIN).cloned();
-        let in_events = self.answers_in_events && head.method == Method::POST && headers::accepts_events(&head.headers);
-        let answer = match self.admit(&head) {
-            Err(refusal) => return refusal.into_response(),
-            Ok(()) if head.method == Method::OPTIONS && origin.is_some() => cors::preflight(&head.headers),
-            Ok(()) => match self.route(head, &body, platform).await {
-                Ok(response) if in_events => Body::in_events(response),
-                Ok(response) => response,
-                Err(refusal) => refusal.into_response(),
-            },
+        let (begun, reader) = self.begin(head, &body, platform);
+        let answered = match begun {
+            Ok(Begun::Answered(response)) => Ok(response),
+            Ok(Begun::Waits(waiting)) => Ok(self.wait(waiting).await),
+            Ok(Begun::Older(answer)) => answer.await,
+            Err(refusal) => Err(refusal),
         };
-        cors::allow(answer, origin)
+        reader.deliver(answered)
+    }
+
+    fn admitted(&self, request: Request<Bytes>) -> Result<Request<Bytes>, Refusal> {
+        let (head, body) = request.into_parts();
+        self.admit(&head)?;
+        Ok(Request::from_parts(head, body))
     }
 
     /// Whether the request may be here at all.
@@ -213,70 +223,5 @@ impl StreamableHttp {
         let host = origin::host_of(head)?;
         self.hosts.check(host)?;
         self.origins.check(&head.headers, host, &self.hosts)
-    }
-
-    async fn route(
-        &self,
-        head: request::Parts,
-        body: &Bytes,
-        platform: &Arc<dyn Platform>,
-    ) -> Result<Response<Body>, Refusal> {
-        if matches!(head.method, Method::GET | Method::DELETE) {
-            return self.answer_in_session(&head, platform).await;
-        }
-        if head.method != Method::POST {
-            return Err(Refusal::method_not_allowed(&head.method));
-        }
-        headers::check_content_type(&head.headers)?;
-        if body.len() > self.max_body_bytes {
-            return Err(Refusal::payload_too_large(self.max_body_bytes));
-        }
-        let message = match jsonrpc::Body::parse(body, self.max_depth) {
-            jsonrpc::Body::Message(message) => message.map_err(Refusal::unparsed)?,
-            jsonrpc::Body::Batch(json) => return self.answer_batch(head, body, json, platform).await,
-            jsonrpc::Body::TooDeep => return Err(Refusal::too_deep(self.max_depth)),
-        };
-        match message {
-            Message::Request(request) => {
-                let params = RequestParams::parse(request.params);
-                match era::decide(&head.headers, &request.method, &params)
-                    .map_err(|refusal| refusal.with_id(&request.id))?
-                {
-                    Era::Modern => self.answer_modern(head, body, request, params, platform).await,
-                    Era::Legacy(revision) => {
-                        let is_handshake = request.method == "initialize";
-                        let session = match is_handshake {
-                            true => None,
-                            false => self
-                                .session_of(&head, platform)
-                                .await
-                                .map_err(|refusal| refusal.with_id(&request.id))?,
-                        };
-                        let streams = headers::accepts_events(&head.headers);
-                        let (link, log_level) = (None, None);
-                        let incoming =
-                            Incoming { revision, head, body, request, params, platform, streams, link, log_level };
-                        match session {
-                            Some(session) => session.answer(self, incoming).await,
-                            None if is_handshake => self.answer_handshake(incoming).await,
-                            None => self.answer_legacy(incoming).await,
-                        }
-                    }
-                }
-            }
-            Message::Notification(notification) => {
-                // Without a session, nothing that a client notifies of concerns the server: a broken connection
-                // cancels, and a handshake leaves no state.
-                let params = RequestParams::parse(notification.params);
-                if era::decide_notification(&head.headers, &params)?
-                    && let Some(session) = self.session_of(&head, platform).await?
-                    && notification.method == "notifications/cancelled"
-                {
-                    session.take_cancellation(notification.params).await?;
-                }
-                Ok(Body::empty(StatusCode::ACCEPTED))
-            }
-            Message::Response(answer) => self.take_answer(&head, answer, platform).await,
-        }
     }
 }

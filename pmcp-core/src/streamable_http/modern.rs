@@ -3,12 +3,11 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, request};
+use http::{HeaderMap, StatusCode, request};
 
 use super::{
-    Body, Refusal, StreamableHttp,
-    events::Events,
-    exchange::{Exchange, First},
+    Exchange, Refusal, StreamableHttp,
+    begin::{Begun, Waiting},
     headers,
 };
 use crate::{
@@ -19,31 +18,29 @@ use crate::{
     server::{Context, LISTEN, Outcome, Reply, RequestContext, Server, deadline, encode_answer},
 };
 
+/// The parameters of a request that may run, and what its `_meta` asks for.
+pub(super) type Checked<'a> = (RequestParams<'a>, Option<ProgressToken>, Option<LogLevel>);
+
 impl StreamableHttp {
-    pub(super) async fn answer_modern(
+    /// Begins a request that was found to be good.
+    pub(super) fn begin_modern(
         &self,
         head: request::Parts,
         body: &Bytes,
         request: Request<'_>,
-        params: Result<RequestParams<'_>, ErrorObject>,
+        (params, progress_token, log_level): Checked<'_>,
         platform: &Arc<dyn Platform>,
-    ) -> Result<Response<Body>, Refusal> {
-        let id = request.id;
-        let method = request.method.as_ref();
-        let checked = self.check(&head.headers, method, params);
-        let (params, progress_token, log_level) = checked.map_err(|refusal| refusal.with_id(&id))?;
+    ) -> Begun<'static> {
+        let (id, method, revision) = (request.id, request.method.as_ref(), Revision::LATEST);
         let memory = match self.sealer.memory_of(method, &params, body, head.extensions.get(), &**platform) {
             Ok(memory) => memory,
-            Err(error) => {
-                let (status, json) = encode_outcome(&self.server, &id, Err(error));
-                return Ok(Body::json(status, json));
-            }
+            Err(error) => return Begun::Answered(self.encode(revision, &id, Err(error))),
         };
         // A listen stream may be open for long, and needs nothing of its request but the id.
         let listens = method == LISTEN;
         let limit = self.time_limit.filter(|_| !listens);
         let cx = Context::new(RequestContext {
-            revision: Revision::LATEST,
+            revision,
             id: id.clone(),
             body: if listens { Bytes::new() } else { body.clone() },
             progress_token,
@@ -56,38 +53,30 @@ impl StreamableHttp {
             link: None,
             deadline: deadline(&**platform, limit),
         });
-        let outcome = match self.server.dispatch(method, &params, cx.clone()) {
+        match self.server.dispatch(method, &params, cx.clone()) {
             Reply::Ready(outcome) => {
                 // A handler may have left a clone of its context behind, which must not wait for a reader.
                 cx.outbox().close();
                 cx.ending().end();
-                outcome
+                Begun::Answered(self.encode(revision, &id, outcome))
             }
             Reply::Pending(handler) => {
-                let mut exchange = Exchange::new(cx, handler, limit, &self.sealer);
-                match exchange.first().await {
-                    First::Finished(outcome) => outcome,
-                    First::Notified => {
-                        let server = self.server.clone();
-                        let encode = move |outcome| encode_outcome(&server, &id, outcome).1;
-                        return Ok(Body::events(Events::new(exchange, encode)));
-                    }
-                }
+                let exchange = Exchange::new(cx, handler, limit, &self.sealer);
+                Begun::Waits(Waiting { exchange, id, revision })
             }
-        };
-        let (status, json) = encode_outcome(&self.server, &id, outcome);
-        Ok(Body::json(status, json))
+        }
     }
 
     /// Everything that can refuse a request before its handler runs, in the order that the specification's fixtures
     /// agree on: version header, `_meta`, their equality, the version, the other headers, the method, the parameters.
-    fn check<'a>(
+    pub(super) fn check<'a>(
         &self,
         headers: &HeaderMap,
+        version: Option<&str>,
         method: &str,
         params: Result<RequestParams<'a>, ErrorObject>,
-    ) -> Result<(RequestParams<'a>, Option<ProgressToken>, Option<LogLevel>), Refusal> {
-        let version = headers::agreed(headers, &headers::PROTOCOL_VERSION)?.ok_or_else(|| {
+    ) -> Result<Checked<'a>, Refusal> {
+        let version = version.ok_or_else(|| {
             let header = headers::PROTOCOL_VERSION;
             Refusal::header_mismatch(format!("The header {header} is missing; it must say what params._meta says."))
         })?;

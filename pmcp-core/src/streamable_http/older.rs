@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::{Response, StatusCode, request};
 
 use super::{
-    Body, Refusal, StreamableHttp, era,
-    events::Events,
-    exchange::{Exchange, First},
+    Body, Exchange, Refusal, StreamableHttp,
+    begin::{Begun, Waiting},
+    era,
     sessions::OneSession,
 };
 use crate::{
@@ -38,24 +38,33 @@ pub(super) struct Incoming<'a> {
 }
 
 impl StreamableHttp {
-    pub(super) async fn answer_legacy(&self, incoming: Incoming<'_>) -> Result<Response<Body>, Refusal> {
+    /// Begins a request that stands alone, as all do where the server keeps no sessions.
+    pub(super) fn begin_legacy(&self, incoming: Incoming<'_>) -> Begun<'static> {
         let id = incoming.request.id.clone();
-        let (revision, outcome) = match self.start(incoming) {
-            (revision, Started::Done(outcome)) => (revision, outcome),
-            (revision, Started::Running(mut exchange)) => match exchange.first().await {
-                First::Finished(outcome) => (revision, outcome),
-                First::Notified => {
-                    let legacy = self.legacy.clone();
-                    let encode = move |outcome| legacy.encode(revision, &id, outcome);
-                    return Ok(Body::events(Events::new(exchange, encode)));
-                }
-            },
-        };
-        Ok(Body::json(StatusCode::OK, self.legacy.encode(revision, &id, outcome)))
+        match self.start(incoming) {
+            (revision, Started::Done(outcome)) => Begun::Answered(self.encode(revision, &id, outcome)),
+            (revision, Started::Running(exchange)) => Begun::Waits(Waiting { exchange, id, revision }),
+        }
     }
 
-    /// Answers the handshake, and begins a session where the server keeps them.
-    pub(super) async fn answer_handshake(&self, incoming: Incoming<'_>) -> Result<Response<Body>, Refusal> {
+    /// Answers a request where the server keeps sessions: in its own, if it names one.
+    pub(super) async fn answer_with_sessions(&self, incoming: Incoming<'_>) -> Result<Response<Body>, Refusal> {
+        if incoming.request.method == "initialize" {
+            return self.answer_handshake(incoming).await;
+        }
+        let session = self.session_of(&incoming.head, incoming.platform).await;
+        match session.map_err(|refusal| refusal.with_id(&incoming.request.id))? {
+            Some(session) => session.answer(self, incoming).await,
+            None => match self.begin_legacy(incoming) {
+                Begun::Answered(response) => Ok(response),
+                Begun::Waits(waiting) => Ok(self.wait(waiting).await),
+                Begun::Older(answer) => answer.await,
+            },
+        }
+    }
+
+    /// Answers the handshake, and begins a session.
+    async fn answer_handshake(&self, incoming: Incoming<'_>) -> Result<Response<Body>, Refusal> {
         let (id, platform) = (incoming.request.id.clone(), incoming.platform);
         let principal = incoming.head.extensions.get().cloned();
         let params = incoming.request.params;
@@ -122,7 +131,7 @@ impl StreamableHttp {
                     continue;
                 }
                 Ok(Message::Response(answer)) => {
-                    self.take_answer(&head, answer, platform).await?;
+                    self.take_answer_in(session.as_deref(), &head, answer).await?;
                     continue;
                 }
                 Err((id, error)) => Slot::Answered(encode_error(id.as_ref(), &error)),

@@ -91,15 +91,13 @@ pub(super) fn host_of(head: &request::Parts) -> Result<Option<&str>, Refusal> {
 }
 
 fn is_loopback(host: &str) -> bool {
-    LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(name(host)))
+    let name = name(host);
+    LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// `host` without its port.
 fn name(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    }
+    host.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix(':').unwrap_or(host)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use http::{Response, StatusCode, request};
 
 use super::{Body, Refusal, StreamableHttp, era, older::Incoming};
 use crate::{
-    jsonrpc::{RawJson, Response as Answer},
+    jsonrpc::{Notification, RawJson, Response as Answer},
     platform::{BorrowingFuture, MaybeSend, MaybeSync, Platform},
     protocol::Revision,
     server::Principal,
@@ -73,11 +73,11 @@ impl StreamableHttp {
     /// Answers `GET` and `DELETE`.
     pub(super) async fn answer_in_session(
         &self,
-        head: &request::Parts,
+        head: request::Parts,
         platform: &Arc<dyn Platform>,
     ) -> Result<Response<Body>, Refusal> {
-        match self.session_of(head, platform).await? {
-            Some(session) => session.answer_verb(self, head).await,
+        match self.session_of(&head, platform).await? {
+            Some(session) => session.answer_verb(self, &head).await,
             None => Err(Refusal::method_not_allowed(&head.method)),
         }
     }
@@ -85,13 +85,38 @@ impl StreamableHttp {
     /// Takes a client's answer to a question of a handler.
     pub(super) async fn take_answer(
         &self,
-        head: &request::Parts,
+        head: request::Parts,
         answer: Answer<'_>,
         platform: &Arc<dyn Platform>,
     ) -> Result<Response<Body>, Refusal> {
-        match self.session_of(head, platform).await? {
-            Some(session) => session.take_answer(answer).await?,
-            None => era::decide_answer(&head.headers, &answer.id)?,
+        let session = self.session_of(&head, platform).await?;
+        self.take_answer_in(session.as_deref(), &head, answer).await?;
+        Ok(Body::empty(StatusCode::ACCEPTED))
+    }
+
+    pub(super) async fn take_answer_in(
+        &self,
+        session: Option<&dyn OneSession>,
+        head: &request::Parts,
+        answer: Answer<'_>,
+    ) -> Result<(), Refusal> {
+        match session {
+            Some(session) => session.take_answer(answer).await,
+            None => era::decide_answer(&head.headers, &answer.id),
+        }
+    }
+
+    /// Takes what a client of an older revision notifies of.
+    pub(super) async fn take_notification(
+        &self,
+        head: request::Parts,
+        notification: Notification<'_>,
+        platform: &Arc<dyn Platform>,
+    ) -> Result<Response<Body>, Refusal> {
+        if let Some(session) = self.session_of(&head, platform).await?
+            && notification.method == "notifications/cancelled"
+        {
+            session.take_cancellation(notification.params).await?;
         }
         Ok(Body::empty(StatusCode::ACCEPTED))
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, Response, StatusCode, header};
 
-use super::{Body, Refusal, StreamableHttp, cors, encode_outcome, era};
+use super::{Body, Refusal, StreamableHttp, cors, era, headers};
 use crate::{
     error::Error,
     jsonrpc::{ErrorCode, Message, Request, RequestId},
@@ -71,11 +71,7 @@ impl StreamableHttp {
             "tools/call" => Answer::tool(Err::<String, _>(Error::failed(reason))),
             _ => Err(Error::Internal(reason.to_owned())),
         };
-        let (status, json) = match revision.is_legacy() {
-            true => (StatusCode::OK, self.legacy.encode(revision, id, outcome)),
-            false => encode_outcome(&self.server, id, outcome),
-        };
-        Body::json(status, json)
+        self.encode(revision, id, outcome)
     }
 
     fn revision_of(
@@ -84,7 +80,8 @@ impl StreamableHttp {
         method: &str,
         params: &Result<RequestParams<'_>, crate::jsonrpc::ErrorObject>,
     ) -> Option<Revision> {
-        match (era::decide(headers, method, params), params) {
+        let version = headers::agreed(headers, &headers::PROTOCOL_VERSION).ok()?;
+        match (era::decide(version, method, params), params) {
             (Ok(era::Era::Modern), _) => Some(Revision::LATEST),
             (Ok(era::Era::Legacy(header)), Ok(params)) => Some(self.legacy.revision(header, method, params)),
             _ => None,
