@@ -67,6 +67,25 @@ pub(crate) enum Body<'a> {
 impl<'a> Body<'a> {
     /// Reads `json`, which may nest `levels` deep, at most 128.
     pub(crate) fn parse(json: &'a [u8], levels: usize) -> Self {
+        Self::parse_with(json, levels, |_| ()).0
+    }
+
+    /// The same, and what `params` makes of the members of the message's parameters, where these are an object.
+    pub(crate) fn parse_with<T>(
+        json: &'a [u8],
+        levels: usize,
+        params: impl Fn(&mut Members<'a>) -> T,
+    ) -> (Self, Option<T>) {
+        let mut read_params = None;
+        (Self::read(json, levels, &params, &mut read_params), read_params)
+    }
+
+    fn read<T>(
+        json: &'a [u8],
+        levels: usize,
+        params: &impl Fn(&mut Members<'a>) -> T,
+        read_params: &mut Option<T>,
+    ) -> Self {
         let not_json = |error: &dyn std::fmt::Display| {
             let message = format!("The body is not JSON in UTF-8: {error}.");
             Self::Message(Err((None, ErrorObject::new(ErrorCode::PARSE_ERROR, message))))
@@ -77,7 +96,7 @@ impl<'a> Body<'a> {
         };
         let read = match Members::unchecked(json, levels) {
             Some(mut members) => {
-                let envelope = Envelope::read(&mut members);
+                let envelope = Envelope::read(&mut members, params, read_params);
                 members.check().map(|()| Self::Message(Message::open(envelope)))
             }
             None => RawJson::parse(json, levels).map(|json| match json.is_array() {
@@ -112,7 +131,7 @@ impl<'a> Message<'a> {
 
     /// The message that is an element of a batch.
     pub(crate) fn read(json: RawJson<'a>) -> Result<Self, Unparsed> {
-        Self::open(if json.is_object() { Envelope::read(&mut json.members()) } else { None })
+        Self::open(if json.is_object() { Envelope::read(&mut json.members(), &|_| (), &mut None) } else { None })
     }
 
     fn open(envelope: Option<Envelope<'a>>) -> Result<Self, Unparsed> {
@@ -164,17 +183,28 @@ struct Envelope<'a> {
 
 impl<'a> Envelope<'a> {
     /// `None` where one is there twice.
-    fn read(members: &mut Members<'a>) -> Option<Self> {
+    fn read<T>(
+        members: &mut Members<'a>,
+        params: &impl Fn(&mut Members<'a>) -> T,
+        read_params: &mut Option<T>,
+    ) -> Option<Self> {
         let (mut envelope, mut is_good) = (Self::default(), true);
-        for (name, value) in members {
-            let member = match &*name {
-                "jsonrpc" => &mut envelope.jsonrpc,
-                "id" => &mut envelope.id,
-                "method" => &mut envelope.method,
-                "params" => &mut envelope.params,
-                "result" => &mut envelope.result,
-                "error" => &mut envelope.error,
-                _ => continue,
+        while let Some(name) = members.name() {
+            let (member, value) = match &*name {
+                "params" => {
+                    let (value, read) = members.value_with(params)?;
+                    *read_params = read;
+                    (&mut envelope.params, value)
+                }
+                "jsonrpc" => (&mut envelope.jsonrpc, members.value()?),
+                "id" => (&mut envelope.id, members.value()?),
+                "method" => (&mut envelope.method, members.value()?),
+                "result" => (&mut envelope.result, members.value()?),
+                "error" => (&mut envelope.error, members.value()?),
+                _ => {
+                    members.value()?;
+                    continue;
+                }
             };
             is_good &= member.replace(value).is_none();
         }

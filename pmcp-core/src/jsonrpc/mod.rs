@@ -10,4 +10,5 @@ pub use error::{ErrorCode, ErrorObject};
 pub use id::RequestId;
 pub(crate) use message::{Body, encode_error, encode_notification, encode_reply, encode_request};
 pub use message::{Message, Notification, Request, Response};
+pub(crate) use raw::Members;
 pub use raw::RawJson;

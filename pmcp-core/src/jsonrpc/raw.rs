@@ -97,12 +97,41 @@ impl<'a> Members<'a> {
         self.reader.end()
     }
 
-    fn advance(&mut self) -> Result<Option<(Cow<'a, str>, RawJson<'a>)>, Fault> {
-        if !self.items.advance(&mut self.reader, b'}')? {
-            return Ok(None);
+    /// The name of the next member, whose value is to be taken before the one after it.
+    pub(crate) fn name(&mut self) -> Option<Cow<'a, str>> {
+        let is_there = self.items.advance(&mut self.reader, b'}');
+        let name = is_there.and_then(|is_there| if is_there { self.reader.name().map(Some) } else { Ok(None) });
+        self.note(name).flatten()
+    }
+
+    /// The value of the member that was named last.
+    pub(crate) fn value(&mut self) -> Option<RawJson<'a>> {
+        let value = self.reader.value();
+        self.note(value)
+    }
+
+    /// The same; where it is an object, `read` takes its members on the way, so that nothing is looked at twice.
+    pub(crate) fn value_with<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> Option<(RawJson<'a>, Option<T>)> {
+        let start = self.reader.position();
+        if !self.reader.take(b'{') {
+            return Some((self.value()?, None));
         }
-        let name = self.reader.name()?;
-        Ok(Some((name, self.reader.value()?)))
+        let levels = self.reader.levels.checked_sub(1).ok_or(Fault::TooDeep);
+        let levels = self.note(levels)?;
+        let mut within = Self { reader: Reader { levels, ..self.reader }, items: Items::Before, fault: None };
+        let read = read(&mut within);
+        // What nobody asked for is checked all the same.
+        while within.next().is_some() {}
+        self.note(within.fault.map_or(Ok(()), Err))?;
+        self.reader.rest = within.reader.rest;
+        Some((self.reader.since(start), Some(read)))
+    }
+
+    fn note<T>(&mut self, read: Result<T, Fault>) -> Option<T> {
+        if let Err(fault) = &read {
+            (self.items, self.fault) = (Items::Over, Some(*fault));
+        }
+        read.ok()
     }
 }
 
@@ -110,10 +139,7 @@ impl<'a> Iterator for Members<'a> {
     type Item = (Cow<'a, str>, RawJson<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.advance().unwrap_or_else(|fault| {
-            (self.items, self.fault) = (Items::Over, Some(fault));
-            None
-        })
+        Some((self.name()?, self.value()?))
     }
 }
 
@@ -168,7 +194,12 @@ impl<'a> Reader<'a> {
             [b'{' | b'[', ..] => self.skip_levels()?,
             _ => self.skip_word()?,
         }
-        Ok(RawJson(self.json.get(start..self.position()).unwrap_or_default()))
+        Ok(self.since(start))
+    }
+
+    /// What was read since it was at `start`.
+    fn since(&self, start: usize) -> RawJson<'a> {
+        RawJson(self.json.get(start..self.position()).unwrap_or_default())
     }
 
     /// Reads the name of a member, and the colon behind it.
@@ -427,6 +458,39 @@ mod tests {
         }
         for text in texts {
             assert_eq!(is_json(&text), serde_json::from_str::<&RawValue>(&text).is_ok(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reads_members_within_on_the_way() {
+        let names = |members: &mut Members<'_>| members.map(|(name, _)| name.into_owned()).collect::<Vec<_>>();
+        // Whether all members are read within or the first alone, the same is left.
+        for first_alone in [false, true] {
+            let mut members =
+                Members::unchecked(r#"{"a":{"x":1,"y":{"z":[]}},"b":[{}],"c":{}}"#, 4).expect("an object");
+            assert_eq!(members.name().as_deref(), Some("a"));
+            let (raw, within) = members
+                .value_with(
+                    |within| if first_alone { vec![within.next().expect("x").0.into_owned()] } else { names(within) },
+                )
+                .expect("a value");
+            assert_eq!(raw.get(), r#"{"x":1,"y":{"z":[]}}"#);
+            assert_eq!(within, Some(if first_alone { vec!["x".to_owned()] } else { vec!["x".into(), "y".into()] }));
+            assert_eq!(members.name().as_deref(), Some("b"));
+            assert_eq!(members.value_with(names).map(|(raw, within)| (raw.get(), within)), Some(("[{}]", None)));
+            assert_eq!(names(&mut members), ["c"]);
+            assert_eq!(members.check(), Ok(()));
+        }
+        for (json, levels, fault) in [
+            (r#"{"a":{"x":1,}}"#, 4, Fault::Malformed),
+            (r#"{"a":{"x":1"#, 4, Fault::Malformed),
+            (r#"{"a":{}}"#, 1, Fault::TooDeep),
+            (r#"{"a":{"x":[[]]}}"#, 3, Fault::TooDeep),
+        ] {
+            let mut members = Members::unchecked(json, levels).expect("an object");
+            assert_eq!(members.name().as_deref(), Some("a"));
+            assert_eq!(members.value_with(|_| ()), None, "{json}");
+            assert_eq!((members.name(), members.check()), (None, Err(fault)), "{json}");
         }
     }
 

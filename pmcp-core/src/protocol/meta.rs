@@ -1,7 +1,7 @@
 //! `_meta` (specification page `basic/index`, "_meta").
 
 use super::params::{invalid, take};
-use crate::jsonrpc::{ErrorObject, RawJson};
+use crate::jsonrpc::{ErrorObject, Members, RawJson};
 
 /// The `_meta` of a result, a definition or a content block: keys with an optional dotted prefix and a slash.
 pub type Meta = serde_json::Map<String, serde_json::Value>;
@@ -20,13 +20,10 @@ pub(crate) struct RequestMeta<'a> {
 }
 
 impl<'a> RequestMeta<'a> {
-    /// Parses the `_meta` of `params`.
-    pub(super) fn parse(meta: RawJson<'a>) -> Result<Self, ErrorObject> {
-        if !meta.is_object() {
-            return Err(invalid("params._meta must be an object."));
-        }
+    /// Reads the members of the `_meta` of `params`, to the end or to the first mistake.
+    pub(super) fn read(members: &mut Members<'a>) -> Result<Self, ErrorObject> {
         let (mut parsed, mut nulls) = (Self::default(), Vec::new());
-        for (name, value) in meta.members() {
+        for (name, value) in members {
             let member = match &*name {
                 "io.modelcontextprotocol/protocolVersion" => &mut parsed.protocol_version,
                 "io.modelcontextprotocol/clientCapabilities" => &mut parsed.client_capabilities,

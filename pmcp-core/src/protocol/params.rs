@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::de::DeserializeOwned;
 
 use super::RequestMeta;
-use crate::jsonrpc::{ErrorCode, ErrorObject, RawJson};
+use crate::jsonrpc::{ErrorCode, ErrorObject, Members, RawJson};
 
 /// All members that any method's `params` may have; absent and `null` are the same.
 #[derive(Debug, Default)]
@@ -36,9 +36,22 @@ impl<'a> RequestParams<'a> {
         if !params.is_object() {
             return Err(invalid("params must be an object."));
         }
+        Self::read(&mut params.members())
+    }
+
+    /// Reads the members of `params`, to the end or to the first mistake.
+    pub(crate) fn read(members: &mut Members<'a>) -> Result<Self, ErrorObject> {
         let (mut parsed, mut meta) = (Self::default(), None);
-        let mut nulls = Vec::new();
-        for (name, value) in params.members() {
+        let (mut nulls, mut read_meta) = (Vec::new(), None);
+        while let Some(name) = members.name() {
+            let value = match &*name {
+                "_meta" => members.value_with(RequestMeta::read).map(|(value, read)| {
+                    read_meta = read;
+                    value
+                }),
+                _ => members.value(),
+            };
+            let Some(value) = value else { break };
             let member = match &*name {
                 "_meta" => &mut meta,
                 "name" => &mut parsed.name,
@@ -60,8 +73,8 @@ impl<'a> RequestParams<'a> {
             take(member, &name, value, &mut nulls)
                 .map_err(|error| invalid(format!("params cannot be read: {error}.")))?;
         }
-        if let Some(meta) = meta {
-            parsed.meta = RequestMeta::parse(meta)?;
+        if meta.is_some() {
+            parsed.meta = read_meta.ok_or_else(|| invalid("params._meta must be an object."))??;
         }
         Ok(parsed)
     }

@@ -15,7 +15,7 @@ use super::{
     older::Incoming,
 };
 use crate::{
-    jsonrpc::{self, Message, Notification, Request, RequestId},
+    jsonrpc::{self, ErrorObject, Message, Notification, Request, RequestId},
     platform::{BorrowingFuture, Platform},
     protocol::{RequestParams, Revision},
     server::Outcome,
@@ -89,7 +89,8 @@ impl StreamableHttp {
         if body.len() > self.max_body_bytes {
             return Err(Refusal::payload_too_large(self.max_body_bytes));
         }
-        let message = match jsonrpc::Body::parse(body, self.max_depth) {
+        let (read, params) = jsonrpc::Body::parse_with(body, self.max_depth, RequestParams::read);
+        let message = match read {
             jsonrpc::Body::Message(message) => message.map_err(Refusal::unparsed)?,
             jsonrpc::Body::Batch(json) => {
                 return Ok(Begun::Older(Box::pin(self.answer_batch(head, body, json, platform))));
@@ -97,8 +98,14 @@ impl StreamableHttp {
             jsonrpc::Body::TooDeep => return Err(Refusal::too_deep(self.max_depth)),
         };
         match message {
-            Message::Request(request) => self.begin_request(head, body, request, platform),
-            Message::Notification(notification) => self.begin_notification(head, notification, platform),
+            Message::Request(request) => {
+                let params = params.unwrap_or_else(|| RequestParams::parse(request.params));
+                self.begin_request(head, body, request, params, platform)
+            }
+            Message::Notification(notification) => {
+                let params = params.unwrap_or_else(|| RequestParams::parse(notification.params));
+                self.begin_notification(head, notification, &params, platform)
+            }
             Message::Response(answer) if self.sessions.is_some() => {
                 Ok(Begun::Older(Box::pin(self.take_answer(head, answer, platform))))
             }
@@ -114,9 +121,9 @@ impl StreamableHttp {
         head: request::Parts,
         body: &'a Bytes,
         request: Request<'a>,
+        params: Result<RequestParams<'a>, ErrorObject>,
         platform: &'a Arc<dyn Platform>,
     ) -> Result<Begun<'a>, Refusal> {
-        let params = RequestParams::parse(request.params);
         let decided = headers::agreed(&head.headers, &headers::PROTOCOL_VERSION)
             .and_then(|version| Ok((version, era::decide(version, &request.method, &params)?)));
         match decided.map_err(|refusal| refusal.with_id(&request.id))? {
@@ -143,9 +150,10 @@ impl StreamableHttp {
         &'a self,
         head: request::Parts,
         notification: Notification<'a>,
+        params: &Result<RequestParams<'a>, ErrorObject>,
         platform: &'a Arc<dyn Platform>,
     ) -> Result<Begun<'a>, Refusal> {
-        let is_older = era::decide_notification(&head.headers, &RequestParams::parse(notification.params))?;
+        let is_older = era::decide_notification(&head.headers, params)?;
         if is_older && self.sessions.is_some() {
             return Ok(Begun::Older(Box::pin(self.take_notification(head, notification, platform))));
         }
