@@ -2,9 +2,10 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, Weak,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
+use http::Version;
 use tokio::time::{Duration, Instant};
 
 /// Of an answer whose reader has asked for more and is waiting for the handler.
@@ -16,6 +17,10 @@ pub(crate) struct Activity {
     since: Instant,
     begun: AtomicU64,
     open: AtomicUsize,
+    /// When the last request ended, in milliseconds of the connection.
+    ended: AtomicU64,
+    write_waits: AtomicBool,
+    is_http2: AtomicBool,
     /// Of HTTP/2, where one connection has many answers and a full window stops one of them alone.
     unread: Mutex<Vec<Weak<AtomicU64>>>,
 }
@@ -26,16 +31,24 @@ impl Activity {
             since: Instant::now(),
             begun: AtomicU64::new(0),
             open: AtomicUsize::new(0),
+            ended: AtomicU64::new(0),
+            write_waits: AtomicBool::new(false),
+            is_http2: AtomicBool::new(false),
             unread: Mutex::default(),
         })
     }
 
     /// Begins a request, which ends when what this returns is dropped.
-    pub(crate) fn begin(self: &Arc<Self>, watches_reader: bool) -> Reading {
+    pub(crate) fn begin(self: &Arc<Self>, version: Version) -> Reading {
         self.begun.fetch_add(1, Ordering::Relaxed);
         self.open.fetch_add(1, Ordering::Relaxed);
+        // Of HTTP/1, the connection itself tells when nobody reads.
+        let is_http2 = version == Version::HTTP_2;
+        if is_http2 {
+            self.is_http2.store(true, Ordering::Relaxed);
+        }
         // Until there is an answer there is nothing to read.
-        let unread = watches_reader.then(|| Arc::new(AtomicU64::new(WAITING)));
+        let unread = is_http2.then(|| Arc::new(AtomicU64::new(WAITING)));
         if let Some(unread) = &unread {
             let mut all = self.unread();
             all.retain(|unread| unread.strong_count() > 0);
@@ -49,9 +62,21 @@ impl Activity {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// Whether no request is open.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.open.load(Ordering::Relaxed) == 0
+    /// For how long no request has been open; `None` while one is.
+    pub(crate) fn idle_for(&self) -> Option<Duration> {
+        let is_idle = self.open.load(Ordering::Relaxed) == 0;
+        is_idle.then(|| Duration::from_millis(self.now().saturating_sub(self.ended.load(Ordering::Relaxed))))
+    }
+
+    /// Notes whether a write waits for the client to take what was written before.
+    pub(crate) fn write_waits(&self, waits: bool) {
+        self.write_waits.store(waits, Ordering::Relaxed);
+    }
+
+    /// Whether nothing is left to be written of requests that have ended: of HTTP/2, once one was begun, the protocol
+    /// alone knows.
+    pub(crate) fn is_all_sent(&self) -> bool {
+        !self.is_http2.load(Ordering::Relaxed) && !self.write_waits.load(Ordering::Relaxed)
     }
 
     /// Whether some answer has been there for `limit` and nobody read of it.
@@ -93,6 +118,7 @@ impl Reading {
 
 impl Drop for Reading {
     fn drop(&mut self) {
+        self.activity.ended.store(self.activity.now(), Ordering::Relaxed);
         self.activity.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -105,7 +131,7 @@ mod tests {
     async fn an_answer_that_nobody_reads_is_noticed() {
         let activity = Activity::new();
         let limit = Duration::from_secs(1);
-        let reading = activity.begin(true);
+        let reading = activity.begin(Version::HTTP_2);
         tokio::time::advance(limit * 5).await;
         assert!(!activity.is_unread_for(limit), "there is no answer yet");
         reading.polled(false);
@@ -114,7 +140,22 @@ mod tests {
         assert!(activity.is_unread_for(limit));
         reading.polled(true);
         assert!(!activity.is_unread_for(limit), "the handler is quiet, not the reader");
+        assert_eq!(activity.idle_for(), None);
         drop(reading);
-        assert!(activity.is_idle() && activity.begun() == 1);
+        tokio::time::advance(limit).await;
+        assert_eq!((activity.idle_for(), activity.begun()), (Some(limit), 1));
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_sent_unless_a_write_waits() {
+        let activity = Activity::new();
+        assert!(activity.is_all_sent());
+        activity.write_waits(true);
+        assert!(!activity.is_all_sent());
+        activity.write_waits(false);
+        drop(activity.begin(Version::HTTP_11));
+        assert!(activity.is_all_sent());
+        drop(activity.begin(Version::HTTP_2));
+        assert!(!activity.is_all_sent());
     }
 }

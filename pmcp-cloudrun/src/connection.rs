@@ -1,11 +1,25 @@
 //! Listening, and every connection from its first byte to its last.
 
-use std::{convert::Infallible, future::poll_fn, net::SocketAddr, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt::Display,
+    future::{poll_fn, ready},
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
-use hyper::{Request, Version, body::Incoming, service::service_fn};
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
+    server::graceful::GracefulConnection,
 };
 use pmcp_core::Server;
 use tokio::{
@@ -13,7 +27,7 @@ use tokio::{
     sync::Notify,
     time::{Instant, sleep, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Config, Error, Result, activity::Activity, limits::Limit, platform::TokioPlatform, service::Service,
@@ -24,6 +38,8 @@ use crate::{
 const LAST_WRITES: Duration = Duration::from_millis(500);
 /// How long a connection without a request may take to send one when the process is ending.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long to wait for the rest of the first word of a connection.
+const REST_OF_A_WORD: Duration = Duration::from_millis(5);
 /// How long to wait when the system has no more file descriptors.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 
@@ -45,7 +61,7 @@ pub(crate) async fn serve(server: Server, config: Config) -> Result {
         in_flight: in_flight.clone(),
     });
     let service = Service::new(endpoint, platform, in_flight, &config);
-    let connections = Connections { http: http(&config), service, closing: closing.clone(), config };
+    let connections = Connections { http: Arc::new(Http::new(&config)), service, closing: closing.clone(), config };
 
     let signal = loop {
         tokio::select! {
@@ -95,21 +111,30 @@ fn announce(server: &Server, address: SocketAddr, config: &Config) {
     );
 }
 
-fn http(config: &Config) -> auto::Builder<TokioExecutor> {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    let header_bytes = usize::try_from(config.max_header_bytes).unwrap_or(usize::MAX);
-    http.http1().timer(TokioTimer::new()).header_read_timeout(config.header_timeout).max_buf_size(header_bytes);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(config.write_timeout)
-        .keep_alive_timeout(config.write_timeout)
-        .max_concurrent_streams(200)
-        .max_header_list_size(config.max_header_bytes);
-    http
+/// How HTTP is spoken.
+struct Http {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Http {
+    fn new(config: &Config) -> Self {
+        let (mut http1, mut http2) = (http1::Builder::new(), http2::Builder::new(TokioExecutor::new()));
+        let header_bytes = usize::try_from(config.max_header_bytes).unwrap_or(usize::MAX);
+        // How long a head may take is watched by the connection, which needs no timer of its own for each request.
+        http1.header_read_timeout(None).max_buf_size(header_bytes);
+        http2
+            .timer(TokioTimer::new())
+            .keep_alive_interval(config.write_timeout)
+            .keep_alive_timeout(config.write_timeout)
+            .max_concurrent_streams(200)
+            .max_header_list_size(config.max_header_bytes);
+        Self { http1, http2 }
+    }
 }
 
 struct Connections {
-    http: auto::Builder<TokioExecutor>,
+    http: Arc<Http>,
     service: Service,
     /// Cancelled when connections should end after what they are at.
     closing: CancellationToken,
@@ -129,7 +154,7 @@ impl Connections {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "answers to this connection may be delayed");
         }
-        let (http, service) = (self.http.clone(), self.service.clone());
+        let (http, service) = (Arc::clone(&self.http), self.service.clone());
         let (closing, limits) = (self.closing.clone(), (self.config.header_timeout, self.config.write_timeout));
         tasks.spawn(async move { run(stream, &http, service, closing, limits).await });
     }
@@ -137,7 +162,7 @@ impl Connections {
 
 async fn run(
     stream: TcpStream,
-    http: &auto::Builder<TokioExecutor>,
+    http: &Http,
     service: Service,
     closing: CancellationToken,
     (header_timeout, write_timeout): (Duration, Duration),
@@ -147,33 +172,76 @@ async fn run(
     let begins = Arc::new(Notify::new());
     let begin = Arc::clone(&begins);
     let answer = service_fn(move |request: Request<Incoming>| {
-        // Of HTTP/1, the connection itself tells when nobody reads.
         begin.notify_one();
-        let reading = requests.begin(request.version() == Version::HTTP_2);
-        let service = service.clone();
+        let reading = requests.begin(request.version());
+        let answer = match Service::answer_elsewhere(&request) {
+            Some(response) => Either::Left(ready(response)),
+            None => Either::Right(service.clone().answer(request)),
+        };
         async move {
-            let response = match Service::answer_elsewhere(&request) {
-                Some(response) => response,
-                None => service.answer(request).await,
-            };
+            let response = answer.await;
             reading.polled(false);
             Ok::<_, Infallible>(response.map(|body| body.watched(reading)))
         }
     });
-    let io = TokioIo::new(StallGuard::new(stream, write_timeout));
-    let mut connection = pin!(http.serve_connection(io, answer));
-    // hyper's own limit starts once it knows which HTTP is spoken, which a silent client never says, and HTTP/2 has none.
-    let (mut idle_check, mut begun) = (pin!(sleep(header_timeout)), 0);
+    let limits = (header_timeout, write_timeout);
+    let is_http1 = tokio::select! {
+        is_http1 = speaks_http1(&stream) => is_http1,
+        () = sleep(header_timeout) => return,
+        () = async { closing.cancelled().await; sleep(LAST_WORDS).await } => return,
+    };
+    let io = TokioIo::new(StallGuard::new(stream, write_timeout, Arc::clone(&activity)));
+    if is_http1 {
+        // Without what HTTP/2 needs, a connection takes half the memory.
+        let connection = pin!(http.http1.serve_connection(io, answer));
+        drive(connection, &activity, &begins, closing, limits).await;
+    } else {
+        let mut connection = Box::pin(http.http2.serve_connection(io, answer));
+        drive(connection.as_mut(), &activity, &begins, closing, limits).await;
+    }
+}
+
+/// Whether a connection speaks HTTP/1, by its first bytes, which stay unread: those of HTTP/2 are `PRI`, which begins no
+/// method that there is.
+async fn speaks_http1(stream: &TcpStream) -> bool {
+    let mut first = [0; 3];
+    // Reading fails where this does, and says so.
+    while let Ok(length @ 1..) = stream.peek(&mut first).await {
+        match first.get(..length) {
+            Some(b"PRI") => return false,
+            Some(b"P" | b"PR") => sleep(REST_OF_A_WORD).await,
+            _ => break,
+        }
+    }
+    true
+}
+
+/// Serves a connection to its end, or to the first limit that it is beyond.
+async fn drive<C>(
+    mut connection: Pin<&mut C>,
+    activity: &Activity,
+    begins: &Notify,
+    closing: CancellationToken,
+    (header_timeout, write_timeout): (Duration, Duration),
+) where
+    C: GracefulConnection<Error: Display>,
+{
+    let most_between_checks = header_timeout.min(write_timeout / 2);
+    let mut check = pin!(sleep(most_between_checks));
     let mut leaves_since = None;
-    let mut unread_check = pin!(sleep(write_timeout));
     let (mut is_closing, mut is_told) = (false, false);
     let ended = loop {
         tokio::select! {
             ended = &mut connection => break ended,
-            () = &mut idle_check => {
-                let waited = if is_closing { LAST_WORDS } else { header_timeout };
-                if activity.is_idle() && (activity.begun() == begun || is_closing) {
-                    if begun == 0 || is_closing {
+            () = &mut check => {
+                if activity.is_unread_for(write_timeout) {
+                    tracing::debug!("a client does not read its answer; the connection is closed");
+                    return;
+                }
+                let waits = if is_closing { LAST_WORDS } else { header_timeout };
+                let left = activity.idle_for().map_or(waits, |idle| waits.saturating_sub(idle));
+                if left.is_zero() || (is_closing && activity.idle_for().is_some()) {
+                    if is_closing || activity.is_all_sent() {
                         tracing::debug!("a connection without a request is closed");
                         return;
                     }
@@ -186,15 +254,8 @@ async fn run(
                 } else {
                     leaves_since = None;
                 }
-                begun = activity.begun();
-                idle_check.as_mut().reset(Instant::now() + waited);
-            }
-            () = &mut unread_check => {
-                if activity.is_unread_for(write_timeout) {
-                    tracing::debug!("a client does not read its answer; the connection is closed");
-                    return;
-                }
-                unread_check.as_mut().reset(Instant::now() + write_timeout / 2);
+                let next = if left.is_zero() { most_between_checks } else { left.min(most_between_checks) };
+                check.as_mut().reset(Instant::now() + next);
             }
             () = begins.notified(), if is_closing && !is_told => {
                 connection.as_mut().graceful_shutdown();
@@ -202,12 +263,12 @@ async fn run(
             }
             () = closing.cancelled(), if !is_closing => {
                 is_closing = true;
-                // Before the first request hyper may not know which HTTP is spoken, and would give up one that waits.
+                // Before the first request hyper would close at once, and give up one that is on its way.
                 if activity.begun() > 0 {
                     connection.as_mut().graceful_shutdown();
                     is_told = true;
                 }
-                idle_check.as_mut().reset(Instant::now() + LAST_WORDS);
+                check.as_mut().reset(Instant::now() + LAST_WORDS);
             }
         }
     };

@@ -72,35 +72,39 @@ impl Service {
     }
 
     /// Answers a request to the MCP endpoint.
-    pub(crate) async fn answer<B>(self, request: Request<B>) -> Response<ResponseBody>
+    pub(crate) fn answer<B>(self, request: Request<B>) -> impl Future<Output = Response<ResponseBody>>
     where
         B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>,
     {
-        let inner = &*self.0;
+        // Taken apart first: an async fn would have its arguments twice.
         let (head, body) = request.into_parts();
-        if let Some(response) = inner.endpoint.turn_away(&head) {
-            return closing(&head, response.map(|body| ResponseBody::mcp(body, None, Span::none())));
-        }
-        let body = match upload::read(body, inner.endpoint.body_limit(), inner.body_timeout, &inner.buffered).await {
-            Ok(body) => body,
-            Err(unread) => {
-                return closing(&head, inner.refuse(&head, unread.status, &unread.reason));
+        async move {
+            let inner = &*self.0;
+            if let Some(response) = inner.endpoint.turn_away(&head) {
+                return closing(&head, response.map(|body| ResponseBody::mcp(body, None, Span::none())));
             }
-        };
-        // A place is taken once the request is there, so that a slow client holds none.
-        let Some(place) = inner.in_flight.take(1) else {
-            inner.report_overload();
-            let reason = "Too many requests are in flight; try again in a second.";
-            return inner.refuse(&head, StatusCode::SERVICE_UNAVAILABLE, reason);
-        };
-        let span = log::span(&head.headers, inner.trace_project.as_deref());
-        let report = tracing::enabled!(tracing::Level::DEBUG).then(|| inner.report(&head, &body));
-        let mut answer = pin!(inner.endpoint.respond_admitted(Request::from_parts(head, body), &inner.platform));
-        let response = poll_fn(|task| span.in_scope(|| answer.as_mut().poll(task))).await;
-        if let Some(report) = report {
-            span.in_scope(|| report(response.status()));
+            let body = match upload::read(body, inner.endpoint.body_limit(), inner.body_timeout, &inner.buffered).await
+            {
+                Ok(body) => body,
+                Err(unread) => {
+                    return closing(&head, inner.refuse(&head, unread.status, &unread.reason));
+                }
+            };
+            // A place is taken once the request is there, so that a slow client holds none.
+            let Some(place) = inner.in_flight.take(1) else {
+                inner.report_overload();
+                let reason = "Too many requests are in flight; try again in a second.";
+                return inner.refuse(&head, StatusCode::SERVICE_UNAVAILABLE, reason);
+            };
+            let span = log::span(&head.headers, inner.trace_project.as_deref());
+            let report = tracing::enabled!(tracing::Level::DEBUG).then(|| inner.report(&head, &body));
+            let mut answer = pin!(inner.endpoint.respond_admitted(Request::from_parts(head, body), &inner.platform));
+            let response = poll_fn(|task| span.in_scope(|| answer.as_mut().poll(task))).await;
+            if let Some(report) = report {
+                span.in_scope(|| report(response.status()));
+            }
+            response.map(|body| ResponseBody::mcp(body, Some(place), span))
         }
-        response.map(|body| ResponseBody::mcp(body, Some(place), span))
     }
 }
 

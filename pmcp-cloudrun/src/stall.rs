@@ -4,6 +4,7 @@ use std::{
     future::Future,
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -14,6 +15,8 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
+use crate::activity::Activity;
+
 /// A TCP stream that fails a write which makes no progress within the limit.
 pub(crate) struct StallGuard {
     stream: TcpStream,
@@ -21,22 +24,27 @@ pub(crate) struct StallGuard {
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
     is_stalled: bool,
+    activity: Arc<Activity>,
 }
 
 impl StallGuard {
-    pub(crate) fn new(stream: TcpStream, limit: Duration) -> Self {
-        Self { stream, limit, stalled: None, is_stalled: false }
+    pub(crate) fn new(stream: TcpStream, limit: Duration, activity: Arc<Activity>) -> Self {
+        Self { stream, limit, stalled: None, is_stalled: false, activity }
     }
 
     fn guard<T>(&mut self, task: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.is_stalled = false;
+            if self.is_stalled {
+                self.is_stalled = false;
+                self.activity.write_waits(false);
+            }
             return written;
         }
         let limit = self.limit;
         let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
         if !self.is_stalled {
             self.is_stalled = true;
+            self.activity.write_waits(true);
             timer.as_mut().reset(Instant::now() + limit);
         }
         ready!(timer.as_mut().poll(task));

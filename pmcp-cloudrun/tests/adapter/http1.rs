@@ -82,6 +82,23 @@ fn one_connection_for_many_requests() {
     }
 }
 
+/// What begins as HTTP/2 does may be HTTP/1 all the same.
+#[test]
+fn a_first_word_that_comes_letter_by_letter() {
+    let server = server();
+    for verb in ["POST", "PROPFIND"] {
+        let mut connection = Connection::open(server.addr()).expect("the server accepts");
+        let request = add().verb(verb).to_bytes(server.addr());
+        for letter in request[..3].chunks(1) {
+            connection.send(letter).expect("the server reads");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        connection.send(&request[3..]).expect("the server reads");
+        let reply = connection.read_reply().expect("an answer");
+        assert_eq!(reply.status(), if verb == "POST" { 200 } else { 405 }, "{}", reply.text());
+    }
+}
+
 #[test]
 fn requests_sent_before_the_answers_are_answered_in_order() {
     let server = server();

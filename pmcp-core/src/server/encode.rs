@@ -45,17 +45,18 @@ fn encode(
     close(out, "complete", meta, cache, server_info)
 }
 
-/// Ends the object that `out` ends with by the members that all results share.
+/// Ends the object that `out` ends with by the members that all results share; `result_type` has nothing to escape.
 fn close(
     out: &mut Vec<u8>,
-    result_type: &str,
+    result_type: &'static str,
     meta: Option<&Meta>,
     cache: Option<Cache>,
     server_info: &[u8],
 ) -> serde_json::Result<()> {
     out.pop();
-    out.extend_from_slice(br#","resultType":"#);
-    serde_json::to_writer(&mut *out, result_type)?;
+    out.extend_from_slice(br#","resultType":""#);
+    out.extend_from_slice(result_type.as_bytes());
+    out.push(b'"');
     if let Some(cache) = cache {
         let scope: &[u8] = match cache.scope {
             CacheScope::Public => br#","cacheScope":"public","ttlMs":"#,

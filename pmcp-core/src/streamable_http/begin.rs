@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
 
 use super::{
     Body, Refusal, StreamableHttp, cors, encode_outcome,
@@ -42,6 +42,29 @@ pub(super) struct Reader {
     /// A web page, that is let in.
     origin: Option<HeaderValue>,
     reads_events_only: bool,
+}
+
+/// The longest body that is copied for a stream: a longer one is most of the memory that it stands in.
+const MOST_COPIED: usize = 16 << 10;
+
+/// What a handler may still read of its request, where its answer may be a stream. It gets memory of its own, as the
+/// request's is its connection's buffer, which would be held for as long as the stream is open.
+pub(super) fn kept(mut headers: HeaderMap, body: &Bytes) -> (HeaderMap, Bytes) {
+    if body.len() > MOST_COPIED {
+        return (headers, body.clone());
+    }
+    let mut copied = Vec::with_capacity(body.len() + headers.values().map(HeaderValue::len).sum::<usize>());
+    copied.extend_from_slice(body);
+    headers.values().for_each(|value| copied.extend_from_slice(value.as_bytes()));
+    let mut copied = Bytes::from(copied);
+    let body = copied.split_to(body.len());
+    for value in headers.values_mut() {
+        if let Ok(mut copy) = HeaderValue::from_maybe_shared(copied.split_to(value.len())) {
+            copy.set_sensitive(value.is_sensitive());
+            *value = copy;
+        }
+    }
+    (headers, body)
 }
 
 impl Reader {

@@ -66,8 +66,7 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
 /// Whether the client takes a stream of events as an answer. One that says nothing takes anything.
 pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     let mut lines = headers.get_all(header::ACCEPT).iter().peekable();
-    lines.peek().is_none()
-        || lines.any(|line| line.as_bytes().split(|byte| *byte == b',').any(is_events))
+    lines.peek().is_none() || lines.any(|line| line.as_bytes().split(|byte| *byte == b',').any(is_events))
 }
 
 /// Whether a range of media types has events in it, and is not one that the client takes none of.

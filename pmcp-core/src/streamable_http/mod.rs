@@ -202,14 +202,18 @@ impl StreamableHttp {
     /// that ask before they read the body.
     pub async fn respond_admitted(&self, request: Request<Bytes>, platform: &Arc<dyn Platform>) -> Response<Body> {
         let (head, body) = request.into_parts();
-        let (begun, reader) = self.begin(head, &body, platform);
-        let answered = match begun {
-            Ok(Begun::Answered(response)) => Ok(response),
-            Ok(Begun::Waits(waiting)) => Ok(self.wait(waiting).await),
-            Ok(Begun::Older(answer)) => answer.await,
-            Err(refusal) => Err(refusal),
+        let (waiting, reader) = {
+            let (begun, reader) = self.begin(head, &body, platform);
+            match begun {
+                Ok(Begun::Waits(waiting)) => (waiting, reader),
+                Ok(Begun::Answered(response)) => return reader.deliver(Ok(response)),
+                Ok(Begun::Older(answer)) => return reader.deliver(answer.await),
+                Err(refusal) => return reader.deliver(Err(refusal)),
+            }
         };
-        reader.deliver(answered)
+        // Who waits may wait for long, and has what it needs.
+        drop(body);
+        reader.deliver(Ok(self.wait(waiting).await))
     }
 
     fn admitted(&self, request: Request<Bytes>) -> Result<Request<Bytes>, Refusal> {

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, request};
 
 use super::{
     Exchange, Refusal, StreamableHttp,
-    begin::{Begun, Waiting},
+    begin::{Begun, Waiting, kept},
     headers,
 };
 use crate::{
@@ -39,14 +39,22 @@ impl StreamableHttp {
         // A listen stream may be open for long, and needs nothing of its request but the id.
         let listens = method == LISTEN;
         let limit = self.time_limit.filter(|_| !listens);
+        // Where the client asked for nothing but the result, nobody asks whether it takes more.
+        let asks_for_more = listens || progress_token.is_some() || log_level.is_some();
+        let streams = asks_for_more && headers::accepts_events(&head.headers);
+        let (headers, body) = match (listens, streams) {
+            (true, _) => (HeaderMap::new(), Bytes::new()),
+            (false, true) => kept(head.headers, body),
+            (false, false) => (head.headers, body.clone()),
+        };
         let cx = Context::new(RequestContext {
             revision,
             id: id.clone(),
-            body: if listens { Bytes::new() } else { body.clone() },
+            body,
+            streams,
             progress_token,
             log_level: log_level.filter(|_| self.server.capabilities().logging.is_some()),
-            streams: headers::accepts_events(&head.headers),
-            headers: if listens { HeaderMap::new() } else { head.headers },
+            headers,
             extensions: head.extensions,
             platform: Arc::clone(platform),
             memory,

@@ -7,7 +7,7 @@ use http::{Response, StatusCode, request};
 
 use super::{
     Body, Exchange, Refusal, StreamableHttp,
-    begin::{Begun, Waiting},
+    begin::{Begun, Waiting, kept},
     era,
     sessions::OneSession,
 };
@@ -179,14 +179,18 @@ impl StreamableHttp {
             Err(error) => return (revision, Started::Done(Err(error.into()))),
         };
         let revision = self.legacy.revision(revision, &request.method, &params);
+        let (headers, body) = match streams && progress_token.is_some() {
+            true => kept(head.headers, body),
+            false => (head.headers, body.clone()),
+        };
         let cx = Context::new(RequestContext {
             revision,
             id: request.id,
-            body: body.clone(),
+            body,
             progress_token,
             log_level: self.legacy.log_level(log_level),
             streams,
-            headers: head.headers,
+            headers,
             extensions: head.extensions,
             platform: Arc::clone(platform),
             memory: Memory::default(),
