@@ -327,7 +327,7 @@ const tell = ({ name, message }) => {
 const state = () => ({
   result: {
     scripts: [...scripts].map(([name, { versions, deployments, tags, subdomain, secrets }]) => ({ name, versions: versions.map(({ id }) => id), live: deployments[0]?.versions[0].version_id, tags, subdomain, secrets: Object.fromEntries(secrets) })),
-    databases: [...databases.values()].map(({ uuid, name, sql }) => ({ uuid, name, tables: sql.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").all().map(({ name: table }) => table) })),
+    databases: [...databases.values()].map(({ uuid, name, sql }) => ({ uuid, name, tables: sql.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name").all().map(({ name: table }) => table) })),
     namespaces: [...namespaces.values()].map(({ title }) => title),
     buckets: [...buckets.keys()],
   },

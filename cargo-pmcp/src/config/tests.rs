@@ -34,10 +34,12 @@ fn every_section_is_read() {
 #[test]
 fn what_the_readme_shows_is_right() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("a README");
-    let (_, block) = readme.split_once("```toml\n[target]").expect("a block");
-    let block = block.split("```").next().expect("an end");
-    let config = Config::parse(&format!("[target]{block}"), None).expect("is right");
-    assert!(config.aws.vpc.is_some() && config.aws.alarms.is_some() && config.auth.is_some());
+    let blocks = readme.split("```toml\n[target]").skip(1).filter_map(|rest| rest.split("```").next());
+    let configs: Vec<Config> =
+        blocks.map(|block| Config::parse(&format!("[target]{block}"), None).expect("is right")).collect();
+    let [aws, cloudflare] = &configs[..] else { panic!("not one block for each target: {configs:?}") };
+    assert!(aws.aws.vpc.is_some() && aws.aws.alarms.is_some() && aws.auth.is_some());
+    assert_eq!(cloudflare.cloudflare.bindings().count(), 4);
 }
 
 #[test]
@@ -195,6 +197,30 @@ fn a_section_that_is_missing_has_no_place() {
         told("[target]\n"),
         "missing field `target_type`\n --> .pmcp/deploy.toml:1:1\n  |\n1 | [target]\n  | ^^^^^^^^"
     );
+}
+
+#[test]
+fn what_cloudflare_would_refuse_is_refused_at_its_place() {
+    let least = LEAST.replace("aws-lambda", "cloudflare-workers");
+    for (more, place, words) in [
+        ("[cloudflare]\naccount_id = \"mine\"\n", "7:14", "must be the 32 digits and letters from a to f"),
+        ("[cloudflare]\ncustom_domain = \"https://mcp.example.com\"\n", "7:17", "must be a host name alone"),
+        ("[cloudflare]\nroutes = [\"/mcp\"]\n", "7:10", "must be patterns that begin with a host name"),
+        ("[cloudflare.kv]\nA-B = {}\n", "7:7", "names have letters, digits and underscores"),
+        (
+            "[cloudflare.kv]\nAB = {}\n[cloudflare.d1]\nAB = {}\n",
+            "9:6",
+            "another binding, variable or secret has this name",
+        ),
+        ("[cloudflare.kv]\nAB = {}\n[secrets]\nAB = {}\n", "7:6", "another binding, variable or secret has this name"),
+        ("[cloudflare.d1.AB]\nmigrations = \"/m\"\n", "7:14", "must be a folder beside wrangler.toml"),
+        ("[secrets]\nAB = { arn = \"arn\" }\n", "7:14", "Cloudflare Workers does not read AWS Secrets Manager"),
+        ("[auth.cognito]\nscopes = [\"a\"]\ncallback_urls = [\"b\"]\n", "6:", "Cloudflare Workers has no Cognito"),
+    ] {
+        let told = told(&format!("{least}{more}"));
+        assert!(told.contains(words) && told.contains(&format!("deploy.toml:{place}")), "{told}");
+    }
+    Config::parse(&format!("{least}[environment]\nAWS_REGION = \"x\"\n"), None).expect("only AWS Lambda keeps it");
 }
 
 #[test]

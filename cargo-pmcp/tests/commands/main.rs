@@ -18,6 +18,8 @@ mod new;
 mod secrets;
 #[cfg(unix)]
 mod table;
+#[cfg(unix)]
+mod workers;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,16 @@ use super::{Folder, assert_snapshot};
 fn a_new_project_is_what_it_was() {
     let folder = Folder::new("new");
     folder.write("pmcp/pmcp-core/Cargo.toml", "");
-    let targets = ["--target", "stdio", "--target", "aws-lambda", "--target", "google-cloud-run", "--target", "stdio"];
+    let targets = [
+        "--target",
+        "stdio",
+        "--target",
+        "aws-lambda",
+        "--target",
+        "google-cloud-run",
+        "--target",
+        "cloudflare-workers",
+    ];
     let plan = folder.printed(&[&["new", "my-crm", "--path", "pmcp", "--dry-run"], &targets[..]].concat());
     assert!(!folder.0.join("my-crm").exists(), "a dry run writes nothing");
     folder.printed(&[&["new", "my-crm", "--path", "pmcp"], &targets[..]].concat());

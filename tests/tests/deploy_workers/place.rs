@@ -1,5 +1,7 @@
 //! Cloudflare's API on loopback, and a folder with a project that is deployed to it.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -30,7 +32,7 @@ impl Drop for Served {
     }
 }
 
-fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port")
 }
 
@@ -42,6 +44,8 @@ pub(crate) struct Place {
     packages: PathBuf,
     target: PathBuf,
     api: Served,
+    /// The subcommands that did what they say.
+    done: RefCell<BTreeSet<String>>,
 }
 
 impl Place {
@@ -68,7 +72,16 @@ impl Place {
             assert!(begin.elapsed() < Duration::from_secs(30), "the stub does not listen");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(Self { test: test.into(), folder, store, node, packages, target: tmp.join("deploy-target"), api })
+        Some(Self {
+            test: test.into(),
+            folder,
+            store,
+            node,
+            packages,
+            target: tmp.join("deploy-target"),
+            api,
+            done: RefCell::default(),
+        })
     }
 
     /// Makes the project `name` for these targets in the folder, and goes into it.
@@ -125,7 +138,22 @@ impl Place {
     pub(crate) fn pmcp(&self, arguments: &[&str]) -> Value {
         let finished = self.run(binary("cargo-pmcp"), &[&["pmcp", "--json"], arguments].concat());
         assert!(finished.is_success(), "cargo pmcp {}: {finished}\n{}", arguments.join(" "), self.log());
+        self.note(arguments);
         serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished}"))
+    }
+
+    /// Notes that a subcommand worked: its words before the first that is no word of a command.
+    pub(crate) fn note(&self, arguments: &[&str]) {
+        let length = match arguments {
+            ["deploy", "secrets", ..] => 3,
+            ["deploy", second, ..] if !second.starts_with('-') => 2,
+            _ => 1,
+        };
+        self.done.borrow_mut().insert(arguments[..length].join(" "));
+    }
+
+    pub(crate) fn has_done(&self, subcommand: &str) -> bool {
+        self.done.borrow().contains(subcommand)
     }
 
     /// The exit code and the words of a command that must fail.
@@ -141,6 +169,7 @@ impl Place {
         child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
         let output = child.wait_with_output().expect("ends");
         assert!(output.status.success(), "cargo pmcp {}\n{}", arguments.join(" "), self.log());
+        self.note(arguments);
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 

@@ -149,7 +149,14 @@ impl Target for CloudflareWorkers {
         };
         more(config.environment.keys().map(String::as_str).collect(), "its environment");
         more(config.cloudflare.bindings().map(|(_, name)| name.as_str()).collect(), "its bindings");
-        more(config.secrets.keys().map(String::as_str).collect(), "it must have its secrets already");
+        let secrets: Vec<&str> = config.secrets.keys().map(String::as_str).collect();
+        if !secrets.is_empty() {
+            plan.detailed(
+                Action::Leave,
+                format!("its secrets: {}", secrets.join(", ")),
+                "each must have been stored before",
+            );
+        }
         plan.warnings.push("everybody who knows the URL may call the server, unless it checks that itself".into());
         Ok(plan)
     }
@@ -193,17 +200,18 @@ impl Target for CloudflareWorkers {
             let call = account.wrangler(&["deploy", "--config", &path])?.folder(&package.folder);
             account.run(call).map_err(|failure| {
                 let as_ever = || ("the version before answers as ever".into(), "mend what it says, and deploy again");
-                after_failure(name, &failure, worker::deployment(&account, name).map(|found| found.map(|_| as_ever())))
+                let is_deployed = worker::is_deployed(&account, name);
+                after_failure(name, &failure, is_deployed.map(|is_deployed| is_deployed.then(as_ever)))
             })
         })?;
-        worker::mark(&account, name)?;
+        worker::mark(&account, name, true)?;
         Ok(Outputs(worker::outputs(&account, name)?))
     }
 
     fn outputs(&self, config: &Config) -> Result<Outputs> {
         let account = Account::open(config)?;
         let name = &config.server.name;
-        match worker::is_there(&account, name, false)? && worker::deployment(&account, name)?.is_some() {
+        match worker::is_deployed(&account, name)? {
             true => Ok(Outputs(worker::outputs(&account, name)?)),
             false => Err(account::not_deployed(config, &self.place(config))),
         }
@@ -239,7 +247,7 @@ impl Target for CloudflareWorkers {
     fn status(&self, config: &Config) -> Result<Status> {
         let account = Account::open(config)?;
         let name = config.server.name.clone();
-        let (live, versions) = match worker::is_there(&account, &name, false)? {
+        let (live, versions) = match worker::is_deployed(&account, &name)? {
             true => (worker::deployment(&account, &name)?, worker::versions(&account, &name)?),
             false => (None, Vec::new()),
         };
@@ -255,7 +263,7 @@ impl Target for CloudflareWorkers {
     fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result {
         logs::check(options, output)?;
         let account = Account::open(config)?;
-        if !worker::is_there(&account, &config.server.name, false)? {
+        if !worker::is_deployed(&account, &config.server.name)? {
             return Err(account::not_deployed(config, &self.place(config)));
         }
         logs::follow(&account, &config.server.name, options, output)
@@ -289,7 +297,7 @@ impl Target for CloudflareWorkers {
         let Hidden(value) = value;
         bulk(&account, name, Hidden(json!({ key: value }).to_string()))?;
         // wrangler has made a Worker that does nothing yet.
-        if is_new { worker::mark(&account, name) } else { Ok(()) }
+        if is_new { worker::mark(&account, name, false) } else { Ok(()) }
     }
 
     fn delete_secret(&self, config: &Config, key: &str) -> Result {

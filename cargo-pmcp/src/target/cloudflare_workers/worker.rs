@@ -12,9 +12,14 @@ use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
 use crate::target::versions::choose;
 
-/// What this tool made has it, with the server's name.
+/// What this tool deployed has it, with the server's name.
 fn tag(name: &str) -> String {
     format!("pmcp:server={name}")
+}
+
+/// What has nothing but secrets yet, which came first.
+fn draft(name: &str) -> String {
+    format!("pmcp:secrets={name}")
 }
 
 #[derive(Deserialize)]
@@ -27,10 +32,15 @@ fn path(name: &str, rest: &str) -> String {
     format!("/workers/scripts/{name}{rest}")
 }
 
-/// Whether it is there. One that somebody else made is not touched, unless it was begun here.
+fn tags(account: &Account, name: &str) -> Result<Option<Vec<String>>> {
+    let settings: Option<Settings> = account.ask(&path(name, "/settings"))?;
+    Ok(settings.map(|settings| settings.tags.unwrap_or_default()))
+}
+
+/// Whether it is there, if only with secrets. One that somebody else made is not touched, unless it was begun here.
 pub(super) fn is_there(account: &Account, name: &str, was_begun: bool) -> Result<bool> {
-    let Some(settings) = account.ask::<Settings>(&path(name, "/settings"))? else { return Ok(false) };
-    if was_begun || settings.tags.unwrap_or_default().contains(&tag(name)) {
+    let Some(tags) = tags(account, name)? else { return Ok(false) };
+    if was_begun || tags.contains(&tag(name)) || tags.contains(&draft(name)) {
         return Ok(true);
     }
     Err(Failure::refused(
@@ -39,15 +49,21 @@ pub(super) fn is_there(account: &Account, name: &str, was_begun: bool) -> Result
     ))
 }
 
-/// Marks it as made by this tool.
-pub(super) fn mark(account: &Account, name: &str) -> Result {
-    let settings: Option<Settings> = account.ask(&path(name, "/settings"))?;
-    let mut tags = settings.and_then(|settings| settings.tags).unwrap_or_default();
-    if !tags.contains(&tag(name)) {
-        tags.push(tag(name));
-        account.tell("PATCH", &path(name, "/script-settings"), Some(&json!({ "tags": tags })))?;
+/// Whether it was deployed.
+pub(super) fn is_deployed(account: &Account, name: &str) -> Result<bool> {
+    Ok(is_there(account, name, false)? && tags(account, name)?.is_some_and(|tags| tags.contains(&tag(name))))
+}
+
+/// Marks it as made by this tool: deployed, or with its first secret.
+pub(super) fn mark(account: &Account, name: &str, is_deployed: bool) -> Result {
+    let mut tags = tags(account, name)?.unwrap_or_default();
+    let mark = if is_deployed { tag(name) } else { draft(name) };
+    if tags.contains(&mark) {
+        return Ok(());
     }
-    Ok(())
+    tags.retain(|tag| *tag != draft(name));
+    tags.push(mark);
+    account.tell("PATCH", &path(name, "/script-settings"), Some(&json!({ "tags": tags }))).map(drop)
 }
 
 #[derive(Deserialize)]
@@ -150,7 +166,7 @@ pub(super) fn outputs(account: &Account, name: &str) -> Result<BTreeMap<String, 
 
 pub(super) fn rollback(account: &Account, config: &Config, place: &str, options: &Rollback) -> Result<Plan> {
     let name = &config.server.name;
-    if !is_there(account, name, false)? {
+    if !is_deployed(account, name)? {
         return Err(account::not_deployed(config, place));
     }
     let versions = versions(account, name)?;
