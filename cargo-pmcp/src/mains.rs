@@ -106,7 +106,7 @@ fn adapter_line(core: &Source, adapter: &Adapter) -> String {
 }
 
 /// The way from one folder to another.
-fn relative(from: &Path, to: &Path) -> PathBuf {
+pub(crate) fn relative(from: &Path, to: &Path) -> PathBuf {
     let (from, to): (Vec<Component<'_>>, Vec<Component<'_>>) = (from.components().collect(), to.components().collect());
     let same = from.iter().zip(&to).take_while(|(one, other)| one == other).count();
     let up = from.iter().skip(same).map(|_| Component::ParentDir);

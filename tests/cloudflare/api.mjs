@@ -74,7 +74,7 @@ const upload = async (name, request) => {
   const version = add(found, metadata, "upload");
   const target = join(folder, name, version.id);
   mkdirSync(target, { recursive: true });
-  for (const [part, file] of parts) writeFileSync(join(target, part.replaceAll("/", "_")), Buffer.from(await file.arrayBuffer()));
+  for (const [part, file] of parts) writeFileSync(join(target, part.replace(/^\.\//, "").replaceAll("/", "_")), Buffer.from(await file.arrayBuffer()));
   writeFileSync(join(target, "metadata.json"), JSON.stringify({ ...metadata, parts: parts.map(([part]) => part) }));
   writeFileSync(join(folder, name, "latest"), version.id);
   return version;

@@ -143,8 +143,7 @@ fn secrets_are_kept(place: &Place) {
 
 /// What was uploaded is a Worker that a real client can call, and that finds its bindings and its secret.
 fn what_was_uploaded_answers(place: &Place, clients: &std::path::Path) {
-    let sql = json!({ "NOTES": [place.read("cloudflare-workers/migrations/0001_words.sql")] });
-    let served = place.serve_uploaded("keeper", &sql);
+    let served = place.serve_uploaded("keeper");
     let url = format!("http://{}/mcp", served.addr);
     let inspector = clients.join("node_modules/.bin/mcp-inspector").display().to_string();
     let call = ["--transport", "http", "--method", "tools/call", "--tool-name", "keep", "--tool-arg", "word=Ada"];

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -24,9 +24,26 @@ pub(crate) struct Served {
     pub(crate) addr: SocketAddr,
 }
 
+impl Served {
+    pub(crate) fn new(child: Child, addr: SocketAddr) -> Self {
+        Self { child, addr }
+    }
+
+    /// Ends it as Ctrl-C does; whether it took that well.
+    pub(crate) fn interrupt(&mut self) -> bool {
+        let asked = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        asked.is_ok_and(|asked| asked.success()) && self.child.wait().is_ok_and(|status| status.success())
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
-        // Both fail only if it has ended already, which is as good.
+        // It ends what it started, if it is asked to. All of these fail only if it has ended already, which is as good.
+        drop(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status());
+        let begin = Instant::now();
+        while self.child.try_wait().is_ok_and(|ended| ended.is_none()) && begin.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -192,28 +209,76 @@ impl Place {
         told["result"]["told"].as_u64().unwrap_or_default()
     }
 
-    /// What was uploaded last, running with its secrets and with databases of this machine that have these tables.
-    pub(crate) fn serve_uploaded(&self, name: &str, sql: &Value) -> Served {
-        let scripts = self.store.join(name);
-        let latest = fs::read_to_string(scripts.join("latest")).expect("an upload");
+    /// What was uploaded last, in workerd with its secrets, and with databases and buckets of this machine.
+    pub(crate) fn serve_uploaded(&self, name: &str) -> Served {
+        let latest = fs::read_to_string(self.store.join(name).join("latest")).expect("an upload");
+        let folder = self.store.join(name).join(latest);
+        let upload: Value =
+            serde_json::from_slice(&fs::read(folder.join("metadata.json")).expect("is there")).expect("JSON");
+        let bindings = upload["bindings"].as_array().expect("bindings");
+        let of = |kind: &str, member: &str, own: &str| -> Vec<Value> {
+            let found = bindings.iter().filter(|binding| binding["type"] == kind);
+            found.map(|binding| json!({ "binding": binding["name"], own: binding[member] })).collect()
+        };
+        let mut databases = of("d1", "id", "database_id");
+        for database in &mut databases {
+            database["database_name"] = database["binding"].clone();
+            database["migrations_dir"] = json!("migrations");
+        }
+        let texts = bindings.iter().filter(|binding| binding["type"] == "plain_text");
+        let vars: serde_json::Map<String, Value> =
+            texts.map(|text| (text["name"].as_str().unwrap_or_default().to_owned(), text["text"].clone())).collect();
+        let settings = json!({
+            "name": name,
+            "main": upload["main_module"],
+            "compatibility_date": upload["compatibility_date"],
+            "no_bundle": true,
+            "find_additional_modules": true,
+            "rules": [{ "type": "CompiledWasm", "globs": ["**/*.wasm"] }],
+            "vars": vars,
+            "kv_namespaces": of("kv_namespace", "namespace_id", "id"),
+            "r2_buckets": of("r2_bucket", "bucket_name", "bucket_name"),
+            "d1_databases": databases,
+        });
+        let config = folder.join("wrangler.json").display().to_string();
+        fs::write(&config, settings.to_string()).expect("writes");
         let state = self.state();
-        let scripts_known = state["scripts"].as_array().expect("scripts").clone();
-        let script = scripts_known.iter().find(|script| script["name"] == name).expect("is there");
+        let scripts = state["scripts"].as_array().expect("scripts");
+        let script = scripts.iter().find(|script| script["name"] == name).expect("is there");
+        let secrets = script["secrets"].as_object().expect("secrets");
+        let lines = secrets.iter().map(|(key, value)| format!("{key}='{}'\n", value.as_str().unwrap_or_default()));
+        fs::write(folder.join(".dev.vars"), lines.collect::<String>()).expect("writes");
+        fs::create_dir_all(folder.join("migrations")).expect("a folder");
+        for file in fs::read_dir(self.folder.join("cloudflare-workers/migrations")).expect("migrations") {
+            let file = file.expect("a file");
+            fs::copy(file.path(), folder.join("migrations").join(file.file_name())).expect("is copied");
+        }
+        let wrangler = self.packages.join("node_modules/wrangler/bin/wrangler.js").display().to_string();
+        for database in &databases {
+            let binding = database["binding"].as_str().expect("a name");
+            let arguments = [&wrangler as &str, "d1", "migrations", "apply", binding, "--local", "--config", &config];
+            let applied = run_to_end(self.command(&self.node, &arguments).env("CI", "true"), LIMIT);
+            assert!(applied.is_success(), "{applied}");
+        }
         let addr = free();
-        let mut child = Command::new(&self.node)
-            .args([&cloudflare("serve.mjs"), &addr.port().to_string(), &scripts.join(latest).display().to_string()])
-            .arg(&self.packages)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("Node starts");
-        let told = json!({ "secrets": script["secrets"], "sql": sql }).to_string();
-        child.stdin.take().expect("a pipe").write_all(told.as_bytes()).expect("it reads");
-        let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let served = Served { child, addr };
-        stdout.read_line(&mut line).expect("it says so");
-        assert_eq!(line, "ready\n");
+        let port = addr.port().to_string();
+        let arguments = [&wrangler as &str, "dev", "--config", &config, "--ip", "127.0.0.1", "--port", &port];
+        let log = fs::File::create(folder.join("log")).expect("a log");
+        let child = self
+            .command(&self.node, &arguments)
+            .env("CI", "true")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn();
+        let served = Served { child: child.expect("Node starts"), addr };
+        let begin = Instant::now();
+        let health = Request::post("").verb("GET").path("/health").to_bytes(addr);
+        while !exchange(addr, &health).is_ok_and(|reply| reply.status() == 200) {
+            let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
+            assert!(begin.elapsed() < Duration::from_secs(60), "workerd does not serve:\n{}", log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
         served
     }
 }

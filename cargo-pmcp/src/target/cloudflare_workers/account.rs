@@ -32,9 +32,18 @@ pub(super) struct Account {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Token {
-    Oauth { token: String },
-    ApiToken { token: String },
-    ApiKey { key: String, email: String },
+    Oauth {
+        token: String,
+    },
+    #[serde(rename = "api_token")]
+    Made {
+        token: String,
+    },
+    #[serde(rename = "api_key")]
+    Key {
+        key: String,
+        email: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -197,8 +206,8 @@ fn api() -> Result<Api> {
     let headers = match env::var("CLOUDFLARE_API_TOKEN") {
         Ok(token) if !token.is_empty() => vec![bearer(&token)],
         _ => match token()? {
-            Token::Oauth { token } | Token::ApiToken { token } => vec![bearer(&token)],
-            Token::ApiKey { key, email } => vec![("x-auth-key", Hidden(key)), ("x-auth-email", Hidden(email))],
+            Token::Oauth { token } | Token::Made { token } => vec![bearer(&token)],
+            Token::Key { key, email } => vec![("x-auth-key", Hidden(key)), ("x-auth-email", Hidden(email))],
         },
     };
     Ok(Api::new(base, headers))

@@ -10,7 +10,7 @@ use super::bindings::Made;
 use crate::cli::Platform;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::mains::Words;
+use crate::mains::{Words, relative};
 use crate::output::encode_json;
 use crate::workspace::{WORKERS, Workspace};
 
@@ -137,9 +137,11 @@ impl Settings {
 
     /// For `wrangler dev`: it builds by itself, whenever one of these folders changes.
     pub(super) fn watch(&mut self, folders: &[PathBuf]) {
-        let (command, folder) = self.build();
-        let folders: Vec<_> = folders.iter().map(|folder| folder.to_string_lossy()).collect();
-        let build = json!({ "command": command, "cwd": folder.to_string_lossy(), "watch_dir": folders });
+        // wrangler takes them as ways from its settings, whatever they begin with.
+        let here = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
+        let folders: Vec<_> = folders.iter().map(|folder| relative(&here, folder)).collect();
+        let mut build = self.build.clone().unwrap_or_else(|| json!({ "command": BUILD }));
+        build["watch_dir"] = folders.iter().map(|folder| folder.to_string_lossy()).collect();
         self.all.insert("build".into(), build);
     }
 
