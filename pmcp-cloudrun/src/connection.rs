@@ -122,7 +122,7 @@ impl Http {
         let (mut http1, mut http2) = (http1::Builder::new(), http2::Builder::new(TokioExecutor::new()));
         let header_bytes = usize::try_from(config.max_header_bytes).unwrap_or(usize::MAX);
         // How long a head may take is watched by the connection, which needs no timer of its own for each request.
-        http1.header_read_timeout(None).max_buf_size(header_bytes);
+        http1.header_read_timeout(None).max_header_size(header_bytes).max_buf_size(header_bytes);
         http2
             .timer(TokioTimer::new())
             .keep_alive_interval(config.write_timeout)
