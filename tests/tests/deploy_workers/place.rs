@@ -234,7 +234,6 @@ impl Place {
             "compatibility_date": upload["compatibility_date"],
             "no_bundle": true,
             "find_additional_modules": true,
-            "rules": [{ "type": "CompiledWasm", "globs": ["**/*.wasm"] }],
             "vars": vars,
             "kv_namespaces": of("kv_namespace", "namespace_id", "id"),
             "r2_buckets": of("r2_bucket", "bucket_name", "bucket_name"),
@@ -263,7 +262,9 @@ impl Place {
         let addr = free();
         let port = addr.port().to_string();
         let arguments = [&wrangler as &str, "dev", "--config", &config, "--ip", "127.0.0.1", "--port", &port];
-        let log = fs::File::create(folder.join("log")).expect("a log");
+        // What is beside the Worker is watched.
+        let log_path = self.store.join("dev.log");
+        let log = fs::File::create(&log_path).expect("a log");
         let child = self
             .command(&self.node, &arguments)
             .env("CI", "true")
@@ -275,7 +276,7 @@ impl Place {
         let begin = Instant::now();
         let health = Request::post("").verb("GET").path("/health").to_bytes(addr);
         while !exchange(addr, &health).is_ok_and(|reply| reply.status() == 200) {
-            let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
+            let log = || fs::read_to_string(&log_path).unwrap_or_default();
             assert!(begin.elapsed() < Duration::from_secs(60), "workerd does not serve:\n{}", log());
             std::thread::sleep(Duration::from_millis(100));
         }

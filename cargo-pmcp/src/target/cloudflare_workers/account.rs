@@ -182,7 +182,8 @@ impl Account {
                 "see `account_id` under [cloudflare] in .pmcp/deploy.toml, and that the token may edit Workers there",
             );
         }
-        if has(&[10214, 10215]) {
+        // wrangler has words of its own for it, without the code.
+        if has(&[10214, 10215]) || words.contains("latest version of your Worker isn't currently deployed") {
             return Failure::refused(
                 "a rollback has made an older version live, and Cloudflare changes secrets of the newest alone",
                 "run `cargo pmcp deploy` first, which goes forward again",
