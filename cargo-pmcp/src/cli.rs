@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::TargetType;
+use crate::config::{Config, ImageBuilder, TargetType};
 use crate::failure::{Failure, Result};
 
 const EXIT_CODES: &str = "\
@@ -120,6 +120,25 @@ pub(crate) struct DeployRun {
     /// Deploy under a new name or in a new place although another deployment of this folder exists, and leave that.
     #[arg(long)]
     pub(crate) beside: bool,
+    /// What makes the image for Google Cloud Run. Without it, what .pmcp/deploy.toml says, which is cargo by itself.
+    #[arg(long)]
+    pub(crate) builder: Option<ImageBuilder>,
+}
+
+impl DeployRun {
+    /// The options that stand for what deploy.toml says.
+    pub(crate) fn settle(&self, config: &mut Config) -> Result {
+        let Some(builder) = self.builder else { return Ok(()) };
+        if config.target.target_type != TargetType::GoogleCloudRun {
+            let platform = config.target.target_type.title();
+            return Err(Failure::refused(
+                format!("{platform} takes no image, so there is no --builder"),
+                "leave it out",
+            ));
+        }
+        config.gcp.builder = builder;
+        Ok(())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -154,7 +173,8 @@ pub(crate) struct Init {
     /// The server's name on the platform. Without it, the folder's.
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// The region to deploy to, where the platform has regions. Without it, us-east-1 on AWS Lambda.
+    /// The region to deploy to, where the platform has regions. Without it, us-east-1 on AWS Lambda, us-central1 on
+    /// Google Cloud Run.
     #[arg(long)]
     pub(crate) region: Option<String>,
     /// The project on Google Cloud.
@@ -251,7 +271,8 @@ pub(crate) struct Logs {
     /// How far back to begin: 30s, 10m, 1h, 2d. Without it, 1h; Cloudflare Workers has no logs of the past.
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
-    /// Only lines that match: on AWS Lambda a filter pattern of CloudWatch Logs, on Cloudflare Workers a text.
+    /// Only lines that match: on AWS Lambda a filter pattern of CloudWatch Logs, on Cloudflare Workers a text,
+    /// on Google Cloud Run a query of Cloud Logging.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) filter: Option<String>,
 }

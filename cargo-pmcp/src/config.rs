@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use aws::{Alarms, Architecture, Aws, Cognito, Front, Throttling, Vpc};
 pub(crate) use check::{check_name, is_region};
 pub(crate) use cloudflare::{Cloudflare, is_account};
-pub(crate) use gcp::Gcp;
+pub(crate) use gcp::{Authentication, Gcp, ImageBuilder, is_project, is_region as is_gcp_region};
 pub(crate) use pmcp_run::PmcpRun;
 pub(crate) use problem::{Problem, span};
 pub(crate) use variable::check_variable;
@@ -112,10 +112,15 @@ pub(crate) struct Server {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Secret {
-    /// An entry of AWS Secrets Manager in the function's region that is there already and stays yours, by its whole
-    /// ARN. Without it, the one that
+    /// On AWS Lambda, an entry of AWS Secrets Manager in the function's region that is there already and stays yours, by
+    /// its whole ARN. Without it, the one that
     /// `cargo pmcp deploy secrets set` makes.
     pub(crate) arn: Option<String>,
+    /// On Google Cloud Run, an entry of the project's Secret Manager that is there already and stays yours, and that
+    /// the server may read already. Without it, the one that `cargo pmcp deploy secrets set` makes.
+    pub(crate) entry: Option<String>,
+    /// On Google Cloud Run, the file that has the value, such as `/secrets/database/url`, instead of a variable.
+    pub(crate) file: Option<String>,
 }
 
 /// Who may call the server.
@@ -124,6 +129,13 @@ pub(crate) struct Secret {
 pub(crate) struct Auth {
     /// Signs people in; the HTTP API lets only them through.
     pub(crate) cognito: Cognito,
+}
+
+impl Secret {
+    /// The platform's name of an entry that was there before, if that is meant.
+    pub(crate) fn yours(&self) -> Option<&str> {
+        self.arn.as_deref().or(self.entry.as_deref())
+    }
 }
 
 impl Config {

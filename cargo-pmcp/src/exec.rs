@@ -10,7 +10,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-pub(crate) use http::{Answer, Api, Endpoint};
+pub(crate) use http::{Answer, Api, Endpoint, Exchange};
 pub(crate) use running::{Interrupt, Running, has_listener, hear_interrupts, is_free};
 
 use crate::failure::{Failure, Result};
@@ -95,6 +95,12 @@ impl Call {
     pub(crate) fn input(mut self, input: Hidden) -> Self {
         self.command.stdin(Stdio::piped());
         self.input = Some(input);
+        self
+    }
+
+    /// It may ask the person at the terminal.
+    pub(crate) fn terminal(mut self) -> Self {
+        self.command.stdin(Stdio::inherit());
         self
     }
 

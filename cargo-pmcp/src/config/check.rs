@@ -92,6 +92,12 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
             let what = format!("{} does not read AWS Secrets Manager; leave out `arn`", target.title());
             return broken(&["secrets", name, "arn"], what);
         }
+        for (key, value) in [("entry", &secret.entry), ("file", &secret.file)] {
+            if value.is_some() && target != TargetType::GoogleCloudRun {
+                let what = format!("{} does not have that; leave out `{key}`", target.title());
+                return broken(&["secrets", name, key], what);
+            }
+        }
         if let Some(Err(what)) = secret.arn.as_ref().map(|arn| form::check_secret_arn(arn, &aws.region)) {
             return broken(&["secrets", name, "arn"], what);
         }

@@ -1,6 +1,6 @@
 //! Names of environment variables that a server may be given.
 
-use super::TargetType;
+use super::{TargetType, gcp};
 
 /// Longer names only cost room, of which Lambda has 4 KB for all variables.
 const LONGEST: usize = 128;
@@ -25,6 +25,9 @@ pub(crate) fn check_variable(target: TargetType, name: &str) -> Result<(), Strin
     }
     match target {
         TargetType::AwsLambda => check_on_lambda(name),
+        TargetType::GoogleCloudRun if gcp::is_reserved(name) => {
+            Err("Google Cloud Run keeps this name for itself; choose another".into())
+        }
         _ => check_portable(name),
     }
 }

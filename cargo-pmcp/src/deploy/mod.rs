@@ -55,7 +55,8 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
     {
         return test::run(url.clone(), options, output);
     }
-    let project = Project::load(folder, deploy.target)?;
+    let mut project = Project::load(folder, deploy.target)?;
+    deploy.run.settle(&mut project.config)?;
     let (config, target) = (&project.config, project.target()?);
     if matches!(deploy.command, Some(DeployCommand::Outputs | DeployCommand::Status))
         && let Some(note) = renamed(&project)?

@@ -63,9 +63,12 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
         let advice = "remove it there: what stands in that file is no secret, and old versions keep it";
         return refused(format!("{key} has a value under [environment] in .pmcp/deploy.toml"), advice);
     }
-    if config.secrets.get(key).is_some_and(|secret| secret.arn.is_some()) {
-        let advice = "change the value there, or take out `arn` to have one of this server's own";
-        return refused(format!("{key} is an entry of yours, which .pmcp/deploy.toml names by its ARN"), advice);
+    if let Some(secret) = config.secrets.get(key).filter(|secret| secret.yours().is_some()) {
+        let (how, word) = if secret.arn.is_some() { ("by its ARN", "arn") } else { ("by its name", "entry") };
+        return refused(
+            format!("{key} is an entry of yours, which .pmcp/deploy.toml names {how}"),
+            &format!("change the value there, or take out `{word}` to have one of this server's own"),
+        );
     }
     if *dry_run {
         let mut plan = Plan::new();
@@ -155,7 +158,7 @@ impl List {
             lines.push(Line { key, stored: true, changed, given });
         }
         for line in &mut lines {
-            line.stored |= config.secrets.get(&line.key).is_some_and(|secret| secret.arn.is_some());
+            line.stored |= config.secrets.get(&line.key).is_some_and(|secret| secret.yours().is_some());
         }
         lines.sort_by(|one, other| one.key.cmp(&other.key));
         Self(lines)

@@ -78,6 +78,37 @@ impl Api {
     }
 }
 
+/// Requests with any verb and any bytes, for what no program on this machine does.
+pub(crate) struct Exchange {
+    agent: Agent,
+}
+
+impl Exchange {
+    /// `limit` is for one request with its whole answer.
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { agent: agent(limit) }
+    }
+
+    /// The error is in the words of whoever could not send it.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Result<Answer, String> {
+        let mut request = http::Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let sent = match body {
+            Some(body) => self.agent.run(request.body(body).map_err(|error| error.to_string())?),
+            None => self.agent.run(request.body(()).map_err(|error| error.to_string())?),
+        };
+        sent.map(|response| Answer { response }).map_err(|error| error.to_string())
+    }
+}
+
 fn agent(limit: Duration) -> Agent {
     let config = Agent::config_builder()
         .timeout_global(Some(limit))

@@ -2,6 +2,9 @@
 
 mod aws_lambda;
 pub(crate) mod cloudflare_workers;
+mod google_cloud_run;
+mod log_lines;
+mod static_binary;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -63,7 +66,7 @@ impl TargetType {
         match self {
             Self::AwsLambda => Ok(&aws_lambda::AwsLambda),
             Self::CloudflareWorkers => Ok(&cloudflare_workers::CloudflareWorkers),
-            Self::GoogleCloudRun => Err(self.not_there_yet()),
+            Self::GoogleCloudRun => Ok(&google_cloud_run::GoogleCloudRun),
             Self::PmcpRun => Err(self.not_there_yet()),
         }
     }

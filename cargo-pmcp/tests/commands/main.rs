@@ -5,6 +5,8 @@ mod completions;
 mod deploy;
 mod failures;
 #[cfg(unix)]
+mod google;
+#[cfg(unix)]
 mod halfway;
 #[cfg(unix)]
 mod interrupts;

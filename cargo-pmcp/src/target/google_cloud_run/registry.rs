@@ -1,0 +1,190 @@
+//! Sends an image to a registry.
+//!
+//! Follows the OCI distribution specification: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use super::image::{Image, MANIFEST, digest};
+use crate::exec::{Answer, Exchange, Hidden};
+use crate::failure::{Failure, Result};
+
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// For the longest of the requests, which carries the executable.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A repository of a registry, and the right to write to it.
+pub(super) struct Registry<'a> {
+    exchange: Exchange,
+    /// `https://HOST`.
+    origin: String,
+    host: &'a str,
+    /// The path of the image in the registry.
+    path: &'a str,
+    authorization: Option<Hidden>,
+}
+
+impl<'a> Registry<'a> {
+    /// The registry of `image`, `HOST/PATH`, which `token` lets in.
+    pub(super) fn open(image: &'a str, token: &Hidden) -> Result<Self> {
+        let (host, path) = image.split_once('/').unwrap_or((image, ""));
+        // As everybody does: what does not leave this machine needs no TLS.
+        let scheme = if is_loopback(host) { "http" } else { "https" };
+        let origin = format!("{scheme}://{host}");
+        let mut registry = Self { exchange: Exchange::new(LIMIT), origin, host, path, authorization: None };
+        registry.log_in(token)?;
+        Ok(registry)
+    }
+
+    /// Asks for the way in, and takes it.
+    fn log_in(&mut self, Hidden(token): &Hidden) -> Result {
+        let answer = self.send("GET", &format!("{}/v2/", self.origin), &[], None)?;
+        let challenge = match answer.status() {
+            200 => return Ok(()),
+            401 => answer.header("www-authenticate").unwrap_or_default().to_owned(),
+            _ => return Err(self.refused("a greeting", answer)),
+        };
+        let basic = format!("Basic {}", STANDARD.encode(format!("oauth2accesstoken:{token}")));
+        let Some(realm) = parameter(&challenge, "realm").filter(|_| challenge.starts_with("Bearer ")) else {
+            self.authorization = Some(Hidden(basic));
+            return Ok(());
+        };
+        let service = parameter(&challenge, "service").unwrap_or(self.host);
+        let url = format!("{realm}?service={service}&scope=repository:{}:pull,push", self.path);
+        let answer = self.send("GET", &url, &[("authorization", &basic)], None)?;
+        if answer.status() != 200 {
+            return Err(self.refused("this login", answer));
+        }
+        let text = answer.text().map_err(|error| self.unreachable(&error))?;
+        let granted: Granted = serde_json::from_str(&text).map_err(|error| {
+            Failure::failed(format!("{} answered what is not understood: {error}", self.host), "try again later")
+        })?;
+        self.authorization = granted.token.or(granted.access_token).map(|token| Hidden(format!("Bearer {token}")));
+        Ok(())
+    }
+
+    /// Sends what the registry does not have yet, and names it by `tag` as well: what no tag names, registries clear away.
+    pub(super) fn push(&self, image: &Image, tag: &str) -> Result {
+        let url = |part: &str| format!("{}/v2/{}/{part}", self.origin, self.path);
+        for blob in &image.blobs {
+            let found = self.send("HEAD", &url(&format!("blobs/{}", blob.digest)), &[], None)?;
+            // A registry may keep what it has elsewhere.
+            if matches!(found.status(), 200 | 302 | 307) {
+                continue;
+            }
+            let begun = self.send("POST", &url("blobs/uploads/"), &[], Some(&[]))?;
+            let location = match (begun.status(), begun.header("location")) {
+                (202, Some(location)) => self.absolute(location),
+                _ => return Err(self.refused("an upload", begun)),
+            };
+            let joint = if location.contains('?') { '&' } else { '?' };
+            let location = format!("{location}{joint}digest={}", blob.digest);
+            let kind = [("content-type", "application/octet-stream")];
+            let sent = self.send("PUT", &location, &kind, Some(&blob.bytes))?;
+            if sent.status() != 201 {
+                return Err(self.refused(&blob.digest, sent));
+            }
+        }
+        let kind = [("content-type", MANIFEST)];
+        let put = self.send("PUT", &url(&format!("manifests/{tag}")), &kind, Some(&image.manifest.bytes))?;
+        match put.status() {
+            201 => Ok(()),
+            _ => Err(self.refused("the manifest", put)),
+        }
+    }
+
+    /// The digest of what has this tag.
+    pub(super) fn digest(&self, tag: &str) -> Result<String> {
+        let url = format!("{}/v2/{}/manifests/{tag}", self.origin, self.path);
+        // A list of images as well: Docker makes one of an image and what it says of its making.
+        let kinds = [MANIFEST, "application/vnd.oci.image.index.v1+json", DOCKER_MANIFEST, DOCKER_LIST].join(", ");
+        let answer = self.send("GET", &url, &[("accept", &kinds)], None)?;
+        if answer.status() != 200 {
+            return Err(self.refused("a question", answer));
+        }
+        let bytes = answer.text().map_err(|error| self.unreachable(&error))?;
+        Ok(digest(bytes.as_bytes()))
+    }
+
+    fn absolute(&self, location: &str) -> String {
+        match location.starts_with('/') {
+            true => format!("{}{location}", self.origin),
+            false => location.to_owned(),
+        }
+    }
+
+    fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Result<Answer> {
+        let mut headers = headers.to_vec();
+        // What it was told goes to the registry alone, wherever that asks to send things.
+        if let Some(Hidden(authorization)) = self.authorization.as_ref().filter(|_| url.starts_with(&self.origin)) {
+            headers.push(("authorization", authorization));
+        }
+        self.exchange.send(method, url, &headers, body).map_err(|error| self.unreachable(&error))
+    }
+
+    fn unreachable(&self, error: &str) -> Failure {
+        Failure::failed(
+            format!("the registry {} cannot be reached: {error}", self.host),
+            "see that the network is up, and that `region` under [gcp] in .pmcp/deploy.toml exists",
+        )
+    }
+
+    fn refused(&self, what: &str, answer: Answer) -> Failure {
+        let status = answer.status();
+        let words: String = answer.text().unwrap_or_default().chars().take(500).collect();
+        let advice = match status {
+            401 | 403 => {
+                "whoever is logged in needs the role roles/artifactregistry.writer: ask who looks after the project"
+            }
+            _ => "run the command again; nothing was deployed",
+        };
+        let what = format!("the registry {} did not take {what} of {}: HTTP {status} {words}", self.host, self.path);
+        Failure::failed(what.trim_end().to_owned(), advice)
+    }
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+/// A parameter of a `WWW-Authenticate` header.
+fn parameter<'a>(challenge: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = challenge.split_once(&format!("{name}=\""))?;
+    rest.split('"').next()
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name == "localhost" || name == "[::1]" || name.starts_with("127.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_read() {
+        let challenge =
+            r#"Bearer realm="https://europe-west1-docker.pkg.dev/v2/token",service="europe-west1-docker.pkg.dev""#;
+        assert_eq!(parameter(challenge, "realm"), Some("https://europe-west1-docker.pkg.dev/v2/token"));
+        assert_eq!(parameter(challenge, "service"), Some("europe-west1-docker.pkg.dev"));
+        assert_eq!(parameter(challenge, "scope"), None);
+    }
+
+    #[test]
+    fn only_this_machine_is_talked_to_in_clear() {
+        for host in ["localhost:5000", "127.0.0.1:5000", "[::1]:5000", "localhost"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["europe-west1-docker.pkg.dev", "localhost.example.com", "12.7.0.1:5000"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

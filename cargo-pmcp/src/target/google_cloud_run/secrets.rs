@@ -1,0 +1,180 @@
+//! Entries of Secret Manager: `SERVER-KEY`, with the server's label. Values go to gcloud's standard input.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::gcloud::Project;
+use super::service::{self, LABEL};
+use crate::config::Config;
+use crate::exec::Hidden;
+use crate::failure::{Failure, Result};
+
+/// What lets the server read one entry.
+const READER: &str = "roles/secretmanager.secretAccessor";
+
+#[derive(Deserialize)]
+struct Entry {
+    /// `projects/NUMBER/secrets/NAME`.
+    name: String,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    /// `projects/NUMBER/secrets/NAME/versions/VERSION`.
+    name: String,
+    create_time: Option<String>,
+}
+
+/// The last part of a resource's name.
+fn last(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+/// The entry's name. No server has an underscore in its name, and no variable a hyphen.
+pub(super) fn name(config: &Config, key: &str) -> String {
+    format!("{}-{key}", config.server.name)
+}
+
+/// Those of this server that have a value, by their variables, and when each was stored.
+pub(super) fn list(project: &Project, config: &Config) -> Result<BTreeMap<String, Option<String>>> {
+    let prefix = name(config, "");
+    let mut list = BTreeMap::new();
+    for entry in all(project, config)? {
+        let Some(key) = entry.strip_prefix(&prefix) else { continue };
+        if let Some(version) = newest(project, &entry)? {
+            list.insert(key.to_owned(), version.create_time);
+        }
+    }
+    Ok(list)
+}
+
+/// The names of all entries of this server.
+pub(super) fn all(project: &Project, config: &Config) -> Result<Vec<String>> {
+    let filter = format!("labels.{LABEL}={}", config.server.name);
+    let entries: Option<Vec<Entry>> = project.ask_if_enabled(&["secrets", "list", "--filter", &filter])?;
+    Ok(entries.unwrap_or_default().iter().map(|entry| last(&entry.name).to_owned()).collect())
+}
+
+/// The newest version of an entry that can be read.
+fn newest(project: &Project, entry: &str) -> Result<Option<Version>> {
+    let arguments = ["secrets", "versions", "list", entry, "--filter", "state=enabled", "--sort-by", "~createTime"];
+    let versions: Option<Vec<Version>> = project.ask(&[&arguments[..], &["--limit", "1"]].concat())?;
+    Ok(versions.and_then(|versions| versions.into_iter().next()))
+}
+
+/// Whether the entry of a variable is there; one that is not this server's is refused.
+fn find(project: &Project, config: &Config, key: &str) -> Result<bool> {
+    let name = name(config, key);
+    let found: Option<Entry> = project.ask(&["secrets", "describe", &name])?;
+    match found {
+        None => Ok(false),
+        Some(entry) if entry.labels.get(LABEL) == Some(&config.server.name) => Ok(true),
+        Some(_) => Err(Failure::refused(
+            format!("Secret Manager has an entry {name} that cargo pmcp did not make"),
+            format!("name it: `{key} = {{ entry = \"{name}\" }}` under [secrets] in .pmcp/deploy.toml"),
+        )),
+    }
+}
+
+pub(super) fn set(project: &Project, config: &Config, key: &str, value: Hidden) -> Result {
+    let name = name(config, key);
+    let label = format!("{LABEL}={}", config.server.name);
+    let arguments = match find(project, config, key)? {
+        true => vec!["secrets", "versions", "add", &name],
+        false => vec!["secrets", "create", &name, "--replication-policy", "automatic", "--labels", &label],
+    };
+    project.tell_hidden(&[&arguments[..], &["--data-file", "-"]].concat(), value)
+}
+
+pub(super) fn delete(project: &Project, config: &Config, key: &str) -> Result {
+    let entry = name(config, key);
+    if service::live_reads(project, &config.server.name, &entry)? {
+        return Err(Failure::refused(
+            format!("the live version of {} reads {key} whenever an instance starts", config.server.name),
+            "take it out of [secrets] in .pmcp/deploy.toml and run `cargo pmcp deploy` first",
+        ));
+    }
+    delete_entry(project, &entry)
+}
+
+/// Deletes an entry with all its versions. Nothing brings it back.
+pub(super) fn delete_entry(project: &Project, entry: &str) -> Result {
+    project.tell(&["secrets", "delete", entry, "--quiet"])
+}
+
+/// A secret as the service is given it.
+pub(super) struct Granted {
+    pub(super) variable: String,
+    pub(super) entry: String,
+    /// The number, so that a deployment replaces the instances that have an older value, and a rollback brings that back.
+    pub(super) version: String,
+    /// Where it is a file instead of a variable.
+    pub(super) file: Option<String>,
+}
+
+/// Looks up what deploy.toml gives to the server, all of which must have a value, and lets the server read its own.
+pub(super) fn grant(project: &Project, config: &Config) -> Result<Vec<Granted>> {
+    let mut granted = Vec::new();
+    let mut missing = Vec::new();
+    for (key, secret) in &config.secrets {
+        let entry = secret.entry.clone().unwrap_or_else(|| name(config, key));
+        let is_there = secret.entry.is_some() || find(project, config, key)?;
+        match if is_there { newest(project, &entry)? } else { None } {
+            Some(version) => granted.push(Granted {
+                variable: key.clone(),
+                entry,
+                version: last(&version.name).to_owned(),
+                file: secret.file.clone(),
+            }),
+            None if secret.entry.is_some() => {
+                return Err(Failure::refused(
+                    format!("Secret Manager in {} has no entry {entry} with a value", project.id),
+                    format!("correct `entry` of {key} under [secrets] in .pmcp/deploy.toml"),
+                ));
+            }
+            None => missing.push(key.as_str()),
+        }
+    }
+    if let Some(first) = missing.first() {
+        return Err(Failure::refused(
+            format!(".pmcp/deploy.toml names secrets that have no value yet: {}", missing.join(", ")),
+            format!("store each: `cargo pmcp deploy secrets set {first}`"),
+        ));
+    }
+    let own: Vec<&Granted> = granted
+        .iter()
+        .filter(|granted| config.secrets.get(&granted.variable).is_some_and(|secret| secret.entry.is_none()))
+        .collect();
+    if !own.is_empty() {
+        let member = format!("serviceAccount:{}", account(project, config)?);
+        for Granted { entry, .. } in own {
+            let to = ["--member", &member, "--role", READER, "--condition", "None"];
+            project.tell(&[&["secrets", "add-iam-policy-binding", entry][..], &to].concat())?;
+        }
+    }
+    Ok(granted)
+}
+
+/// Who the server is to Google Cloud.
+fn account(project: &Project, config: &Config) -> Result<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Described {
+        project_number: String,
+    }
+    if let Some(account) = &config.gcp.service_account {
+        return Ok(account.clone());
+    }
+    let described: Option<Described> = project.ask(&["projects", "describe", &project.id])?;
+    match described {
+        Some(described) => Ok(format!("{}-compute@developer.gserviceaccount.com", described.project_number)),
+        None => Err(Failure::failed(
+            format!("the number of the project {} is not known", project.id),
+            "name who the server is as `service_account` under [gcp] in .pmcp/deploy.toml",
+        )),
+    }
+}

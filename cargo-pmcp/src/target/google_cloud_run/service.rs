@@ -1,0 +1,302 @@
+//! The service as Cloud Run has it, and its revisions.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Rollback;
+use super::gcloud::{self, Project};
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+use crate::plan::{Action, Plan};
+use crate::target::versions::choose;
+
+/// The label that everything of a server has.
+pub(super) const LABEL: &str = "pmcp-server";
+
+/// A resource in the form of Kubernetes, as far as it is of interest.
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(rename = "creationTimestamp", default)]
+    created: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Service {
+    metadata: Metadata,
+    spec: Spec,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Deserialize)]
+struct Spec {
+    template: Template,
+}
+
+#[derive(Deserialize)]
+struct Template {
+    spec: Pod,
+}
+
+#[derive(Deserialize)]
+struct Pod {
+    containers: Vec<Container>,
+    #[serde(default)]
+    volumes: Vec<Volume>,
+}
+
+#[derive(Deserialize)]
+struct Container {
+    image: String,
+    #[serde(default)]
+    env: Vec<Variable>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Variable {
+    value_from: Option<ValueFrom>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ValueFrom {
+    secret_key_ref: Option<SecretRef>,
+}
+
+#[derive(Deserialize)]
+struct SecretRef {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Volume {
+    secret: Option<SecretVolume>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SecretVolume {
+    secret_name: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Status {
+    url: Option<String>,
+    latest_created_revision_name: Option<String>,
+    conditions: Vec<Condition>,
+    traffic: Vec<Traffic>,
+}
+
+#[derive(Deserialize)]
+struct Condition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+    message: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Traffic {
+    revision_name: Option<String>,
+    percent: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Revision {
+    metadata: Metadata,
+    spec: Pod,
+    #[serde(default)]
+    status: Status,
+}
+
+impl Status {
+    fn ready(&self) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.kind == "Ready")
+    }
+}
+
+impl Pod {
+    fn reads(&self, secret: &str) -> bool {
+        let variables = self.containers.iter().flat_map(|container| &container.env);
+        let read = variables.filter_map(|variable| variable.value_from.as_ref()?.secret_key_ref.as_ref());
+        let mounted = self.volumes.iter().filter_map(|volume| volume.secret.as_ref());
+        read.map(|found| &found.name).chain(mounted.map(|found| &found.secret_name)).any(|name| name == secret)
+    }
+
+    fn image(&self) -> String {
+        self.containers.first().map(|container| container.image.clone()).unwrap_or_default()
+    }
+}
+
+impl Service {
+    /// In Cloud Run's words.
+    pub(super) fn state(&self) -> String {
+        match self.status.ready().map(|ready| (&ready.status as &str, ready.message.as_deref())) {
+            Some(("True", _)) => "Ready".into(),
+            Some((_, Some(message))) => format!("not Ready: {message}"),
+            Some(("False", None)) => "not Ready".into(),
+            _ => "not Ready yet".into(),
+        }
+    }
+
+    /// The revision that answers most requests.
+    pub(super) fn live(&self) -> Option<String> {
+        let most = self.status.traffic.iter().max_by_key(|traffic| traffic.percent.unwrap_or_default())?;
+        most.revision_name.clone()
+    }
+
+    fn url(&self) -> Option<String> {
+        self.status.url.as_ref().map(|url| format!("{}/mcp", url.trim_end_matches('/')))
+    }
+
+    pub(super) fn outputs(&self, project: &Project) -> BTreeMap<String, String> {
+        let own = |text: &String| text.clone();
+        let mut outputs: BTreeMap<String, String> = [
+            ("Image", Some(self.spec.template.spec.image())),
+            ("Project", Some(own(&project.id))),
+            ("Region", Some(own(&project.region))),
+            ("Revision", self.live()),
+            ("Service", Some(own(&self.metadata.name))),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect();
+        if let Some(url) = self.url() {
+            outputs.insert("Url".into(), url);
+        }
+        outputs
+    }
+}
+
+/// The service of this name, if there is one.
+pub(super) fn describe(project: &Project, name: &str) -> Result<Option<Service>> {
+    let service: Option<Service> = project.ask_here(&["run", "services", "describe", name])?;
+    match service {
+        Some(service) if service.metadata.labels.get(LABEL).map(String::as_str) != Some(name) => Err(Failure::refused(
+            format!("{} has a service {name} that cargo pmcp did not make", project.place()),
+            "choose another `name` under [server] in .pmcp/deploy.toml",
+        )),
+        found => Ok(found),
+    }
+}
+
+/// The names of the revisions that could answer, oldest first.
+pub(super) fn revisions(project: &Project, name: &str) -> Result<Vec<String>> {
+    let never_ready = |revision: &Revision| revision.status.ready().is_some_and(|ready| ready.status == "False");
+    let revisions = all_revisions(project, name)?.into_iter().filter(|revision| !never_ready(revision));
+    Ok(revisions.map(|revision| revision.metadata.name).collect())
+}
+
+fn all_revisions(project: &Project, name: &str) -> Result<Vec<Revision>> {
+    let found: Option<Vec<Revision>> = project.ask_here(&["run", "revisions", "list", "--service", name])?;
+    let mut revisions = found.unwrap_or_default();
+    // Their times have whole seconds, their names a number of five digits and more.
+    let age = |revision: &Revision| (revision.metadata.created.clone(), revision.metadata.name.clone());
+    revisions.sort_by_key(age);
+    Ok(revisions)
+}
+
+/// Whether the revision that answers is given this secret.
+pub(super) fn live_reads(project: &Project, name: &str, secret: &str) -> Result<bool> {
+    let Some(live) = describe(project, name)?.and_then(|service| service.live()) else { return Ok(false) };
+    let revisions = all_revisions(project, name)?;
+    Ok(revisions.iter().any(|revision| revision.metadata.name == live && revision.spec.reads(secret)))
+}
+
+/// Makes or changes the service as the file says, and waits until the new revision answers.
+pub(super) fn replace(project: &Project, name: &str, file: &str) -> Result {
+    let before = describe(project, name)?.and_then(|service| service.live());
+    let call = project.call(&["run", "services", "replace", file, "--region", &project.region])?;
+    let Err(failure) = call.run("") else { return Ok(()) };
+    let (now, advice) = match (describe(project, name), before) {
+        (Ok(None), _) => ("nothing exists of it now".to_owned(), "mend what it says, and deploy again".to_owned()),
+        (Ok(Some(_)), Some(live)) => (
+            format!("{live} answers as before"),
+            "mend what it says, and deploy again; `cargo pmcp deploy logs` shows what the server said".to_owned(),
+        ),
+        (Ok(Some(service)), None) => {
+            let revision = service.status.latest_created_revision_name.unwrap_or_default();
+            let now = format!("the service is there, but its first revision {revision} does not answer");
+            (now, "mend what it says, and deploy again; `cargo pmcp deploy logs` shows what the server said".to_owned())
+        }
+        (Err(asking), _) => {
+            (format!("what exists of it is not known: {asking}"), "see `cargo pmcp deploy status`".to_owned())
+        }
+    };
+    Err(Failure::failed(
+        format!("{}\nthe deployment of {name} failed, and {now}", failure.to_string().trim_end()),
+        advice,
+    ))
+}
+
+pub(super) fn rollback(project: &Project, config: &Config, options: &Rollback) -> Result<Plan> {
+    let name = &config.server.name;
+    let Some(service) = describe(project, name)? else { return Err(gcloud::not_deployed(config, project)) };
+    let Some(live) = service.live() else {
+        return Err(Failure::failed(
+            format!("no revision of {name} answers yet"),
+            "deploy once more, and see `cargo pmcp deploy logs`",
+        ));
+    };
+    let version = choose(&revisions(project, name)?, &live, options.version.as_deref())?;
+    let mut plan = Plan::new();
+    plan.detailed(Action::Change, format!("the live version of {name}"), format!("from {live} to {version}"));
+    if !options.dry_run {
+        let all = format!("{version}=100");
+        let arguments = ["run", "services", "update-traffic", name, "--to-revisions", &all];
+        project.tell(&[&arguments[..], &["--region", &project.region]].concat())?;
+    }
+    Ok(plan)
+}
+
+/// Removes the service with all its revisions.
+pub(super) fn delete(project: &Project, name: &str) -> Result {
+    project.tell(&["run", "services", "delete", name, "--region", &project.region, "--quiet"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn service(status: serde_json::Value) -> Service {
+        let variables = json!([{ "name": "A", "value": "b" }, { "name": "B", "valueFrom": { "secretKeyRef": { "name": "crm-B", "key": "1" } } }]);
+        let volumes = json!([{ "name": "v", "secret": { "secretName": "crm-FILE", "items": [] } }]);
+        let pod = json!({ "containers": [{ "image": "i@sha256:1", "env": variables }], "volumes": volumes });
+        let text = json!({ "metadata": { "name": "crm" }, "spec": { "template": { "spec": pod } }, "status": status });
+        serde_json::from_value(text).expect("a service")
+    }
+
+    #[test]
+    fn a_state_is_told_in_the_platforms_words() {
+        for (condition, words) in [
+            (json!({ "type": "Ready", "status": "True" }), "Ready"),
+            (json!({ "type": "Ready", "status": "False", "message": "it fell" }), "not Ready: it fell"),
+            (json!({ "type": "Ready", "status": "Unknown" }), "not Ready yet"),
+            (json!({ "type": "RoutesReady", "status": "True" }), "not Ready yet"),
+        ] {
+            assert_eq!(service(json!({ "conditions": [condition] })).state(), words);
+        }
+        assert_eq!(service(json!({})).state(), "not Ready yet");
+    }
+
+    #[test]
+    fn what_answers_is_what_most_requests_go_to() {
+        let traffic = json!([{ "revisionName": "crm-1", "percent": 10 }, { "revisionName": "crm-2", "percent": 90 }]);
+        assert_eq!(service(json!({ "traffic": traffic })).live(), Some("crm-2".into()));
+        assert_eq!(service(json!({})).live(), None);
+    }
+
+    #[test]
+    fn secrets_are_read_from_variables_and_files() {
+        let pod = service(json!({})).spec.template.spec;
+        assert!(pod.reads("crm-B") && pod.reads("crm-FILE") && !pod.reads("crm-A"));
+    }
+}

@@ -1,0 +1,113 @@
+//! Prints what a server logged, once or as it comes, from whatever the platform answers when it is asked again and again.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use super::{Line, Lines};
+use crate::cli::Logs;
+use crate::exec::Interrupt;
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+
+/// How often is asked for what is new.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// How much later than others a line may come, in milliseconds: each instance sends its own.
+const LATEST: u64 = 15_000;
+
+/// A line, and the platform's name for it.
+pub(super) struct Event {
+    pub(super) id: String,
+    pub(super) line: Line,
+}
+
+/// Prints what `events` finds from a time on, in milliseconds since 1970.
+pub(super) fn run(options: &Logs, output: Output, events: impl Fn(u64) -> Result<Vec<Event>>) -> Result {
+    let since = options.since.as_deref().unwrap_or("1h");
+    let since = parse_time(since).ok_or_else(|| {
+        Failure::usage(format!("`{since}` is no time for --since"), "they look like this: 30s, 10m, 1h, 2d")
+    })?;
+    let begin =
+        SystemTime::now().checked_sub(since).and_then(|begin| begin.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let begin = u64::try_from(begin.unwrap_or_default().as_millis()).unwrap_or_default();
+    if options.tail {
+        if output.json {
+            let advice = "leave out one of them; with --json the command ends, and what it prints is one document";
+            return Err(Failure::usage("--tail does not end, so there is no --json of it", advice));
+        }
+        return follow(begin, output, events);
+    }
+    output.result(&Lines(events(begin)?.into_iter().map(|event| event.line).collect()))
+}
+
+/// Until Ctrl-C.
+fn follow(mut begin: u64, output: Output, events: impl Fn(u64) -> Result<Vec<Event>>) -> Result {
+    let interrupt = Interrupt::catch()?;
+    let mut shown = BTreeMap::new();
+    loop {
+        let found = match events(begin) {
+            // A terminal tells the platform's program of Ctrl-C as well.
+            Err(_) if interrupt.came_within(Duration::ZERO) => return Ok(()),
+            found => found?,
+        };
+        let new = unseen(&mut shown, found);
+        if !new.is_empty() {
+            output.result(&Lines(new))?;
+        }
+        let newest = shown.values().max().copied().unwrap_or(begin);
+        begin = begin.max(newest.saturating_sub(LATEST));
+        shown.retain(|_, time| *time >= begin);
+        if interrupt.came_within(PAUSE) {
+            return Ok(());
+        }
+    }
+}
+
+/// The lines that were not shown yet; from now on they were.
+fn unseen(shown: &mut BTreeMap<String, u64>, found: Vec<Event>) -> Vec<Line> {
+    let mut new = Vec::new();
+    for Event { id, line } in found {
+        if shown.insert(id, line.timestamp).is_none() {
+            new.push(line);
+        }
+    }
+    new
+}
+
+/// A number and one letter, as the AWS CLI has it.
+fn parse_time(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    number.checked_mul(seconds).map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_shown_once() {
+        let event = |id: &str, timestamp| Event { id: id.into(), line: Line { timestamp, message: id.into() } };
+        let mut shown = BTreeMap::new();
+        let messages = |lines: Vec<Line>| lines.into_iter().map(|line| line.message).collect::<Vec<_>>();
+        assert_eq!(messages(unseen(&mut shown, vec![event("a", 1), event("b", 2)])), ["a", "b"]);
+        assert_eq!(messages(unseen(&mut shown, vec![event("a", 1), event("late", 1), event("b", 2)])), ["late"]);
+    }
+
+    #[test]
+    fn times_are_a_number_and_a_letter() {
+        for (text, seconds) in [("30s", 30), ("10m", 600), ("1h", 3600), ("2d", 172_800)] {
+            assert_eq!(parse_time(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "h", "1", "1w", "-1h", "1.5h", "1 h", "99999999999999999999d", "9999999999999999999d"] {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a person meets first when something is missing or refused.
+
+use super::{CONFIG, Folder, SERVICE, gcloud};
+
+#[test]
+fn a_missing_program_is_named_with_the_line_that_installs_it() {
+    let folder = Folder::new("google-missing");
+    folder.write(".pmcp/deploy.toml", CONFIG);
+    let words = "error: `gcloud` was not found on PATH\nto get it: install the Google Cloud CLI: \
+                 https://cloud.google.com/sdk/docs/install\n";
+    assert_eq!(folder.refused(&["deploy", "status"]), (Some(4), words.into()));
+    folder.write(".pmcp/deploy.toml", &CONFIG.replace("project = \"ada-project\"\n", ""));
+    assert_eq!(folder.refused(&["deploy", "status"]), (Some(4), words.into()));
+    folder.program("gcloud", "exit 1");
+    let words = "error: neither .pmcp/deploy.toml nor gcloud says which project of Google Cloud is meant\nadd `project = \
+                 \"ID\"` under [gcp]; `gcloud projects list` names yours\n";
+    assert_eq!(folder.refused(&["deploy", "status"]), (Some(4), words.into()));
+}
+
+#[test]
+fn what_gcloud_says_is_told_with_what_to_do() {
+    let folder = Folder::new("google-said");
+    folder.write(".pmcp/deploy.toml", CONFIG);
+    let expired = "error: the login to Google Cloud has expired\nlog in again: `gcloud auth login`\n";
+    let network = "error: Google Cloud cannot be reached in us-central1\nsee that the network is up, and that `region` under \
+                   [gcp] in .pmcp/deploy.toml exists\n";
+    let enable = "enable what deploying needs: `gcloud services enable run.googleapis.com artifactregistry.googleapis.com \
+                  secretmanager.googleapis.com logging.googleapis.com --project ada-project`\n";
+    let project = "error: there is no project ada-project, or whoever is logged in may not see it\nsee `gcloud projects \
+                   list`, and correct `project` under [gcp] in .pmcp/deploy.toml\n";
+    let call = "`gcloud run services describe crm --region us-central1 --format json --project ada-project` failed: ";
+    for (said, code, words) in [
+        (
+            "ERROR: (gcloud.run.services.describe) You do not currently have an active account selected.",
+            4,
+            "error: not logged in to Google Cloud: gcloud has no active account\nlog in: `gcloud auth login`\n".to_owned(),
+        ),
+        (
+            "ERROR: (gcloud.run.services.describe) There was a problem refreshing your current auth tokens: Reauthentication \
+             failed.",
+            4,
+            expired.into(),
+        ),
+        ("UNAUTHENTICATED: Request had invalid authentication credentials.", 4, expired.into()),
+        // Without a network, tokens cannot be refreshed either.
+        (
+            "There was a problem refreshing your current auth tokens: HTTPSConnectionPool: Max retries exceeded with url",
+            1,
+            network.into(),
+        ),
+        ("ERROR: gcloud crashed (ConnectionError): NameResolutionError: Failed to resolve", 1, network.into()),
+        (
+            "PERMISSION_DENIED: Cloud Run Admin API has not been used in project 1 before or it is disabled. Enable it by \
+             visiting https://console.developers.google.com/apis/api/run.googleapis.com/overview?project=1",
+            4,
+            format!("error: the API run.googleapis.com is not enabled in ada-project\n{enable}"),
+        ),
+        (
+            "API [secretmanager.googleapis.com] not enabled on project [ada-project].",
+            4,
+            format!("error: the API secretmanager.googleapis.com is not enabled in ada-project\n{enable}"),
+        ),
+        (
+            "This API method requires billing to be enabled. Please enable billing on project #1",
+            4,
+            "error: ada-project has no billing account, which Google Cloud wants even for what costs nothing\nlink one: \
+             https://console.cloud.google.com/billing/linkedaccount?project=ada-project\n"
+                .into(),
+        ),
+        ("Projects instance [ada-project] not found", 4, project.into()),
+        ("PERMISSION_DENIED: Permission denied on resource project ada-project.", 4, project.into()),
+        (
+            "INVALID_ARGUMENT: Location us-central1 is not found or access is unauthorized.",
+            5,
+            "error: Google Cloud has no region us-central1 for this\nchoose another `region` under [gcp] in \
+             .pmcp/deploy.toml: `gcloud run regions list` names them\n"
+                .into(),
+        ),
+        (
+            "HTTPSConnectionPool: Read timed out. (read timeout=300)",
+            1,
+            "error: Google Cloud took too long to answer in us-central1\nit may have done what it was asked: see `cargo pmcp \
+             deploy status`, and run the command again\n"
+                .into(),
+        ),
+        (
+            "PERMISSION_DENIED: Permission run.services.get denied on resource namespaces/ada-project/services/crm",
+            1,
+            format!(
+                "error: {call}PERMISSION_DENIED: Permission run.services.get denied on resource \
+                 namespaces/ada-project/services/crm\nask whoever looks after the project for this permission\n"
+            ),
+        ),
+        (
+            "something else",
+            1,
+            format!("error: {call}something else\nnothing else was done; run the command again when this is mended\n"),
+        ),
+    ] {
+        folder.program("gcloud", &format!("echo '{said}' >&2; exit 1"));
+        assert_eq!(folder.refused(&["deploy", "status"]), (Some(code), words), "{said}");
+    }
+}
+
+#[test]
+fn what_is_not_deployed_or_not_ours_is_told() {
+    let folder = Folder::new("google-status");
+    folder.write(".pmcp/deploy.toml", CONFIG);
+    folder.program("gcloud", &gcloud("", ""));
+    assert_eq!(folder.printed(&["deploy", "status"]), "crm is not deployed in us-central1 of ada-project\n");
+    let words = "error: crm is not deployed in us-central1 of ada-project\ndeploy it: `cargo pmcp deploy`\n";
+    for command in ["outputs", "rollback", "test"] {
+        assert_eq!(folder.refused(&["deploy", command]), (Some(1), words.into()), "{command}");
+    }
+    folder.program("cat", "while IFS= read -r line; do printf '%s\\n' \"$line\"; done");
+    folder.program("gcloud", &gcloud(&SERVICE.replace("pmcp-server", "other"), ""));
+    let words = "error: us-central1 of ada-project has a service crm that cargo pmcp did not make\nchoose another `name` under \
+                 [server] in .pmcp/deploy.toml\n";
+    assert_eq!(folder.refused(&["deploy", "outputs"]), (Some(5), words.into()));
+    folder.program("gcloud", &gcloud(SERVICE, ""));
+    assert_eq!(
+        folder.printed(&["deploy", "outputs"]),
+        "Image = i@sha256:1\nProject = ada-project\nRegion = us-central1\nRevision = crm-1\nService = crm\nUrl = https://u/mcp\n"
+    );
+    folder.config();
+    let words = "error: AWS Lambda takes no image, so there is no --builder\nleave it out\n";
+    assert_eq!(folder.refused(&["deploy", "--builder", "docker"]), (Some(5), words.into()));
+}
+
+#[test]
+fn whoever_is_not_logged_in_is_led_to_the_browser() {
+    let folder = Folder::new("google-login");
+    folder.write(".pmcp/deploy.toml", CONFIG);
+    let gcloud = "case \"$*\" in\n'auth login --brief') echo yes > logged-in ;;\n\
+                  *print-access-token*) [ -e logged-in ] || { echo 'You do not currently have an active account selected.' >&2; \
+                  exit 1; } ;;\n*'auth list'*) echo '[{\"account\":\"ada@example.com\"}]' ;;\nesac";
+    folder.program("gcloud", gcloud);
+    assert_eq!(folder.printed(&["deploy", "login"]), "logged in to ada-project as ada@example.com\n");
+    assert!(folder.0.join("logged-in").exists());
+    folder.program("gcloud", "echo 'You do not currently have an active account selected.' >&2; exit 1");
+    let (code, words) = folder.refused(&["deploy", "login"]);
+    let ending = "error: `gcloud auth login --brief` failed (exit status: 1); its own words are above\nlog in yourself: `gcloud \
+                  auth login`\n";
+    assert!(code == Some(1) && words.ends_with(ending), "{code:?} {words}");
+    let doctor = folder.run(&["deploy", "doctor"]);
+    let printed = String::from_utf8(doctor.stdout).expect("UTF-8");
+    assert_eq!(doctor.status.code(), Some(4));
+    let line = "MISSING a login to Google Cloud: not logged in to Google Cloud: gcloud has no active account; log in: `gcloud auth \
+                login`\n";
+    assert!(printed.ends_with(line), "{printed}");
+}

@@ -1,0 +1,107 @@
+//! Images that Docker and Cloud Build make: what these are told, and that what is deployed is named by its digest.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
+use super::{CONFIG, Folder, SERVICE, gcloud};
+
+const MANIFEST: &str = "{\"schemaVersion\":2}";
+const DIGEST: &str = "sha256:bafebd36189ad3688b7b3915ea55d461e0bfcfbdde11e54b0a123999fb6be50f";
+
+/// A registry that wants a token of its own, and has one image. Returns its address.
+fn registry() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let own = address.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let head: Vec<String> =
+                BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            let head = head.join("\n").to_lowercase();
+            let basic = "authorization: basic b2f1dggyywnjzxnzdg9rzw46ywrh";
+            let challenge = format!("www-authenticate: Bearer realm=\"http://{own}/token\",service=\"registry\"\r\n");
+            let is_known = head.contains("authorization: bearer granted");
+            let (status, header, body) = match &head {
+                head if head.starts_with("get /token?service=registry&scope=repository:p/crm/server:pull,push") => {
+                    let is_told = head.contains(basic);
+                    if is_told { ("200 OK", "", "{\"token\":\"granted\"}") } else { ("403 Forbidden", "", "") }
+                }
+                head if is_known && head.contains("/v2/p/crm/server/manifests/") => ("200 OK", "", MANIFEST),
+                head if head.starts_with("get /v2/ ") => ("401 Unauthorized", &challenge as &str, ""),
+                _ => ("404 Not Found", "", ""),
+            };
+            let length = body.len();
+            let answer =
+                format!("HTTP/1.1 {status}\r\n{header}content-length: {length}\r\nconnection: close\r\n\r\n{body}");
+            // A client that is gone has what it wants.
+            drop(stream.write_all(answer.as_bytes()));
+        }
+    });
+    address
+}
+
+fn project(name: &str, address: &str) -> Folder {
+    let folder = Folder::new(name);
+    folder.write(".pmcp/deploy.toml", CONFIG);
+    for file in ["Dockerfile", "cloudbuild.yaml"] {
+        folder.write(&format!("deploy/google-cloud-run/{file}"), "");
+    }
+    let package = r#"{"name":"crm-cloudrun","dependencies":[{"name":"pmcp-cloudrun"}]}"#;
+    folder.program("cargo", &format!("echo '{{\"packages\":[{package}],\"target_directory\":\"target\"}}'"));
+    folder.program("cat", "while IFS= read -r line; do printf '%s\\n' \"$line\"; done");
+    let repository =
+        format!("{{\"format\":\"DOCKER\",\"labels\":{{\"pmcp-server\":\"crm\"}},\"registryUri\":\"{address}/p/crm\"}}");
+    let branches = format!("*'repositories describe'*) echo '{repository}' ;;\n*print-access-token*) echo ada ;;");
+    folder.program("gcloud", &gcloud(SERVICE, &branches));
+    folder
+}
+
+/// What Cloud Run was told to run.
+fn deployed(folder: &Folder) -> String {
+    let service = fs::read_to_string(folder.0.join(".pmcp/build/service.json")).expect("was written");
+    let service: serde_json::Value = serde_json::from_str(&service).expect("JSON");
+    service["spec"]["template"]["spec"]["containers"][0]["image"].as_str().expect("an image").to_owned()
+}
+
+#[test]
+fn docker_makes_an_image_and_is_told_the_login_once() {
+    let address = registry();
+    let folder = project("google-docker", &address);
+    folder.program(
+        "docker",
+        "echo \"$@\" >> docker\ncase \"$*\" in *login*) IFS= read -r told; echo \"$told|\" >> told ;; esac",
+    );
+    folder.printed(&["deploy", "--builder", "docker"]);
+    assert_eq!(deployed(&folder), format!("{address}/p/crm/server@{DIGEST}"));
+    let calls = fs::read_to_string(folder.0.join("docker")).expect("was called");
+    let build = "build --platform linux/amd64 --file deploy/google-cloud-run/Dockerfile --build-arg PACKAGE=crm-cloudrun --tag ";
+    assert!(calls.starts_with(&format!("{build}{address}/p/crm/server:")), "{calls}");
+    let told = fs::read_to_string(folder.0.join("told")).expect("was told");
+    assert_eq!(told, "ada|\n");
+    assert!(!calls.contains("ada") && !folder.0.join(".pmcp/build/docker").exists(), "{calls}");
+
+    folder.program("docker", "echo 'no space left' >&2; exit 1");
+    let (code, words) = folder.refused(&["deploy", "--builder", "docker"]);
+    assert!(code == Some(1) && words.ends_with("\nmend what Docker says above; nothing was deployed\n"), "{words}");
+    fs::remove_file(folder.0.join("bin/docker")).expect("is removed");
+    let words = "error: `docker` was not found on PATH\nto get it: install Docker: https://docs.docker.com/get-docker/; without \
+                 --builder nothing like it is needed\n";
+    assert_eq!(folder.refused(&["deploy", "--builder", "docker"]), (Some(4), words.into()));
+}
+
+#[test]
+fn cloud_build_makes_an_image() {
+    let address = registry();
+    let folder = project("google-cloud-build", &address);
+    folder.printed(&["deploy", "--builder", "cloud-build"]);
+    assert_eq!(deployed(&folder), format!("{address}/p/crm/server@{DIGEST}"));
+    let calls = fs::read_to_string(folder.0.join("calls")).expect("was called");
+    let submit = "builds submit . --config deploy/google-cloud-run/cloudbuild.yaml --substitutions _IMAGE=";
+    assert!(calls.contains(&format!("{submit}{address}/p/crm/server:")), "{calls}");
+    assert!(calls.contains(",_PACKAGE=crm-cloudrun --region us-central1 --project ada-project"), "{calls}");
+    fs::remove_file(folder.0.join("deploy/google-cloud-run/cloudbuild.yaml")).expect("is removed");
+    let words = "error: deploy/google-cloud-run/cloudbuild.yaml is not there\nwrite it with `cargo pmcp deploy init`, or leave out \
+                 --builder\n";
+    assert_eq!(folder.refused(&["deploy", "--builder", "cloud-build"]), (Some(5), words.into()));
+}
