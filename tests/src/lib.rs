@@ -7,15 +7,20 @@
 //! - [`Lambda`] is a function's process behind a made-up Runtime API, [`Emulator`] one behind cargo-lambda's.
 //! - [`Workerd`] is a Worker on the runtime of Cloudflare Workers.
 //! - [`Wrangler`] is one on `wrangler dev`, with the databases and buckets of its wrangler.toml.
+//! - [`Project`] is a folder in which `cargo pmcp` is run.
+//! - [`GoogleCloud`] is one on loopback, for the real gcloud; [`Container`] runs an image that was sent there.
 //! - [`Redis`] is a Redis server that goes away and comes back.
 //! - [`run_client`] runs a client script with a time limit; [`skip`] is for machines that cannot.
 
 mod binary;
 mod connection;
+mod container;
 mod emulator;
 mod gateway;
+mod google;
 mod lambda;
 mod process;
+mod project;
 mod redis;
 mod reply;
 mod request;
@@ -26,10 +31,13 @@ mod wrangler;
 
 pub use binary::binary;
 pub use connection::{Connection, exchange};
+pub use container::Container;
 pub use emulator::Emulator;
 pub use gateway::{Gateway, Recorded};
+pub use google::GoogleCloud;
 pub use lambda::{Front, Lambda, captured_event};
 pub use process::{Finished, run_client, run_script, run_to_end, skip, tool};
+pub use project::Project;
 pub use redis::Redis;
 pub use reply::{Head, Reply};
 pub use request::{MODERN, Request};

@@ -6,6 +6,7 @@ mod cargo_deny;
 mod cargo_lambda;
 mod cdk;
 mod clients;
+mod google;
 mod node;
 mod python;
 mod redis;
@@ -54,7 +55,7 @@ impl Tools {
 
 /// The variables that tell the tests where things are; a test skips where its variable is unset.
 pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
-    VARIABLES.into_iter().chain(workers::VARIABLES)
+    VARIABLES.into_iter().chain(workers::VARIABLES).chain(google::VARIABLES)
 }
 
 const VARIABLES: [&str; 9] = [
@@ -97,6 +98,7 @@ pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Resul
     tools.note(redis, redis::redis(permission));
     tools.note(cargo_lambda, cargo_lambda::cargo_lambda(cache, permission));
     tools.note(zigbuild, zigbuild::zigbuild(cache, permission));
+    google::note(&mut tools, permission);
     Ok(tools)
 }
 
