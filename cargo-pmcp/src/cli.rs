@@ -94,7 +94,8 @@ pub(crate) enum Platform {
     AwsLambda,
     /// Cloudflare Workers.
     CloudflareWorkers,
-    /// HTTP: Google Cloud Run, any container, your own machine.
+    /// HTTP: Google Cloud Run, pmcp.run, any container, your own machine.
+    #[value(alias = "pmcp-run")]
     GoogleCloudRun,
     /// Standard input and output: started by an editor or a desktop client.
     Stdio,
@@ -146,7 +147,9 @@ pub(crate) enum DeployCommand {
     /// Write .pmcp/deploy.toml and the files of its target; what you changed in them stays.
     Init(Init),
     /// Log in to the platform, or say who is logged in already.
-    Login,
+    Login(Login),
+    /// End the login that `login` made on this machine.
+    Logout,
     /// Print what the deployed server has: its URL, its function, its log group.
     Outputs,
     /// Say whether the server is deployed, in what state, and which version is live.
@@ -166,6 +169,13 @@ pub(crate) enum DeployCommand {
     Destroy(Destroy),
     /// Say what is missing on this machine or in the account, each with the line that mends it.
     Doctor,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// Open no browser: print a code to type on any device, where the platform has such.
+    #[arg(long)]
+    pub(crate) no_browser: bool,
 }
 
 #[derive(Debug, Args)]
@@ -271,8 +281,8 @@ pub(crate) struct Logs {
     /// How far back to begin: 30s, 10m, 1h, 2d. Without it, 1h; Cloudflare Workers has no logs of the past.
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
-    /// Only lines that match: on AWS Lambda a filter pattern of CloudWatch Logs, on Cloudflare Workers a text,
-    /// on Google Cloud Run a query of Cloud Logging.
+    /// Only lines that match: on AWS Lambda a filter pattern of CloudWatch Logs, on Google Cloud Run a query of Cloud
+    /// Logging, elsewhere a text.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) filter: Option<String>,
 }

@@ -1,7 +1,10 @@
 //! Other programs, and connections: the only place that starts a process or reaches the network.
 
+mod browser;
 mod http;
+mod loopback;
 mod running;
+mod web;
 
 use std::env;
 use std::ffi::OsString;
@@ -10,8 +13,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+pub(crate) use browser::{browser, has_browser};
 pub(crate) use http::{Answer, Api, Endpoint, Exchange};
+pub(crate) use loopback::Loopback;
 pub(crate) use running::{Interrupt, Running, has_listener, hear_interrupts, is_free};
+pub(crate) use web::{Asking, NoReply, Reply, Web};
 
 use crate::failure::{Failure, Result};
 
@@ -145,6 +151,12 @@ impl Call {
         Ok(Running::new(child.map_err(|error| self.no_start(&error))?))
     }
 
+    /// Starts it without a word of it, and lets it go on after this program has ended.
+    pub(crate) fn let_go(mut self) -> Result {
+        let child = self.command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        child.map(drop).map_err(|error| self.no_start(&error))
+    }
+
     /// Starts it for what it prints; its standard error is shown.
     pub(crate) fn start_piped(mut self) -> Result<Running> {
         let child = self.command.stdout(Stdio::piped()).spawn().map_err(|error| self.no_start(&error))?;
@@ -187,7 +199,7 @@ impl Call {
 }
 
 /// Words without what was told in secret, in whatever part it was repeated.
-fn hide(words: &str, Hidden(told): &Hidden) -> String {
+pub(crate) fn hide(words: &str, Hidden(told): &Hidden) -> String {
     told.lines().filter(|line| !line.is_empty()).fold(words.to_owned(), |words, line| words.replace(line, "(hidden)"))
 }
 

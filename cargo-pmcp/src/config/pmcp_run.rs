@@ -3,16 +3,62 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Config;
 use super::check::Broken;
+use super::{Architecture, Config, TargetType};
 
 /// For the target pmcp-run.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct PmcpRun {}
+pub(crate) struct PmcpRun {
+    /// The address of the service. The variable PMCP_RUN_URL goes before it.
+    pub(crate) url: String,
+    /// The processor.
+    pub(crate) architecture: Architecture,
+    /// Memory of one instance, in MB.
+    #[schemars(range(min = 128, max = 8192))]
+    pub(crate) memory_mb: u32,
+    /// How long one request may take, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(crate) timeout_seconds: u32,
+    /// How many instances may run side by side.
+    #[schemars(range(min = 1, max = 100))]
+    pub(crate) max_instances: u32,
+}
+
+impl Default for PmcpRun {
+    fn default() -> Self {
+        Self {
+            url: "https://api.pmcp.run".into(),
+            architecture: Architecture::X86_64,
+            memory_mb: 256,
+            timeout_seconds: 300,
+            max_instances: 10,
+        }
+    }
+}
 
 /// What pmcp.run does not take.
 pub(super) fn check(config: &Config) -> Result<(), Broken> {
-    let PmcpRun {} = &config.pmcp_run;
+    let broken = |key: &[&str], what: String| Err((key.iter().map(|part| (*part).to_owned()).collect(), what));
+    let PmcpRun { memory_mb, timeout_seconds, max_instances, .. } = config.pmcp_run;
+    for (key, value, least, most) in [
+        ("memory_mb", memory_mb, 128, 8192),
+        ("timeout_seconds", timeout_seconds, 1, 3600),
+        ("max_instances", max_instances, 1, 100),
+    ] {
+        if !(least..=most).contains(&value) {
+            return broken(&["pmcp_run", key], format!("must be from {least} to {most}"));
+        }
+    }
+    if config.target.target_type == TargetType::PmcpRun {
+        let what = || "pmcp.run sets it: it says where the server is to listen".to_owned();
+        for (section, is_there) in
+            [("environment", config.environment.contains_key("PORT")), ("secrets", config.secrets.contains_key("PORT"))]
+        {
+            if is_there {
+                return broken(&[section, "PORT"], what());
+            }
+        }
+    }
     Ok(())
 }

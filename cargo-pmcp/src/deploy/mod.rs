@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use self::record::{Record, Records};
 use crate::cli::{Deploy, DeployCommand};
-use crate::config::{Config, TargetType};
+use crate::config::{self, Config, TargetType};
 use crate::failure::Result;
 use crate::output::Output;
 use crate::target::Target;
@@ -55,7 +55,13 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
     {
         return test::run(url.clone(), options, output);
     }
-    let mut project = Project::load(folder, deploy.target)?;
+    let mut project = match (&deploy.command, deploy.target) {
+        // So needs a login: it may be there before the project, and after it.
+        (Some(DeployCommand::Login(_) | DeployCommand::Logout), Some(target)) if config::read(folder)?.is_none() => {
+            Project { root: folder.to_path_buf(), config: Config::new(target, "server".into()) }
+        }
+        (_, target) => Project::load(folder, target)?,
+    };
     deploy.run.settle(&mut project.config)?;
     let (config, target) = (&project.config, project.target()?);
     if matches!(deploy.command, Some(DeployCommand::Outputs | DeployCommand::Status))
@@ -67,7 +73,8 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
         None => run::run(&project, &deploy.run, output),
         Some(command) => match command {
             DeployCommand::Init(_) => Ok(()),
-            DeployCommand::Login => output.result(&target.login(config)?),
+            DeployCommand::Login(options) => output.result(&target.login(config, &options, output)?),
+            DeployCommand::Logout => output.result(&target.logout(config)?),
             DeployCommand::Outputs => output.result(&target.outputs(config)?),
             DeployCommand::Status => output.result(&target.status(config)?),
             DeployCommand::Rollback(options) => {

@@ -126,8 +126,8 @@ enum Built {
 fn place(target: TargetType) -> Result<Place> {
     match target {
         TargetType::AwsLambda => Ok(Place::Lambda),
-        TargetType::GoogleCloudRun => Ok(Place::Http),
-        TargetType::CloudflareWorkers | TargetType::PmcpRun => Err(Failure::refused(
+        TargetType::GoogleCloudRun | TargetType::PmcpRun => Ok(Place::Http),
+        TargetType::CloudflareWorkers => Err(Failure::refused(
             format!("this version of cargo pmcp does not run servers as on {}", target.title()),
             "choose --target google-cloud-run, which is over HTTP, or --target aws-lambda",
         )),

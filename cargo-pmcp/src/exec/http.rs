@@ -1,4 +1,4 @@
-//! Requests over HTTP: the only file that opens a connection.
+//! Requests over HTTP: with web.rs and loopback.rs beside it the only files that open connections.
 
 use std::io::{BufRead, BufReader};
 use std::time::Duration;

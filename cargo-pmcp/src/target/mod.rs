@@ -1,9 +1,11 @@
 //! What a platform must be able to do: one trait, one folder per platform.
 
+mod archive;
 mod aws_lambda;
 pub(crate) mod cloudflare_workers;
 mod google_cloud_run;
 mod log_lines;
+mod pmcp_run;
 mod static_binary;
 mod versions;
 
@@ -12,7 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Init, Logs, Platform, Rollback};
+use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Config, TargetType};
 use crate::deploy::Project;
 use crate::exec::{Hidden, Program};
@@ -40,7 +42,15 @@ pub(crate) trait Target {
     fn deploy(&self, project: &Project, output: Output) -> Result<Outputs>;
     fn outputs(&self, config: &Config) -> Result<Outputs>;
     /// Logs in where that is the platform's own business, and says who is logged in.
-    fn login(&self, config: &Config) -> Result<Login>;
+    fn login(&self, config: &Config, options: &cli::Login, output: Output) -> Result<Login>;
+    /// Ends the login, where it is this program's own.
+    fn logout(&self, config: &Config) -> Result<Logout> {
+        let platform = config.target.target_type;
+        Err(Failure::refused(
+            format!("the login to {} belongs to a program that others use as well", platform.title()),
+            format!("end it there: {}", platform.logout_line()),
+        ))
+    }
     /// Where clients reach the deployed server.
     fn url(&self, config: &Config) -> Result<String>;
     fn status(&self, config: &Config) -> Result<Status>;
@@ -67,15 +77,18 @@ impl TargetType {
             Self::AwsLambda => Ok(&aws_lambda::AwsLambda),
             Self::CloudflareWorkers => Ok(&cloudflare_workers::CloudflareWorkers),
             Self::GoogleCloudRun => Ok(&google_cloud_run::GoogleCloudRun),
-            Self::PmcpRun => Err(self.not_there_yet()),
+            Self::PmcpRun => Ok(&pmcp_run::PmcpRun),
         }
     }
 
-    fn not_there_yet(self) -> Failure {
-        Failure::refused(
-            format!("this version of cargo pmcp does not deploy to {}", self.title()),
-            "choose --target aws-lambda, or --target cloudflare-workers",
-        )
+    /// What ends a login that is not this program's.
+    fn logout_line(self) -> &'static str {
+        match self {
+            Self::AwsLambda => "aws sso logout",
+            Self::CloudflareWorkers => "npx wrangler logout",
+            Self::GoogleCloudRun => "gcloud auth revoke",
+            Self::PmcpRun => "cargo pmcp deploy logout",
+        }
     }
 }
 
@@ -133,6 +146,22 @@ pub(crate) struct Login {
 impl fmt::Display for Login {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "logged in to {} as {}", self.account, self.who)
+    }
+}
+
+/// That nobody is logged in any more.
+#[derive(Debug, Serialize)]
+pub(crate) struct Logout {
+    pub(crate) place: String,
+    pub(crate) was_logged_in: bool,
+}
+
+impl fmt::Display for Logout {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.was_logged_in {
+            true => write!(out, "logged out of {}", self.place),
+            false => write!(out, "nobody was logged in to {}", self.place),
+        }
     }
 }
 

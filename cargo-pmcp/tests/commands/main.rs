@@ -17,6 +17,8 @@ mod login;
 mod logs;
 mod new;
 #[cfg(unix)]
+mod pmcp_run;
+#[cfg(unix)]
 mod secrets;
 #[cfg(unix)]
 mod table;
@@ -57,6 +59,9 @@ impl Folder {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-pmcp"));
         command.arg("pmcp").args(arguments).current_dir(&self.0).env("PATH", self.0.join("bin"));
+        // Nobody is logged in, and nothing that listens is asked.
+        command.env("XDG_CONFIG_HOME", self.0.join("home")).env("APPDATA", self.0.join("home"));
+        command.env("PMCP_RUN_URL", "http://127.0.0.1:9").env_remove("PMCP_RUN_TOKEN");
         command
     }
 

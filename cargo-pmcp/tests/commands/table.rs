@@ -63,6 +63,8 @@ fn cell(folder: &Folder, command: &str, target: &str) -> String {
         Some(2) if words.contains("is empty") => "works".into(),
         // With `new`, the command line itself knows the platforms.
         Some(2) => words.lines().next().unwrap_or_default().trim_start_matches("error: ").replace('|', "or"),
+        // That far goes only a login.
+        Some(1) if words.contains("cannot be reached at") => "works".into(),
         _ => words.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     }
 }

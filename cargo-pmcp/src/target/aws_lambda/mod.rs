@@ -5,7 +5,6 @@ mod build;
 mod logs;
 mod node;
 mod outliving;
-mod package;
 mod secrets;
 mod stack;
 
@@ -17,8 +16,8 @@ use serde::Serialize;
 
 use self::account::Account;
 use self::secrets::Granted;
-use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Words};
-use crate::cli::{Init, Logs, Platform, Rollback};
+use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Words, archive};
+use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc, is_region};
 use crate::deploy::Project;
 use crate::exec::{AWS, CARGO, Hidden, NPM, NPX};
@@ -115,7 +114,7 @@ impl Target for AwsLambda {
             builder.shown(&binary.name, aws.architecture),
             format!("for {}", aws.architecture.name()),
         );
-        plan.step(Action::Write, package::path(&server.name));
+        plan.step(Action::Write, archive::path(&server.name));
         if !node::is_installed(&project.root.join(APP))? {
             plan.step(Action::Run, format!("npm ci in {APP}"));
         }
@@ -185,7 +184,7 @@ impl Target for AwsLambda {
         }
     }
 
-    fn login(&self, config: &Config) -> Result<Login> {
+    fn login(&self, config: &Config, _options: &cli::Login, _output: Output) -> Result<Login> {
         let account::Identity { account, arn } = Account::new(config).login()?;
         Ok(Login { account, who: arn })
     }
@@ -304,8 +303,8 @@ fn prepare(project: &Project, account: &Account, output: Output) -> Result<PathB
     let bootstrap = output.step(format!("build {} for {}", binary.name, aws.architecture.name()), || {
         builder.build(project, &binary, aws.architecture)
     })?;
-    let zip = project.root.join(package::path(&server.name));
-    output.wait(format!("pack {}", package::path(&server.name)), || package::zip(&bootstrap, &zip))?;
+    let zip = project.root.join(archive::path(&server.name));
+    output.wait(format!("pack {}", archive::path(&server.name)), || archive::zip(&bootstrap, "bootstrap", &zip))?;
     if !node::is_installed(&app)? {
         output.step("install the CDK", || node::install(&app))?;
     }

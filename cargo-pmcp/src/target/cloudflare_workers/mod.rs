@@ -18,7 +18,7 @@ use self::account::Account;
 use self::bindings::Made;
 use self::settings::{Package, Settings};
 use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Words, after_failure, missing_secrets};
-use crate::cli::{Init, Logs, Platform, Rollback};
+use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Config, is_account};
 use crate::deploy::Project;
 use crate::exec::{CARGO, Hidden, WORKER_BUILD, WRANGLER};
@@ -217,7 +217,7 @@ impl Target for CloudflareWorkers {
         }
     }
 
-    fn login(&self, config: &Config) -> Result<Login> {
+    fn login(&self, config: &Config, _options: &cli::Login, _output: Output) -> Result<Login> {
         let account = match Account::open(config) {
             Err(Failure::Missing { .. })
                 if WRANGLER.find().is_some() && std::env::var_os("CLOUDFLARE_API_TOKEN").is_none() =>

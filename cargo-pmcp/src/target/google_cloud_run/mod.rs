@@ -212,7 +212,7 @@ impl Target for GoogleCloudRun {
         }
     }
 
-    fn login(&self, config: &Config) -> Result<Login> {
+    fn login(&self, config: &Config, _options: &crate::cli::Login, _output: Output) -> Result<Login> {
         let project = Project::new(config)?;
         let who = project.login()?;
         Ok(Login { account: project.id, who })

@@ -1,4 +1,4 @@
-//! The zip that Lambda takes: one file, whose bytes say nothing of when and where it was packed.
+//! The zip that platforms take: one file, whose bytes say nothing of when and where it was packed.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,8 +14,8 @@ pub(super) fn path(server: &str) -> String {
     format!(".pmcp/build/{server}.zip")
 }
 
-/// Packs the executable under the name that Lambda starts.
-pub(super) fn zip(executable: &Path, zip: &Path) -> Result {
+/// Packs the executable under the name that the platform starts.
+pub(super) fn zip(executable: &Path, name: &str, zip: &Path) -> Result {
     if let Some(folder) = zip.parent() {
         fs::create_dir_all(folder).map_err(Failure::file("creating", folder))?;
     }
@@ -26,7 +26,7 @@ pub(super) fn zip(executable: &Path, zip: &Path) -> Result {
             .last_modified_time(DateTime::default())
             .unix_permissions(0o755);
         let mut writer = ZipWriter::new(file);
-        writer.start_file("bootstrap", options)?;
+        writer.start_file(name, options)?;
         io::copy(&mut from, &mut writer)?;
         writer.finish().map(drop).map_err(io::Error::from)
     });
@@ -49,12 +49,12 @@ mod tests {
             let past = std::time::SystemTime::now() - std::time::Duration::from_secs(10 * turn);
             File::options().write(true).open(&executable).and_then(|file| file.set_modified(past)).expect("is changed");
             let path = folder.join(format!("{turn}.zip"));
-            zip(&executable, &path).expect("packs");
+            zip(&executable, "bootstrap", &path).expect("packs");
             packed.push(fs::read(path).expect("is there"));
         }
         assert_eq!(packed[0], packed[1]);
         let mut archive = zip::ZipArchive::new(io::Cursor::new(&packed[0])).expect("is a zip");
-        let file = archive.by_name("bootstrap").expect("has the file that Lambda starts");
+        let file = archive.by_name("bootstrap").expect("has the file that is started");
         assert_eq!(file.unix_mode(), Some(0o100_755));
         drop(file);
         fs::remove_dir_all(folder).expect("is removed");

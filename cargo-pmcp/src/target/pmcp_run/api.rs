@@ -1,0 +1,315 @@
+//! The HTTP API of pmcp.run, as pmcp-run.openapi.json describes it.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::address;
+use super::login::{Session, encode_part, random};
+use super::problem::{Problem, not_understood, unreachable};
+use crate::config::{Config, PmcpRun};
+use crate::exec::{Asking, Hidden, NoReply, Reply, Web};
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+use crate::target::Line;
+use crate::target::log_lines::Event;
+
+/// For one request with its answer.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The same where an archive is sent, which a slow line takes its time for.
+const SENDING_LIMIT: Duration = Duration::from_secs(900);
+
+/// How often a request is sent that got no answer, or was told to come again.
+const ATTEMPTS: u32 = 4;
+
+/// The longest wait that the service may ask for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The last millisecond of the year 9999: nothing was logged since.
+const END_OF_TIME: u64 = 253_402_300_799_999;
+
+/// The service, and the server that is looked after.
+pub(super) struct Api {
+    web: Web,
+    base: String,
+    session: Session,
+    server: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Account {
+    pub(super) account: String,
+    pub(super) user: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Server {
+    pub(super) account: String,
+    pub(super) url: String,
+    pub(super) state: String,
+    pub(super) live_version: Option<u64>,
+}
+
+/// What is deployed.
+#[derive(Serialize)]
+pub(super) struct NewDeployment<'a> {
+    pub(super) artifact: &'a str,
+    pub(super) settings: Settings,
+    pub(super) environment: &'a BTreeMap<String, String>,
+    pub(super) secrets: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Settings {
+    architecture: &'static str,
+    memory_mb: u32,
+    timeout_seconds: u32,
+    max_instances: u32,
+}
+
+impl Settings {
+    pub(super) fn new(config: &PmcpRun) -> Self {
+        Self {
+            architecture: config.architecture.name(),
+            memory_mb: config.memory_mb,
+            timeout_seconds: config.timeout_seconds,
+            max_instances: config.max_instances,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Deployment {
+    pub(super) id: String,
+    pub(super) state: String,
+    pub(super) problem: Option<Problem>,
+}
+
+#[derive(Deserialize)]
+struct Versions {
+    versions: Vec<Version>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+#[derive(Deserialize)]
+struct Secrets {
+    secrets: Vec<Secret>,
+}
+
+#[derive(Deserialize)]
+struct Secret {
+    key: String,
+    changed: String,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    lines: Vec<Logged>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Logged {
+    id: String,
+    #[serde(flatten)]
+    line: Line,
+}
+
+/// What a request has beside its verb and its path.
+#[derive(Default)]
+struct More<'a> {
+    headers: Vec<(&'static str, &'a str)>,
+    body: Option<(&'static str, &'a [u8])>,
+    limit: Option<Duration>,
+}
+
+impl Api {
+    pub(super) fn new(config: &Config) -> Result<Self> {
+        let base = address(config)?;
+        Ok(Self { web: Web::new(), session: Session::new(&base), base, server: config.server.name.clone() })
+    }
+
+    pub(super) fn login(&self, no_browser: bool, output: Output) -> Result {
+        self.session.login(&self.web, no_browser, output)
+    }
+
+    /// `false` if nobody was logged in.
+    pub(super) fn logout(&self) -> Result<bool> {
+        self.session.logout(&self.web)
+    }
+
+    pub(super) fn account(&self) -> Result<Account> {
+        self.must("GET", "/v1/account")
+    }
+
+    /// The server, if it is deployed.
+    pub(super) fn server(&self) -> Result<Option<Server>> {
+        self.ask("GET", &self.path(""), More::default())
+    }
+
+    pub(super) fn remove(&self) -> Result {
+        self.tell("DELETE", &self.path(""), More::default())
+    }
+
+    /// The numbers of its versions, oldest first.
+    pub(super) fn versions(&self) -> Result<Vec<String>> {
+        let mut all = Vec::new();
+        let mut path = self.path("/versions");
+        while let Some(page) = self.ask::<Versions>("GET", &path, More::default())? {
+            all.extend(page.versions.iter().map(|version| version.version.to_string()));
+            let Some(next) = page.next else { break };
+            path = self.path(&format!("/versions?after={}", encode_part(&next)));
+        }
+        Ok(all)
+    }
+
+    pub(super) fn go_live(&self, version: &str) -> Result {
+        let version: u64 = version.parse().unwrap_or_default();
+        self.tell("PUT", &self.path("/live"), json_body(&json!({ "version": version }).to_string()))
+    }
+
+    /// Stores an archive; `false` if it was there already.
+    pub(super) fn store(&self, digest: &str, archive: &[u8]) -> Result<bool> {
+        let path = format!("/v1/artifacts/{digest}");
+        if self.send("HEAD", &path, &More::default())?.is_ok() {
+            return Ok(false);
+        }
+        let body = Some(("application/zip", archive));
+        self.tell("PUT", &path, More { body, limit: Some(SENDING_LIMIT), ..More::default() })?;
+        Ok(true)
+    }
+
+    /// Begins a deployment. Sent twice it is one: the key says so.
+    pub(super) fn deploy(&self, new: &NewDeployment<'_>) -> Result<Deployment> {
+        let key = random()?;
+        let text = serde_json::to_string(new).map_err(|error| not_understood(&self.base, &error.to_string()))?;
+        let mut more = json_body(&text);
+        more.headers.push(("idempotency-key", &key));
+        let path = self.path("/deployments");
+        self.ask("POST", &path, more)?.ok_or_else(|| not_understood(&self.base, &format!("{path} is missing")))
+    }
+
+    pub(super) fn deployment(&self, id: &str) -> Result<Deployment> {
+        self.must("GET", &self.path(&format!("/deployments/{}", encode_part(id))))
+    }
+
+    /// Lines from a time on that have a text in them; `None` if nothing was ever logged.
+    pub(super) fn logs(&self, since: u64, text: Option<&str>) -> Result<Option<Vec<Event>>> {
+        let text = text.map_or_else(String::new, |text| format!("&contains={}", encode_part(text)));
+        let first = self.path(&format!("/logs?since={since}{text}"));
+        let mut path = first.clone();
+        let mut found = Vec::new();
+        while let Some(page) = self.ask::<Page>("GET", &path, More::default())? {
+            found.extend(page.lines.into_iter().map(|Logged { id, line }| Event { id, line }));
+            let Some(next) = page.next else { return Ok(Some(found)) };
+            path = format!("{first}&after={}", encode_part(&next));
+        }
+        Ok(None)
+    }
+
+    pub(super) fn has_logs(&self) -> Result<bool> {
+        Ok(self.logs(END_OF_TIME, None)?.is_some())
+    }
+
+    pub(super) fn remove_logs(&self) -> Result {
+        self.tell("DELETE", &self.path("/logs"), More::default())
+    }
+
+    /// The names of secrets that have a value, and when each was stored.
+    pub(super) fn secrets(&self) -> Result<BTreeMap<String, Option<String>>> {
+        let found: Secrets = self.must("GET", &self.path("/secrets"))?;
+        Ok(found.secrets.into_iter().map(|secret| (secret.key, Some(secret.changed))).collect())
+    }
+
+    pub(super) fn set_secret(&self, key: &str, value: &Hidden) -> Result {
+        let body = json!({ "value": value.0 }).to_string();
+        let stored = self.send("PUT", &self.path(&format!("/secrets/{key}")), &json_body(&body))?;
+        stored.map(drop).map_err(|problem| problem.without(value).into_failure(&self.server))
+    }
+
+    pub(super) fn remove_secret(&self, key: &str) -> Result {
+        match self.send("DELETE", &self.path(&format!("/secrets/{key}")), &More::default())? {
+            Err(problem) if problem.is("in-use") => Err(Failure::refused(
+                format!("the live version of {} reads {key} whenever an instance starts", self.server),
+                "take it out of [secrets] in .pmcp/deploy.toml and run `cargo pmcp deploy` first",
+            )),
+            answer => answer.map(drop).map_err(|problem| problem.into_failure(&self.server)),
+        }
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/v1/servers/{}{rest}", self.server)
+    }
+
+    fn must<T: DeserializeOwned>(&self, verb: &'static str, path: &str) -> Result<T> {
+        let found = self.ask(verb, path, More::default())?;
+        found.ok_or_else(|| not_understood(&self.base, &format!("{path} is missing")))
+    }
+
+    /// What is answered; `Ok(None)` if what was asked for is not there.
+    fn ask<T: DeserializeOwned>(&self, verb: &'static str, path: &str, more: More<'_>) -> Result<Option<T>> {
+        match self.send(verb, path, &more)? {
+            Ok(reply) => serde_json::from_str(&reply.body)
+                .map(Some)
+                .map_err(|error| not_understood(&self.base, &format!("{verb} {path}: {error}"))),
+            Err(problem) if problem.is("not-found") => Ok(None),
+            Err(problem) => Err(problem.into_failure(&self.server)),
+        }
+    }
+
+    /// Changes something, and wants no answer.
+    fn tell(&self, verb: &'static str, path: &str, more: More<'_>) -> Result {
+        self.send(verb, path, &more)?.map(drop).map_err(|problem| problem.into_failure(&self.server))
+    }
+
+    /// Sends a request until there is an answer to it: with another token if this one is not taken, and again if it got
+    /// lost, which changes nothing twice.
+    fn send(&self, verb: &'static str, path: &str, more: &More<'_>) -> Result<Result<Reply, Problem>> {
+        let url = format!("{}{path}", self.base);
+        let mut token = self.session.token(&self.web)?;
+        let mut is_another = false;
+        let mut attempt = 1;
+        loop {
+            let mut headers = more.headers.clone();
+            headers.push(("accept", "application/json, application/problem+json"));
+            let limit = more.limit.unwrap_or(LIMIT);
+            let asking = Asking { verb, url: &url, token: Some(&token), headers, body: more.body, limit };
+            let pause = Duration::from_millis(250 << attempt);
+            let pause = match self.web.send(&asking) {
+                Ok(reply) if reply.status == 401 && !is_another => {
+                    is_another = true;
+                    token = self.session.another(&self.web)?;
+                    continue;
+                }
+                Ok(reply) if reply.status == 401 => return Err(super::login::not_known()),
+                Ok(reply) if matches!(reply.status, 429 | 502..=504) && attempt < ATTEMPTS => {
+                    let asked = reply.header("retry-after").and_then(|seconds| seconds.parse().ok());
+                    asked.map_or(pause, Duration::from_secs).min(PATIENCE)
+                }
+                Ok(reply) if (200..300).contains(&reply.status) => return Ok(Ok(reply)),
+                Ok(reply) => {
+                    let what = || format!("{verb} {path} has status {}", reply.status);
+                    return Problem::of(&reply).map(Err).ok_or_else(|| not_understood(&self.base, &what()));
+                }
+                Err(NoReply::Lost(_)) if attempt < ATTEMPTS => pause,
+                Err(error) => return Err(unreachable(&self.base, error)),
+            };
+            attempt += 1;
+            thread::sleep(pause);
+        }
+    }
+}
+
+fn json_body(text: &str) -> More<'_> {
+    More { body: Some(("application/json", text.as_bytes())), ..More::default() }
+}

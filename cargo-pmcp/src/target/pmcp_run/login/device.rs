@@ -1,0 +1,75 @@
+//! A login where there is no browser: a code that is typed elsewhere (RFC 8628).
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::super::{not_understood, unreachable};
+use super::discovery::Place;
+use super::token::{NoTokens, Tokens};
+use super::{CLIENT, LIMIT, form};
+use crate::exec::{Asking, NoReply, Web};
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+
+/// RFC 8628, section 3.2.
+#[derive(Deserialize)]
+struct Codes {
+    device_code: String,
+    user_code: String,
+    verification_uri: String,
+    verification_uri_complete: Option<String>,
+    expires_in: u64,
+    #[serde(default = "five")]
+    interval: u64,
+}
+
+fn five() -> u64 {
+    5
+}
+
+/// Says where which code is to be typed, and asks until it was.
+pub(super) fn login(web: &Web, place: &Place, endpoint: &str, output: Output) -> Result<Tokens> {
+    let begin = Instant::now();
+    let Codes { device_code, user_code, verification_uri, verification_uri_complete, expires_in, mut interval } =
+        codes(web, place, endpoint)?;
+    output.note(format_args!("on any device, go to {verification_uri} and type the code {user_code}"));
+    if let Some(url) = verification_uri_complete {
+        output.note(format_args!("or go to {url}"));
+    }
+    let late = || Failure::missing("nobody typed the code in time", "log in again: `cargo pmcp deploy login`");
+    let grant = [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", &device_code)];
+    loop {
+        thread::sleep(Duration::from_secs(interval));
+        if begin.elapsed() >= Duration::from_secs(expires_in) {
+            return Err(late());
+        }
+        match Tokens::ask(web, place, &grant) {
+            Err(NoTokens::Refused(refused)) => match &refused.error as &str {
+                "authorization_pending" => {}
+                "slow_down" => interval += 5,
+                "expired_token" => return Err(late()),
+                _ => return Err(super::refused(&refused.words())),
+            },
+            // Section 3.5: less often, as long as the code is good.
+            Err(NoTokens::Lost(NoReply::Lost(_))) => interval *= 2,
+            result => return result.map_err(|error| error.into_failure(&place.server.token_endpoint)),
+        }
+    }
+}
+
+fn codes(web: &Web, place: &Place, endpoint: &str) -> Result<Codes> {
+    let body = form::encode(&[("client_id", CLIENT), ("scope", &place.scope), ("resource", &place.resource)]);
+    let headers = vec![("accept", "application/json")];
+    let body = Some(("application/x-www-form-urlencoded", body.as_bytes()));
+    let asking = Asking { verb: "POST", url: endpoint, token: None, headers, body, limit: LIMIT };
+    let reply = web.send(&asking).map_err(|error| unreachable(endpoint, error))?;
+    if reply.status != 200 {
+        return Err(match serde_json::from_str::<super::token::Refused>(&reply.body) {
+            Ok(refused) => super::refused(&refused.words()),
+            Err(_) => not_understood(endpoint, &format!("status {}", reply.status)),
+        });
+    }
+    serde_json::from_str(&reply.body).map_err(|error| not_understood(endpoint, &error.to_string()))
+}

@@ -1,0 +1,156 @@
+//! Who is logged in to pmcp.run: OAuth 2.1 as a public client, and the tokens of it on this machine.
+
+mod code;
+mod device;
+mod discovery;
+mod form;
+mod keyring;
+mod store;
+mod token;
+
+use std::cell::RefCell;
+use std::env;
+use std::time::Duration;
+
+pub(super) use code::random;
+pub(super) use discovery::check_address;
+pub(super) use form::encode_part;
+
+use self::store::Store;
+use self::token::{NoTokens, Tokens};
+use super::SERVICE;
+use crate::exec::{Hidden, Web, has_browser};
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+
+/// Under which name this program is known to authorization servers.
+const CLIENT: &str = "cargo-pmcp";
+
+/// For one request of a login.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A token for machines on which nobody logs in.
+const VARIABLE: &str = "PMCP_RUN_TOKEN";
+
+/// The login to one service.
+pub(super) struct Session {
+    service: String,
+    given: Option<String>,
+    known: RefCell<Option<Tokens>>,
+}
+
+impl Session {
+    pub(super) fn new(service: &str) -> Self {
+        let given = env::var(VARIABLE).ok().map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+        Self { service: service.to_owned(), given, known: RefCell::new(None) }
+    }
+
+    /// The token to send; one that is about to expire is renewed first.
+    pub(super) fn token(&self, web: &Web) -> Result<Hidden> {
+        if let Some(token) = &self.given {
+            return Ok(Hidden(token.clone()));
+        }
+        if let Some(tokens) = self.known.borrow().as_ref().filter(|tokens| tokens.is_fresh()) {
+            return Ok(tokens.access());
+        }
+        let found = Store::new()?.load(&self.service)?.ok_or_else(not_logged_in)?;
+        let tokens = if found.is_fresh() { found } else { self.renew(web, &found)? };
+        let access = tokens.access();
+        *self.known.borrow_mut() = Some(tokens);
+        Ok(access)
+    }
+
+    /// Another token in the place of one that the service does not take, before the time that was told.
+    pub(super) fn another(&self, web: &Web) -> Result<Hidden> {
+        if self.given.is_some() {
+            return Err(Failure::missing(
+                format!("{SERVICE} does not take the token in {VARIABLE}"),
+                "put another there, or log in: `cargo pmcp deploy login`",
+            ));
+        }
+        let before = self.known.borrow_mut().take().ok_or_else(not_logged_in)?;
+        let tokens = self.renew(web, &before)?;
+        let access = tokens.access();
+        *self.known.borrow_mut() = Some(tokens);
+        Ok(access)
+    }
+
+    /// One run renews at a time: a refresh token that is used twice ends the login.
+    fn renew(&self, web: &Web, before: &Tokens) -> Result<Tokens> {
+        let store = Store::new()?;
+        let held = store.hold()?;
+        let now = store.load(&self.service)?.ok_or_else(not_logged_in)?;
+        if now != *before && now.is_fresh() {
+            return Ok(now);
+        }
+        match now.renewed(web) {
+            Some(Ok(tokens)) => {
+                store.save(&held, &self.service, &tokens)?;
+                Ok(tokens)
+            }
+            None | Some(Err(NoTokens::Refused(_))) => Err(expired()),
+            Some(Err(error)) => Err(error.into_failure(&self.service)),
+        }
+    }
+
+    /// Logs in, in the browser or with a code, and keeps the tokens.
+    pub(super) fn login(&self, web: &Web, no_browser: bool, output: Output) -> Result {
+        if self.given.is_some() {
+            let what = format!("{VARIABLE} has a token, which goes before every login");
+            return Err(Failure::refused(what, "unset it, and log in again"));
+        }
+        let place = discovery::discover(web, &self.service)?;
+        let server = &place.server;
+        let by_code = server.authorization_endpoint.as_deref().filter(|_| !no_browser && has_browser());
+        let tokens = match (by_code, server.device_authorization_endpoint.as_deref()) {
+            (Some(endpoint), _) => code::login(web, &place, endpoint, output)?,
+            (None, Some(endpoint)) => device::login(web, &place, endpoint, output)?,
+            (None, None) => {
+                return Err(Failure::refused(
+                    format!("there is no browser here, and {} knows no login without one", server.issuer),
+                    format!("log in where there is one, or put a token into {VARIABLE}"),
+                ));
+            }
+        };
+        let store = Store::new()?;
+        let held = store.hold()?;
+        store.save(&held, &self.service, &tokens)?;
+        *self.known.borrow_mut() = Some(tokens);
+        Ok(())
+    }
+
+    /// Forgets the tokens, and has them ended; `false` if there were none.
+    pub(super) fn logout(&self, web: &Web) -> Result<bool> {
+        let store = Store::new()?;
+        let held = store.hold()?;
+        let Some(tokens) = store.load(&self.service)? else { return Ok(false) };
+        store.remove(&held, &self.service)?;
+        *self.known.borrow_mut() = None;
+        tokens.revoke(web).map(|()| true).map_err(|why| {
+            Failure::failed(
+                format!("this machine has forgotten the login, and {SERVICE} was not told: {why}"),
+                "there it ends by itself; where that is too late, end it in your account",
+            )
+        })
+    }
+}
+
+fn not_logged_in() -> Failure {
+    Failure::missing(format!("not logged in to {SERVICE}"), "log in: `cargo pmcp deploy login`")
+}
+
+fn expired() -> Failure {
+    Failure::missing(format!("the login to {SERVICE} has expired"), "log in again: `cargo pmcp deploy login`")
+}
+
+/// Of a token that is renewed and still not taken.
+pub(super) fn not_known() -> Failure {
+    Failure::missing(
+        format!("{SERVICE} does not know this login any more"),
+        "log in again: `cargo pmcp deploy logout`, then `cargo pmcp deploy login`",
+    )
+}
+
+fn refused(words: &str) -> Failure {
+    Failure::missing(format!("{SERVICE} did not let you in: {words}"), "log in again: `cargo pmcp deploy login`")
+}

@@ -1,0 +1,139 @@
+//! Where logins are kept on this machine: in the system's keyring, or in a file that only its owner reads.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::keyring::Keyring;
+use super::token::Tokens;
+use crate::failure::{Failure, Result};
+use crate::output::encode_json;
+
+const FILE: &str = "logins.json";
+
+/// Logins by the address of their service.
+pub(super) struct Store {
+    folder: PathBuf,
+    keyring: Option<Keyring>,
+}
+
+/// Where one login is.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kept {
+    Here(Tokens),
+    InKeyring,
+}
+
+/// Held by the one run that may change logins, until it is dropped.
+pub(super) struct Held {
+    _lock: File,
+}
+
+impl Store {
+    /// The user's own.
+    pub(super) fn new() -> Result<Self> {
+        let configured = if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" };
+        let folder = env::var_os(configured).map(PathBuf::from).filter(|folder| folder.is_absolute());
+        let folder = folder.or_else(|| env::home_dir().map(|home| home.join(".config")));
+        let folder = folder.ok_or_else(|| {
+            Failure::refused(
+                "there is no home folder to keep a login in",
+                "set HOME, or put a token into PMCP_RUN_TOKEN",
+            )
+        })?;
+        Ok(Self { folder: folder.join("pmcp"), keyring: Keyring::find() })
+    }
+
+    /// Waits for other runs to be done with the logins.
+    pub(super) fn hold(&self) -> Result<Held> {
+        self.make_folder()?;
+        let path = self.folder.join("lock");
+        let lock = File::create(&path).map_err(Failure::file("creating", &path))?;
+        lock.lock().map_err(Failure::file("locking", path))?;
+        Ok(Held { _lock: lock })
+    }
+
+    pub(super) fn load(&self, service: &str) -> Result<Option<Tokens>> {
+        match self.read()?.remove(service) {
+            None => Ok(None),
+            Some(Kept::Here(tokens)) => Ok(Some(tokens)),
+            // One that was removed there is no login any more.
+            Some(Kept::InKeyring) => match &self.keyring {
+                Some(keyring) => Ok(keyring.load(service)?.and_then(|text| serde_json::from_str(&text).ok())),
+                None => Err(Failure::missing(
+                    "the login is in the keyring of the desktop, which cannot be reached from here",
+                    "log in again: `cargo pmcp deploy login`",
+                )),
+            },
+        }
+    }
+
+    /// The keyring is asked first; where it does not take them, the file does.
+    pub(super) fn save(&self, _held: &Held, service: &str, tokens: &Tokens) -> Result {
+        let text = encode_json(tokens)?;
+        let in_keyring = self.keyring.as_ref().is_some_and(|keyring| keyring.store(service, &text).is_ok());
+        let mut all = self.read()?;
+        all.insert(service.to_owned(), if in_keyring { Kept::InKeyring } else { Kept::Here(tokens.clone()) });
+        self.write(&all)
+    }
+
+    pub(super) fn remove(&self, _held: &Held, service: &str) -> Result {
+        let mut all = self.read()?;
+        if let (Some(Kept::InKeyring), Some(keyring)) = (all.remove(service), &self.keyring) {
+            keyring.remove(service)?;
+        }
+        self.write(&all)
+    }
+
+    fn read(&self) -> Result<BTreeMap<String, Kept>> {
+        let path = self.folder.join(FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) => return Err(Failure::file("reading", path)(error)),
+        };
+        serde_json::from_str(&text).map_err(|error| {
+            let what = format!("{} is not what cargo pmcp wrote: {error}", path.display());
+            Failure::refused(what, "remove it, and log in again")
+        })
+    }
+
+    /// In one step: whoever reads meanwhile has the file of before.
+    fn write(&self, all: &BTreeMap<String, Kept>) -> Result {
+        let (path, new) = (self.folder.join(FILE), self.folder.join("logins.json.new"));
+        // One that an interrupted run left may have other rights.
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Failure::file("removing", new)(error)),
+            _ => {}
+        }
+        let text = encode_json(all)? + "\n";
+        let written = private().write(true).create_new(true).open(&new).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(Failure::file("writing", &new))?;
+        fs::rename(&new, &path).map_err(Failure::file("writing", path))
+    }
+
+    fn make_folder(&self) -> Result {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.folder).map_err(Failure::file("creating", &self.folder))
+    }
+}
+
+/// For files that only their owner reads. On Windows the user's folder is nobody else's.
+fn private() -> OpenOptions {
+    #[cfg_attr(not(unix), allow(unused_mut, reason = "rights are of Unix"))]
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}

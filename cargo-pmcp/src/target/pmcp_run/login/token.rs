@@ -1,0 +1,150 @@
+//! The token endpoint (OAuth 2.1, sections 4.1.3 and 4.3) and the end of a token (RFC 7009).
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::super::{not_understood, unreachable};
+use super::discovery::Place;
+use super::{CLIENT, LIMIT, form};
+use crate::exec::{Asking, Hidden, NoReply, Web};
+use crate::failure::{Failure, Result};
+
+/// A token is renewed when it has less than this left, in seconds: clocks differ, and requests take their time.
+const MARGIN: u64 = 60;
+
+/// What a login consists of.
+#[derive(Clone, Deserialize, PartialEq, Eq, Serialize)]
+pub(in super::super) struct Tokens {
+    access_token: String,
+    refresh_token: Option<String>,
+    /// In seconds since 1970; nothing if the server did not say.
+    expires: Option<u64>,
+    resource: String,
+    token_endpoint: String,
+    revocation_endpoint: Option<String>,
+}
+
+/// OAuth 2.1, section 3.2.3.
+#[derive(Deserialize)]
+struct Granted {
+    access_token: String,
+    token_type: String,
+    expires_in: Option<u64>,
+    refresh_token: Option<String>,
+}
+
+/// OAuth 2.1, section 3.2.4.
+#[derive(Debug, Deserialize)]
+pub(super) struct Refused {
+    pub(super) error: String,
+    error_description: Option<String>,
+}
+
+impl Refused {
+    pub(super) fn words(&self) -> String {
+        match &self.error_description {
+            Some(words) => format!("{words} ({})", self.error),
+            None => self.error.clone(),
+        }
+    }
+}
+
+/// Why there are no tokens.
+#[derive(Debug)]
+pub(super) enum NoTokens {
+    Refused(Refused),
+    Lost(NoReply),
+    Failed(Failure),
+}
+
+impl Tokens {
+    /// Asks for them with what a login has come to.
+    pub(super) fn ask(web: &Web, place: &Place, grant: &[(&str, &str)]) -> Result<Self, NoTokens> {
+        let server = &place.server;
+        let granted = request(web, &server.token_endpoint, &place.resource, grant)?;
+        Ok(Self {
+            access_token: granted.access_token,
+            refresh_token: granted.refresh_token,
+            expires: granted.expires_in.map(|seconds| now() + seconds),
+            resource: place.resource.clone(),
+            token_endpoint: server.token_endpoint.clone(),
+            revocation_endpoint: server.revocation_endpoint.clone(),
+        })
+    }
+
+    /// The next ones in the place of these, whose refresh token is used up; `None` without one.
+    pub(super) fn renewed(&self, web: &Web) -> Option<Result<Self, NoTokens>> {
+        let token = self.refresh_token.as_deref()?;
+        let grant = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        Some(request(web, &self.token_endpoint, &self.resource, &grant).map(|granted| Self {
+            access_token: granted.access_token,
+            refresh_token: granted.refresh_token.or_else(|| self.refresh_token.clone()),
+            expires: granted.expires_in.map(|seconds| now() + seconds),
+            ..self.clone()
+        }))
+    }
+
+    pub(super) fn access(&self) -> Hidden {
+        Hidden(self.access_token.clone())
+    }
+
+    pub(super) fn is_fresh(&self) -> bool {
+        self.expires.is_none_or(|expires| expires > now() + MARGIN)
+    }
+
+    /// Ends them at the authorization server; with a refresh token goes what was made with it.
+    pub(super) fn revoke(&self, web: &Web) -> Result<(), String> {
+        let Some(endpoint) = &self.revocation_endpoint else {
+            return Err("its authorization server cannot end a login before its time".into());
+        };
+        let (kind, token) = match &self.refresh_token {
+            Some(token) => ("refresh_token", token),
+            None => ("access_token", &self.access_token),
+        };
+        let body = form::encode(&[("token", token), ("token_type_hint", kind), ("client_id", CLIENT)]);
+        match post(web, endpoint, &body) {
+            Ok(reply) if reply.status == 200 => Ok(()),
+            Ok(reply) => Err(format!("{endpoint} answered with status {}", reply.status)),
+            Err(NoReply::Unreached(words) | NoReply::Lost(words)) => Err(words),
+        }
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO).as_secs()
+}
+
+fn post(web: &Web, url: &str, body: &str) -> Result<crate::exec::Reply, NoReply> {
+    let headers = vec![("accept", "application/json")];
+    let body = Some(("application/x-www-form-urlencoded", body.as_bytes()));
+    web.send(&Asking { verb: "POST", url, token: None, headers, body, limit: LIMIT })
+}
+
+fn request(web: &Web, endpoint: &str, resource: &str, grant: &[(&str, &str)]) -> Result<Granted, NoTokens> {
+    let body = form::encode(&[grant, &[("client_id", CLIENT), ("resource", resource)]].concat());
+    let reply = post(web, endpoint, &body).map_err(NoTokens::Lost)?;
+    let misunderstood = |what: String| NoTokens::Failed(not_understood(endpoint, &what));
+    if reply.status == 200 {
+        let granted: Granted = serde_json::from_str(&reply.body).map_err(|error| misunderstood(error.to_string()))?;
+        return match granted.token_type.eq_ignore_ascii_case("bearer") {
+            true => Ok(granted),
+            false => Err(misunderstood(format!("tokens of the type {}", granted.token_type))),
+        };
+    }
+    Err(match serde_json::from_str(&reply.body) {
+        Ok(refused) if reply.status < 500 => NoTokens::Refused(refused),
+        _ => misunderstood(format!("status {}", reply.status)),
+    })
+}
+
+impl NoTokens {
+    /// In the words of somebody who logs in.
+    pub(super) fn into_failure(self, endpoint: &str) -> Failure {
+        match self {
+            Self::Refused(refused) => super::refused(&refused.words()),
+            Self::Lost(reply) => unreachable(endpoint, reply),
+            Self::Failed(failure) => failure,
+        }
+    }
+}

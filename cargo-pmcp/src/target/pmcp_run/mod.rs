@@ -1,0 +1,332 @@
+//! pmcp.run: an executable that is sent to an HTTP API, and a login in the browser.
+
+mod api;
+mod login;
+mod problem;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use self::api::{Api, Deployment, NewDeployment, Server, Settings};
+use self::problem::{not_understood, unreachable};
+use super::static_binary::{Builder, Package};
+use super::{
+    Check, Login, Logout, Outliving, Outputs, Removal, Status, Target, Words, archive, log_lines, missing_secrets,
+    versions,
+};
+use crate::cli::{Init, Logs, Platform, Rollback};
+use crate::config::Config;
+use crate::deploy::Project;
+use crate::exec::{CARGO, Hidden};
+use crate::failure::{Failure, Result};
+use crate::files::NewFile;
+use crate::output::Output;
+use crate::plan::{Action, Plan};
+use crate::workspace::CLOUDRUN;
+
+/// As its makers write it.
+const SERVICE: &str = "pmcp.run";
+
+/// Goes before what deploy.toml says.
+const VARIABLE: &str = "PMCP_RUN_URL";
+
+/// What the executable is called in the archive.
+const EXECUTABLE: &str = "server";
+
+/// How often is asked how a deployment is getting on, and for how long.
+const PAUSE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(600);
+
+const SECRET: &str = "secret";
+const LOGS: &str = "logs of";
+
+pub(crate) struct PmcpRun;
+
+impl Target for PmcpRun {
+    fn platform(&self) -> Platform {
+        Platform::GoogleCloudRun
+    }
+
+    fn place(&self, config: &Config) -> String {
+        let url = env::var(VARIABLE).ok().filter(|url| !url.is_empty()).unwrap_or_else(|| config.pmcp_run.url.clone());
+        let host = url.trim_end_matches('/').rsplit("://").next().unwrap_or_default().to_owned();
+        if host == "api.pmcp.run" { SERVICE.into() } else { host }
+    }
+
+    fn settle(&self, _config: &mut Config, options: &Init) -> Result {
+        options.only(SERVICE, &[])
+    }
+
+    fn files(&self, project: &Project) -> Vec<NewFile> {
+        let config =
+            include_str!("../../../templates/pmcp-run/deploy.toml.in").replace("{{name}}", &project.config.server.name);
+        vec![NewFile::new(crate::config::PATH, config), NewFile::new(".pmcp/.gitignore", "build/\nlock\n")]
+    }
+
+    fn made(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn doctor(&self, config: &Config) -> Vec<Check> {
+        let mut checks = vec![Check::of_program(&CARGO)];
+        let mut check = |what: String, found: Result<String>| checks.push(Check::of(what, found));
+        let architecture = config.pmcp_run.architecture;
+        check(
+            format!("a compiler for {}", architecture.name()),
+            Builder::find(architecture).map(|builder| builder.name().into()),
+        );
+        let account = Api::new(config).and_then(|api| api.account());
+        check(format!("a login to {SERVICE}"), account.map(|found| format!("{} as {}", found.account, found.user)));
+        checks
+    }
+
+    fn plan(&self, project: &Project) -> Result<Plan> {
+        let Config { pmcp_run, server, .. } = &project.config;
+        address(&project.config)?;
+        let package = Package::find(project, &CLOUDRUN)?;
+        let builder = Builder::find(pmcp_run.architecture)?;
+        let mut plan = Plan::new();
+        plan.detailed(
+            Action::Run,
+            builder.shown(&package.name, pmcp_run.architecture),
+            format!("for {}", pmcp_run.architecture.name()),
+        );
+        plan.step(Action::Write, archive::path(&server.name));
+        plan.detailed(
+            Action::Change,
+            format!("the server {} in {}", server.name, self.place(&project.config)),
+            format!(
+                "at most {} instances of {} MB, and {} s for a request",
+                pmcp_run.max_instances, pmcp_run.memory_mb, pmcp_run.timeout_seconds
+            ),
+        );
+        let mut more = |names: Vec<&str>, what: &str| {
+            if !names.is_empty() {
+                plan.step(Action::Change, format!("{what}: {}", names.join(", ")));
+            }
+        };
+        more(project.config.environment.keys().map(String::as_str).collect(), "its environment");
+        more(project.config.secrets.keys().map(String::as_str).collect(), "its secrets");
+        plan.warnings.push("everybody who knows the URL may call the server: pmcp.run checks no tokens".into());
+        Ok(plan)
+    }
+
+    fn deploy(&self, project: &Project, output: Output) -> Result<Outputs> {
+        let config = &project.config;
+        let (name, place, architecture) = (&config.server.name, self.place(config), config.pmcp_run.architecture);
+        let api = Api::new(config)?;
+        output.wait(format!("look at the account, and at {name} in {place}"), || {
+            api.account()?;
+            match api.server()?.is_some_and(|server| server.state == "deploying") {
+                true => Err(under_way(name)),
+                false if config.secrets.is_empty() => Ok(()),
+                false => missing_secrets(config, &api.secrets()?),
+            }
+        })?;
+        let package = Package::find(project, &CLOUDRUN)?;
+        let builder = Builder::find(architecture)?;
+        let executable = output.step(format!("build {} for {}", package.name, architecture.name()), || {
+            builder.build(project, &package, architecture)
+        })?;
+        let path = project.root.join(archive::path(name));
+        let (digest, bytes) = output.wait(format!("pack {}", archive::path(name)), || {
+            archive::zip(&executable, EXECUTABLE, &path)?;
+            let bytes = fs::read(&path).map_err(Failure::file("reading", &path))?;
+            let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            Ok((format!("sha256:{digest}"), bytes))
+        })?;
+        let size = bytes.len().div_ceil(1 << 10);
+        output.wait(format!("send it ({size} KB), unless it is there already"), || api.store(&digest, &bytes))?;
+        output.wait(format!("deploy {name} to {place}"), || {
+            let new = NewDeployment {
+                artifact: &digest,
+                settings: Settings::new(&config.pmcp_run),
+                environment: &config.environment,
+                secrets: config.secrets.keys().map(String::as_str).collect(),
+            };
+            let made = api.deploy(&new).and_then(|deployment| finish(&api, deployment, name));
+            made.map_err(|failure| after_failure(&api, name, failure))
+        })?;
+        self.outputs(config)
+    }
+
+    fn outputs(&self, config: &Config) -> Result<Outputs> {
+        let server = Api::new(config)?.server()?.ok_or_else(|| self.not_deployed(config))?;
+        let live = server.live_version.map(|version| ("Version".to_owned(), version.to_string()));
+        let known = [("Account", server.account), ("Server", config.server.name.clone()), ("Url", server.url)];
+        Ok(Outputs(known.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(live).collect()))
+    }
+
+    fn login(&self, config: &Config, options: &crate::cli::Login, output: Output) -> Result<Login> {
+        let api = Api::new(config)?;
+        let account = match api.account() {
+            Err(Failure::Missing { .. }) => {
+                api.login(options.no_browser, output)?;
+                api.account()?
+            }
+            account => account?,
+        };
+        Ok(Login { account: account.account, who: account.user })
+    }
+
+    fn logout(&self, config: &Config) -> Result<Logout> {
+        Ok(Logout { place: self.place(config), was_logged_in: Api::new(config)?.logout()? })
+    }
+
+    fn url(&self, config: &Config) -> Result<String> {
+        Ok(Api::new(config)?.server()?.ok_or_else(|| self.not_deployed(config))?.url)
+    }
+
+    fn status(&self, config: &Config) -> Result<Status> {
+        let api = Api::new(config)?;
+        let server = api.server()?;
+        let versions = if server.is_some() { api.versions()? } else { Vec::new() };
+        let live_version = server.as_ref().and_then(|server| server.live_version).map(|version| version.to_string());
+        Ok(Status {
+            name: config.server.name.clone(),
+            place: self.place(config),
+            deployed: server.is_some(),
+            state: server.map(|server| server.state),
+            live_version,
+            versions,
+        })
+    }
+
+    fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan> {
+        let api = Api::new(config)?;
+        let name = &config.server.name;
+        let server = api.server()?.ok_or_else(|| self.not_deployed(config))?;
+        let Some(live) = server.live_version.map(|version| version.to_string()) else {
+            return Err(Failure::failed(format!("no version of {name} is live"), "deploy one: `cargo pmcp deploy`"));
+        };
+        let version = versions::choose(&api.versions()?, &live, options.version.as_deref())?;
+        let mut plan = Plan::new();
+        plan.detailed(Action::Change, format!("the live version of {name}"), format!("from {live} to {version}"));
+        if !options.dry_run {
+            api.go_live(&version)?;
+        }
+        Ok(plan)
+    }
+
+    fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result {
+        let api = Api::new(config)?;
+        if api.server()?.is_none() {
+            return Err(self.not_deployed(config));
+        }
+        log_lines::run(options, output, |begin| Ok(api.logs(begin, options.filter.as_deref())?.unwrap_or_default()))
+    }
+
+    fn secret_name(&self, config: &Config, key: &str) -> String {
+        format!("the secret {key} of {} in {}", config.server.name, self.place(config))
+    }
+
+    fn secret_words(&self) -> Words {
+        Words {
+            given: "the server reads it once you run `cargo pmcp deploy`",
+            not_given: "to give it to the server, add `{key} = {}` under [secrets] in .pmcp/deploy.toml and run `cargo pmcp \
+                        deploy`",
+            deleted: "its value is gone for good",
+        }
+    }
+
+    fn secrets(&self, config: &Config) -> Result<BTreeMap<String, Option<String>>> {
+        Api::new(config)?.secrets()
+    }
+
+    fn set_secret(&self, config: &Config, key: &str, value: Hidden) -> Result {
+        Api::new(config)?.set_secret(key, &value)
+    }
+
+    fn delete_secret(&self, config: &Config, key: &str) -> Result {
+        Api::new(config)?.remove_secret(key)
+    }
+
+    fn removal(&self, project: &Project, _clean: bool) -> Result<Removal> {
+        let config = &project.config;
+        let api = Api::new(config)?;
+        let deployed = api.server()?.is_some();
+        let mut outliving: Vec<Outliving> =
+            api.secrets()?.into_keys().map(|name| Outliving { kind: SECRET, name }).collect();
+        if api.has_logs()? {
+            outliving.push(Outliving { kind: LOGS, name: config.server.name.clone() });
+        }
+        Ok(Removal { deployed, outliving })
+    }
+
+    fn destroy(&self, project: &Project, removal: &Removal, output: Output) -> Result {
+        let config = &project.config;
+        let api = Api::new(config)?;
+        if removal.deployed {
+            let what = format!("remove {} from {}", config.server.name, self.place(config));
+            output.wait(what, || api.remove())?;
+        }
+        for Outliving { kind, name } in &removal.outliving {
+            output.wait(format!("remove the {kind} {name}"), || match *kind {
+                SECRET => api.remove_secret(name),
+                _ => api.remove_logs(),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl PmcpRun {
+    /// For commands that need a deployed server.
+    fn not_deployed(&self, config: &Config) -> Failure {
+        Failure::failed(
+            format!("{} is not deployed in {}", config.server.name, self.place(config)),
+            "deploy it: `cargo pmcp deploy`",
+        )
+    }
+}
+
+/// The service's address, without a slash at its end.
+fn address(config: &Config) -> Result<String> {
+    let url = env::var(VARIABLE).ok().filter(|url| !url.is_empty()).unwrap_or_else(|| config.pmcp_run.url.clone());
+    let url = url.trim_end_matches('/').to_owned();
+    login::check_address(&url)?;
+    Ok(url)
+}
+
+fn under_way(name: &str) -> Failure {
+    Failure::refused(
+        format!("another change of {name} is under way"),
+        "wait until `cargo pmcp deploy status` says live, and run this again",
+    )
+}
+
+/// Asks until the version is live, or is known not to become it.
+fn finish(api: &Api, mut deployment: Deployment, name: &str) -> Result {
+    let begin = Instant::now();
+    loop {
+        match (&deployment.state as &str, deployment.problem) {
+            ("live", _) => return Ok(()),
+            ("failed", Some(problem)) => return Err(problem.into_failure(name)),
+            ("failed", None) => return Err(Failure::failed(format!("{SERVICE} does not say what went wrong"), "")),
+            _ if begin.elapsed() > PATIENCE => {
+                let minutes = PATIENCE.as_secs() / 60;
+                return Err(Failure::failed(format!("{name} was not ready within {minutes} minutes"), ""));
+            }
+            _ => thread::sleep(PAUSE),
+        }
+        deployment = api.deployment(&deployment.id)?;
+    }
+}
+
+/// What a failed deployment leaves. One that was refused has changed nothing.
+fn after_failure(api: &Api, name: &str, failure: Failure) -> Failure {
+    let Failure::Failed { what, .. } = failure else { return failure };
+    let now = |server: Server| {
+        let now = match server.live_version {
+            Some(version) => format!("version {version} answers as before"),
+            None => "no version of it answers".to_owned(),
+        };
+        (now, "see `cargo pmcp deploy logs --since 5m`, mend what it says, and deploy again")
+    };
+    super::after_failure(name, &Failure::failed(what, ""), api.server().map(|found| found.map(now)))
+}

@@ -1,0 +1,135 @@
+//! Why pmcp.run did not do what it was asked, as problem details (RFC 9457), and what to do about it.
+
+use serde::Deserialize;
+
+use super::SERVICE;
+use crate::exec::{Hidden, NoReply, Reply, hide};
+use crate::failure::Failure;
+
+/// RFC 9457, section 3.1: every member may be missing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    status: u16,
+    detail: Option<String>,
+}
+
+impl Problem {
+    /// Of an answer with a status of 400 or more. One of HEAD has no body, and one of whoever is in front of the service
+    /// another: then its status is all that is known.
+    pub(super) fn of(reply: &Reply) -> Option<Self> {
+        let status = reply.status;
+        let parsed = reply.is_json().then(|| serde_json::from_str::<Self>(&reply.body).ok()).flatten();
+        if let Some(problem) = parsed {
+            return (status >= 400).then_some(Self { status, ..problem });
+        }
+        let kind = if status == 404 { "/problems/not-found" } else { "" };
+        let is_plain = status >= 500 || (status >= 400 && reply.body.is_empty());
+        is_plain.then(|| Self { kind: kind.into(), title: "it does not say why".into(), status, detail: None })
+    }
+
+    /// Without what was told in secret.
+    pub(super) fn without(mut self, secret: &Hidden) -> Self {
+        self.detail = self.detail.map(|words| hide(&words, secret));
+        self.title = hide(&self.title, secret);
+        self
+    }
+
+    /// Whether it is of this type.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.kind.rsplit_once("/problems/").is_some_and(|(_, found)| found == name)
+    }
+
+    fn words(&self) -> &str {
+        self.detail.as_deref().unwrap_or(&self.title)
+    }
+
+    /// In the words of somebody who looks after `server`.
+    pub(super) fn into_failure(self, server: &str) -> Failure {
+        let words = self.words();
+        if self.is("name-taken") {
+            Failure::refused(
+                format!("the name {server} is taken on {SERVICE}"),
+                "choose another `name` under [server] in .pmcp/deploy.toml",
+            )
+        } else if self.is("under-way") {
+            Failure::refused(
+                format!("another change of {server} is under way"),
+                "wait until `cargo pmcp deploy status` says live, and run this again",
+            )
+        } else if self.is("no-access") {
+            Failure::missing(
+                format!("this account is not part of the early access of {SERVICE}"),
+                "ask for it at https://pmcp.run, or log in to another: `cargo pmcp deploy logout`, then `login`",
+            )
+        } else if self.status == 403 {
+            Failure::failed(
+                format!("{SERVICE} does not allow this: {words}"),
+                "ask whoever looks after the account for this permission",
+            )
+        } else if self.status == 429 {
+            Failure::failed(format!("{SERVICE} is asked too often"), "wait a minute, and run the command again")
+        } else if self.status >= 500 {
+            Failure::failed(
+                format!("{SERVICE} failed: {words} (status {})", self.status),
+                "it may be down for a while; run the command again: what was done already is not done twice",
+            )
+        } else {
+            Failure::failed(
+                format!("{SERVICE} refused: {words} (status {})", self.status),
+                "nothing else was done; run the command again when this is mended",
+            )
+        }
+    }
+}
+
+/// There is no answer.
+pub(super) fn unreachable(base: &str, reply: NoReply) -> Failure {
+    match reply {
+        NoReply::Unreached(why) => Failure::failed(
+            format!("{SERVICE} cannot be reached at {base}: {why}"),
+            "the service is in early access and may not be open to you yet; see that the network is up, and that `url` under \
+             [pmcp_run] in .pmcp/deploy.toml or PMCP_RUN_URL is the address that you were given",
+        ),
+        NoReply::Lost(why) => Failure::failed(
+            format!("{SERVICE} gave no answer at {base}: {why}"),
+            "it may have done what it was asked: see `cargo pmcp deploy status`, and run the command again",
+        ),
+    }
+}
+
+/// There is an answer that the service would not give.
+pub(super) fn not_understood(base: &str, what: &str) -> Failure {
+    Failure::failed(
+        format!("what answers at {base} is not understood: {what}"),
+        "the service is in early access: update cargo pmcp, and see that `url` under [pmcp_run] in .pmcp/deploy.toml or \
+         PMCP_RUN_URL is the address that you were given",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(problem: &str) -> String {
+        let problem: Problem = serde_json::from_str(problem).expect("a problem");
+        problem.without(&Hidden("s3cret".into())).into_failure("crm").to_string()
+    }
+
+    #[test]
+    fn what_a_problem_lacks_is_not_needed() {
+        assert_eq!(
+            said(r#"{"status":422,"title":"no","detail":"the value s3cret is too short"}"#),
+            "pmcp.run refused: the value (hidden) is too short (status 422)\nnothing else was done; run the command again when \
+             this is mended"
+        );
+        assert!(said("{}").starts_with("pmcp.run refused:  (status 0)"));
+        assert!(
+            said(r#"{"type":"https://pmcp.run/problems/name-taken"}"#).starts_with("the name crm is taken on pmcp.run")
+        );
+        assert!(said(r#"{"type":"/problems/name-taken-too","title":"x"}"#).starts_with("pmcp.run refused: x"));
+    }
+}
