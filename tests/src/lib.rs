@@ -9,6 +9,7 @@
 //! - [`Wrangler`] is one on `wrangler dev`, with the databases and buckets of its wrangler.toml.
 //! - [`Project`] is a folder in which `cargo pmcp` is run.
 //! - [`GoogleCloud`] is one on loopback, for the real gcloud; [`Container`] runs an image that was sent there.
+//! - [`PmcpRun`] is the service pmcp.run on loopback, held to its OpenAPI file.
 //! - [`Redis`] is a Redis server that goes away and comes back.
 //! - [`run_client`] runs a client script with a time limit; [`skip`] is for machines that cannot.
 
@@ -19,6 +20,7 @@ mod emulator;
 mod gateway;
 mod google;
 mod lambda;
+mod pmcp_run;
 mod process;
 mod project;
 mod redis;
@@ -36,6 +38,7 @@ pub use emulator::Emulator;
 pub use gateway::{Gateway, Recorded};
 pub use google::GoogleCloud;
 pub use lambda::{Front, Lambda, captured_event};
+pub use pmcp_run::{Authority, PmcpRun, Trouble};
 pub use process::{Finished, run_client, run_script, run_to_end, skip, tool};
 pub use project::Project;
 pub use redis::Redis;

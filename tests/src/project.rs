@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -144,13 +144,25 @@ impl Project {
 
     /// The same as [`Project::pmcp`] with something to read.
     pub fn told(&self, arguments: &[&str], input: &str) -> Value {
-        let mut command = self.tool(&[&["--json"], arguments].concat());
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
-        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
-        let output = child.wait_with_output().expect("ends");
-        assert!(output.status.success(), "cargo pmcp {}", arguments.join(" "));
+        let output = self.tell(&[&["--json"], arguments].concat(), input);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "cargo pmcp {}: {words}", arguments.join(" "));
         self.note(arguments);
         serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// The same as [`Project::refused`] with something to read, and with all that it says.
+    pub fn refused_when_told(&self, arguments: &[&str], input: &str) -> (Option<i32>, String) {
+        let output = self.tell(arguments, input);
+        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    }
+
+    fn tell(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.tool(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("starts");
+        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
+        child.wait_with_output().expect("ends")
     }
 
     /// Notes which subcommand it was that worked.

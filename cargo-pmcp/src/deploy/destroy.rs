@@ -14,7 +14,7 @@ use crate::plan::{Action, Plan};
 
 pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Result {
     let Project { root, config } = project;
-    let target = project.target()?;
+    let target = project.target();
     let mut removal = target.removal(project, options.clean)?;
     let mut files = Written::compare(root, &target.files(project))?;
     let mut plan = Plan::new();

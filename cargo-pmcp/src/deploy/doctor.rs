@@ -24,7 +24,7 @@ impl fmt::Display for Checks {
 }
 
 pub(super) fn run(project: &Project, output: Output) -> Result {
-    let checks = Checks(project.target()?.doctor(&project.config));
+    let checks = Checks(project.target().doctor(&project.config));
     output.result(&checks)?;
     match checks.0.iter().filter(|check| !check.ok).count() {
         0 => Ok(()),

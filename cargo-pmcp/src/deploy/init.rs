@@ -33,7 +33,7 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     check_name(&name).map_err(|what| {
         Failure::usage(format!("`{name}` cannot be the server's name: {what}"), "give another with --name")
     })?;
-    let platform = target.target()?;
+    let platform = target.target();
     let mut config = known.clone().unwrap_or_else(|| Config::new(target, name.clone()));
     platform.settle(&mut config, options)?;
     if let Some(known) = &known {
@@ -104,7 +104,6 @@ fn ask(input: &mut impl BufRead, is_terminal: bool) -> Result<TargetType> {
     if !is_terminal {
         let targets: Vec<String> = TargetType::value_variants()
             .iter()
-            .filter(|target| target.target().is_ok())
             .filter_map(|target| Some(format!("--target {}", target.to_possible_value()?.get_name())))
             .collect();
         let targets = targets.join(", or ");

@@ -31,7 +31,7 @@ impl Project {
         Ok(Self { root: folder.to_path_buf(), config: Config::load(folder, target)? })
     }
 
-    fn target(&self) -> Result<&'static dyn Target> {
+    fn target(&self) -> &'static dyn Target {
         self.config.target.target_type.target()
     }
 }
@@ -63,7 +63,7 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
         (_, target) => Project::load(folder, target)?,
     };
     deploy.run.settle(&mut project.config)?;
-    let (config, target) = (&project.config, project.target()?);
+    let (config, target) = (&project.config, project.target());
     if matches!(deploy.command, Some(DeployCommand::Outputs | DeployCommand::Status))
         && let Some(note) = renamed(&project)?
     {

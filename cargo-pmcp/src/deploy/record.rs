@@ -42,7 +42,7 @@ impl Record {
     /// What deploy.toml says now.
     pub(super) fn new(project: &Project) -> Result<Self> {
         let config = &project.config;
-        let place = project.target()?.place(config);
+        let place = project.target().place(config);
         Ok(Self { target_type: config.target.target_type, name: config.server.name.clone(), place })
     }
 

@@ -8,7 +8,7 @@ use crate::output::Output;
 
 pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Result {
     let root = &project.root;
-    let target = project.target()?;
+    let target = project.target();
     let record = Record::new(project)?;
     let renamed = Records::load(root)?
         .other_than(&record)

@@ -71,13 +71,13 @@ pub(crate) trait Target {
 }
 
 impl TargetType {
-    /// The platform of this name, if this version deploys to it.
-    pub(crate) fn target(self) -> Result<&'static dyn Target> {
+    /// The platform of this name.
+    pub(crate) fn target(self) -> &'static dyn Target {
         match self {
-            Self::AwsLambda => Ok(&aws_lambda::AwsLambda),
-            Self::CloudflareWorkers => Ok(&cloudflare_workers::CloudflareWorkers),
-            Self::GoogleCloudRun => Ok(&google_cloud_run::GoogleCloudRun),
-            Self::PmcpRun => Ok(&pmcp_run::PmcpRun),
+            Self::AwsLambda => &aws_lambda::AwsLambda,
+            Self::CloudflareWorkers => &cloudflare_workers::CloudflareWorkers,
+            Self::GoogleCloudRun => &google_cloud_run::GoogleCloudRun,
+            Self::PmcpRun => &pmcp_run::PmcpRun,
         }
     }
 

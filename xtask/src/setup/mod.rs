@@ -1,5 +1,5 @@
 //! Brings what the tests need and a machine may lack into the cache: Node, MCP clients in JavaScript and Python,
-//! an emulator of Lambda, Redis, and what builds for Cloudflare Workers and runs there.
+//! an emulator of Lambda, Redis, an authorization server, and what builds for Cloudflare Workers and runs there.
 
 mod benches;
 mod cargo_deny;
@@ -58,7 +58,7 @@ pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
     VARIABLES.into_iter().chain(workers::VARIABLES).chain(google::VARIABLES)
 }
 
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 10] = [
     "PMCP_NODE",
     "PMCP_CLIENTS",
     "PMCP_PYTHON",
@@ -68,13 +68,14 @@ const VARIABLES: [&str; 9] = [
     "PMCP_ZIGBUILD",
     "PMCP_CDK",
     "PMCP_AWS",
+    "PMCP_AUTHORIZATION_SERVER",
 ];
 
 /// Brings everything that the tests use and that is not there yet.
 pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Result<Tools, Failure> {
     let _only_one = cache.lock()?;
     let samples = root.join("tests/clients");
-    let [node, clients, python, python_v1, redis, cargo_lambda, zigbuild, cdk, aws] = VARIABLES;
+    let [node, clients, python, python_v1, redis, cargo_lambda, zigbuild, cdk, aws, authorization] = VARIABLES;
     let mut tools = Tools::default();
     match node::node(cache, permission) {
         Ok(binary) => {
@@ -82,6 +83,9 @@ pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Resul
             workers::note(&mut tools, root, cache, &binary, permission);
             let app = root.join("cargo-pmcp/templates/aws-lambda");
             tools.note(cdk, cdk::cdk(&app, cache, &binary, permission));
+            let what = ("an OAuth authorization server from npm (4 MB)", "authorization-server");
+            let source = root.join("scripts/authorization-server");
+            tools.note(authorization, workers::from_npm(what, &source, cache, &binary, permission));
             tools.note(node, Ok(binary));
         }
         // Without Node the clients are of no use.

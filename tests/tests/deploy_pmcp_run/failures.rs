@@ -1,0 +1,161 @@
+//! What a person meets first on pmcp.run when something is missing or refused: its words and its exit code.
+
+use std::net::TcpListener;
+use std::time::Instant;
+
+use pmcp_tests::{Authority, Trouble};
+use serde_json::json;
+
+use super::place::{Place, TOKEN};
+
+#[test]
+fn a_service_that_cannot_be_reached_is_in_early_access() {
+    let mut place = Place::logged_in("pmcp-run-unreachable");
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+    place.set("PMCP_RUN_URL", format!("http://127.0.0.1:{port}"));
+    let begin = format!("error: pmcp.run cannot be reached at http://127.0.0.1:{port}: io: Connection refused");
+    let end = "\nthe service is in early access and may not be open to you yet; see that the network is up, and that `url` under \
+               [pmcp_run] in .pmcp/deploy.toml or PMCP_RUN_URL is the address that you were given\n";
+    // In between the system numbers its error.
+    let is_said = |(code, words): (Option<i32>, String)| {
+        assert!(code == Some(1) && words.starts_with(&begin) && words.ends_with(end), "{code:?} {words}");
+    };
+    is_said(place.refused(&["deploy", "status"]));
+    place.unset("PMCP_RUN_TOKEN");
+    is_said(place.refused(&["deploy", "login"]));
+    // deploy.toml says the same as the variable, which goes before it.
+    place.unset("PMCP_RUN_URL");
+    place.configure("[pmcp_run]\nurl = \"http://example.com\"\n");
+    let words = "error: `http://example.com` is no address for pmcp.run: a login is sent there\nit must begin with https://, or \
+                 lead to this machine\n";
+    assert_eq!(place.refused(&["deploy", "status"]), (Some(5), words.into()));
+}
+
+#[test]
+fn a_login_that_is_missing_or_not_taken_has_the_line_that_makes_it() {
+    let mut place = Place::logged_in("pmcp-run-login");
+    place.set("PMCP_RUN_TOKEN", "another");
+    let words = "error: pmcp.run does not take the token in PMCP_RUN_TOKEN\nput another there, or log in: `cargo pmcp deploy \
+                 login`\n";
+    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words.into()));
+    place.unset("PMCP_RUN_TOKEN");
+    let words = "error: not logged in to pmcp.run\nlog in: `cargo pmcp deploy login`\n";
+    for command in
+        [&["deploy", "status"][..], &["deploy", "outputs"], &["deploy", "logs"], &["deploy", "secrets", "list"]]
+    {
+        assert_eq!(place.refused(command), (Some(4), words.into()));
+    }
+    place.service.assert_kept();
+}
+
+#[test]
+fn what_the_service_says_is_told_with_what_to_do() {
+    let place = Place::logged_in("pmcp-run-refused");
+    let forbidden = "ada may only look";
+    for (trouble, code, words) in [
+        (
+            Trouble::Problem(403, "forbidden", forbidden),
+            1,
+            "error: pmcp.run does not allow this: ada may only look\nask whoever looks after the account for this permission\n",
+        ),
+        (
+            Trouble::Problem(403, "no-access", "this account has to wait"),
+            4,
+            "error: this account is not part of the early access of pmcp.run\nask for it at https://pmcp.run, or log in to \
+             another: `cargo pmcp deploy logout`, then `login`\n",
+        ),
+        (
+            // The page of whoever stands in front of it.
+            Trouble::Broken(500),
+            1,
+            "error: pmcp.run failed: it does not say why (status 500)\nit may be down for a while; run the command again: what \
+             was done already is not done twice\n",
+        ),
+        (
+            Trouble::Problem(500, "internal", "a disk is full"),
+            1,
+            "error: pmcp.run failed: a disk is full (status 500)\nit may be down for a while; run the command again: what was \
+             done already is not done twice\n",
+        ),
+    ] {
+        place.service.trouble("describeServer", trouble);
+        assert_eq!(place.refused(&["deploy", "status"]), (Some(code), words.into()));
+    }
+    place.service.trouble("describeServer", Trouble::Page);
+    let (code, words) = place.refused(&["deploy", "status"]);
+    let url = place.service.url();
+    assert!(
+        words.starts_with(&format!("error: what answers at {url} is not understood: GET /v1/servers/crm: ")),
+        "{words}"
+    );
+    assert!(code == Some(1) && words.contains("the service is in early access: update cargo pmcp"), "{words}");
+    assert_eq!(
+        place.refused(&["deploy", "outputs"]),
+        (
+            Some(1),
+            format!("error: crm is not deployed in {}\ndeploy it: `cargo pmcp deploy`\n", &url["http://".len()..])
+        )
+    );
+    place.service.trouble("storeSecret", Trouble::Problem(422, "invalid", "s3cret is too short"));
+    let (code, stderr) = place.refused_when_told(&["deploy", "secrets", "set", "KEY"], "s3cret\n");
+    assert!(code == Some(1) && stderr.contains("error: pmcp.run refused: (hidden) is too short"), "{stderr}");
+    assert!(!stderr.contains("s3cret"), "{stderr}");
+    let words = "error: there is no secret KEY\nsee `cargo pmcp deploy secrets list`\n";
+    assert_eq!(place.refused(&["deploy", "secrets", "delete", "KEY"]), (Some(5), words.into()));
+    place.service.assert_kept();
+}
+
+#[test]
+fn what_got_lost_is_sent_again_and_what_is_too_much_waits() {
+    let place = Place::logged_in("pmcp-run-lost");
+    place.service.trouble("storeSecret", Trouble::Lost);
+    place.service.trouble("storeSecret", Trouble::Problem(503, "internal", "one moment"));
+    place.service.trouble("storeSecret", Trouble::Problem(429, "too-many", "one at a time"));
+    let begin = Instant::now();
+    place.told(&["deploy", "secrets", "set", "KEY"], "s3cret\n");
+    assert!(begin.elapsed().as_secs() >= 1, "Retry-After is kept to");
+    assert_eq!(place.service.count("storeSecret"), 4);
+    assert_eq!(place.pmcp(&["deploy", "secrets", "list"])[0]["key"], json!("KEY"));
+    for _ in 0..4 {
+        place.service.trouble("listSecrets", Trouble::Problem(429, "too-many", "one at a time"));
+    }
+    let words = "error: pmcp.run is asked too often\nwait a minute, and run the command again\n";
+    assert_eq!(place.refused(&["deploy", "secrets", "list"]), (Some(1), words.into()));
+    place.service.assert_kept();
+}
+
+#[test]
+fn what_is_there_is_not_touched_by_mistake() {
+    let place = Place::logged_in("pmcp-run-config");
+    for (lines, words) in [
+        ("[pmcp_run]\nmemory_mb = 64\n", "error: `pmcp_run.memory_mb` is wrong: must be from 128 to 8192\n"),
+        ("[environment]\nPORT = \"1\"\n", "error: `environment.PORT` is wrong: pmcp.run sets it: it says where"),
+        (
+            "[secrets]\nKEY = { arn = \"arn\" }\n",
+            "error: `secrets.KEY.arn` is wrong: pmcp.run does not read AWS Secrets",
+        ),
+        ("[pmcp_run]\nuri = \"x\"\n", "error: there is no key `uri` here\n"),
+    ] {
+        place.configured();
+        place.configure(lines);
+        let (code, found) = place.refused(&["deploy", "status"]);
+        assert!(code == Some(3) && found.starts_with(words), "{code:?} {found}");
+    }
+    place.configured();
+    let (code, words) = place.refused(&["deploy", "init", "--region", "eu-central-1"]);
+    assert_eq!((code, &words as &str), (Some(5), "error: pmcp.run knows no --region\nleave out --region\n"));
+}
+
+/// A login elsewhere does not send tokens to whom they were not made for.
+#[test]
+fn a_service_that_calls_itself_something_else_is_not_logged_in_to() {
+    let mut place = Place::new("pmcp-run-disguised", Authority::Token(TOKEN.into()));
+    place.configured();
+    let url = place.service.url().replace("127.0.0.1", "localhost");
+    place.set("PMCP_RUN_URL", url);
+    let (code, words) = place.refused(&["deploy", "login"]);
+    assert!(
+        code == Some(1) && words.contains("/.well-known/oauth-protected-resource is about http://127.0.0.1:"),
+        "{words}"
+    );
+}
