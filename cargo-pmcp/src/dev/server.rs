@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn where_it_listens_is_not_the_projects_to_say() {
-        let text = "[target]\ntarget_type = \"google-cloud-run\"\n[server]\nname = \"crm\"\n[environment]\nPORT = \"1\"\n\
+        let text = "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n[environment]\nPORT = \"1\"\n\
                     MOOD = \"good\"\n";
         let config = Config::parse(text, None).expect("is right");
         let server = Server::new(Path::new("."), Place::Http, "crm".into(), 8080, Some(&config)).expect("is made");

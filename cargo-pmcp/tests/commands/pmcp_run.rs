@@ -7,6 +7,7 @@ use super::{Folder, assert_snapshot};
 #[test]
 fn what_is_written_and_planned_is_what_it_was() {
     let folder = Folder::new("pmcp-run");
+    folder.write("Cargo.toml", "[workspace]\n");
     let package = r#"{"name":"crm-cloudrun","dependencies":[{"name":"pmcp-cloudrun"}]}"#;
     folder.program("cargo", &format!("echo '{{\"packages\":[{package}],\"target_directory\":\"target\"}}'"));
     folder.printed(&["deploy", "init", "--target", "pmcp-run", "--name", "crm"]);

@@ -42,15 +42,15 @@ struct Exception {
 pub(super) fn check(options: &Logs, output: Output) -> Result {
     if options.since.is_some() {
         let advice = "leave out --since, or look at the Worker's logs in the dashboard, which keeps them for days";
-        return Err(Failure::refused("wrangler reads no logs of the past, so there is no --since", advice));
+        return Err(Failure::usage("wrangler reads no logs of the past, so there is no --since", advice));
     }
     if !options.tail {
         let advice = "add --tail, or look at the Worker's logs in the dashboard, which keeps them for days";
-        return Err(Failure::refused("wrangler reads logs as they come, and none of the past", advice));
+        return Err(Failure::usage("wrangler reads logs as they come, and none of the past", advice));
     }
     if output.json {
         let advice = "leave out one of them; with --json the command ends, and what it prints is one document";
-        return Err(Failure::refused("--tail does not end, so there is no --json of it", advice));
+        return Err(Failure::usage("--tail does not end, so there is no --json of it", advice));
     }
     Ok(())
 }

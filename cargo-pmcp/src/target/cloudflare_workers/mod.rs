@@ -76,7 +76,7 @@ impl Target for CloudflareWorkers {
         if let Some(id) = &options.account {
             if !is_account(id) {
                 let advice = "it is what `wrangler whoami` shows: 32 digits and letters from a to f";
-                return Err(Failure::refused(format!("`{id}` is no id of an account at Cloudflare"), advice));
+                return Err(Failure::usage(format!("`{id}` is no id of an account at Cloudflare"), advice));
             }
             config.cloudflare.account_id = Some(id.clone());
         }

@@ -61,14 +61,14 @@ impl Target for GoogleCloudRun {
         if let Some(region) = &options.region {
             if !is_gcp_region(region) {
                 let advice = "they look like this: --region europe-west1";
-                return Err(Failure::refused(format!("`{region}` is no region of Google Cloud"), advice));
+                return Err(Failure::usage(format!("`{region}` is no region of Google Cloud"), advice));
             }
             config.gcp.region.clone_from(region);
         }
         if let Some(project) = &options.project {
             if !is_project(project) {
                 let advice = "they look like this: --project my-project-123456";
-                return Err(Failure::refused(format!("`{project}` is no id of a project"), advice));
+                return Err(Failure::usage(format!("`{project}` is no id of a project"), advice));
             }
             config.gcp.project = Some(project.clone());
         }
