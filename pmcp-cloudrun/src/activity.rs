@@ -64,7 +64,7 @@ impl Activity {
 
     /// For how long no request has been open; `None` while one is.
     pub(crate) fn idle_for(&self) -> Option<Duration> {
-        let is_idle = self.open.load(Ordering::Relaxed) == 0;
+        let is_idle = self.open.load(Ordering::Acquire) == 0;
         is_idle.then(|| Duration::from_millis(self.now().saturating_sub(self.ended.load(Ordering::Relaxed))))
     }
 
@@ -119,7 +119,8 @@ impl Reading {
 impl Drop for Reading {
     fn drop(&mut self) {
         self.activity.ended.store(self.activity.now(), Ordering::Relaxed);
-        self.activity.open.fetch_sub(1, Ordering::Relaxed);
+        // Who sees that none is open sees when the last has ended.
+        self.activity.open.fetch_sub(1, Ordering::Release);
     }
 }
 

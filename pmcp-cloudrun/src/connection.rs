@@ -205,11 +205,16 @@ async fn run(
 /// method that there is.
 async fn speaks_http1(stream: &TcpStream) -> bool {
     let mut first = [0; 3];
+    let mut pause = REST_OF_A_WORD;
     // Reading fails where this does, and says so.
     while let Ok(length @ 1..) = stream.peek(&mut first).await {
         match first.get(..length) {
             Some(b"PRI") => return false,
-            Some(b"P" | b"PR") => sleep(REST_OF_A_WORD).await,
+            // More and more seldom: what is unread wakes nobody again, and hides that the client has gone.
+            Some(b"P" | b"PR") => {
+                sleep(pause).await;
+                pause *= 2;
+            }
             _ => break,
         }
     }

@@ -99,7 +99,12 @@ pub(crate) async fn read_body(request: &Request, head: &Parts, limit: usize) -> 
             let whole = request.array_buffer().map_err(|_| Unread::Broken)?;
             let whole = JsFuture::from(whole).await.map_err(|_| Unread::Broken)?;
             let mut body = vec![0; length];
-            if copy_body(&whole, &mut body) { Ok(body.into()) } else { Err(Unread::Broken) }
+            if copy_body(&whole, &mut body) {
+                return Ok(body.into());
+            }
+            // Another Worker that passed the request on may have changed the body alone.
+            let whole = Uint8Array::new(&whole);
+            if whole.length() as usize > limit { Err(Unread::TooLong(limit)) } else { Ok(whole.to_vec().into()) }
         }
         None => read_pieces(request, limit).await,
     }

@@ -23,11 +23,12 @@ use crate::home::Home;
 let known = '', headers = new Headers();
 export function respond(status, lines, body) {
   if (lines !== known) {
-    headers = new Headers();
+    const fresh = new Headers();
     for (const line of lines.split('\\n')) {
       const comma = line.indexOf(',');
-      if (comma > 0) headers.append(line.slice(0, comma), line.slice(comma + 1));
+      if (comma > 0) fresh.append(line.slice(0, comma), line.slice(comma + 1));
     }
+    headers = fresh;
     known = lines;
   }
   return new Response(body.length > 0 ? body.slice() : null, { status, headers });

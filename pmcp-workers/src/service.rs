@@ -128,6 +128,10 @@ async fn answer(
         }
     };
     if let Some(response) = endpoint.turn_away(&head) {
+        // A setting may be wrong: who looks for the fault finds it here.
+        if response.status() == StatusCode::FORBIDDEN {
+            tracing::info!("a request was refused for its Host or Origin; RUST_LOG=debug shows more");
+        }
         log(&head.headers, &[], response.status());
         return into_worker(response);
     }

@@ -154,7 +154,7 @@ pub(super) fn check_params(
                 const EXACT: f64 = 9_007_199_254_740_992.0;
                 // As JSON has numbers: the tables of `str::parse` weigh 15 KB, which nothing else needs.
                 let equal = |sent: f64| sent.abs() < EXACT && number.as_f64() == Some(sent);
-                sent == number.to_string() || serde_json::from_str(sent).is_ok_and(equal)
+                sent == number.to_string() || (sent == sent.trim() && serde_json::from_str(sent).is_ok_and(equal))
             }
             _ => false,
         };
