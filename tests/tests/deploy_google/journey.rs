@@ -171,8 +171,8 @@ fn the_table_is_true(project: &Project) {
     for row in rows {
         let (command, cells) = row.split_once("` | ").expect("a command");
         let cell = cells.split(" | ").nth(2).expect("the third platform");
-        // Of `dev`, tests/deploy/dev.rs is the proof.
-        if cell.starts_with("works") && command != "dev" {
+        // Of `dev`, tests/deploy/dev.rs is the proof, and of completions the tests of cargo-pmcp.
+        if cell.starts_with("works") && !["dev", "completions"].contains(&command) {
             assert!(project.has_done(command), "COMMANDS.md says that `{command}` works, and it was not run");
             count += 1;
         }

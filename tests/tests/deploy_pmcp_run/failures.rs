@@ -29,6 +29,13 @@ fn a_service_that_cannot_be_reached_is_in_early_access() {
     let words = "error: `http://example.com` is no address for pmcp.run: a login is sent there\nit must begin with https://, or \
                  lead to this machine\n";
     assert_eq!(place.refused(&["deploy", "status"]), (Some(5), words.into()));
+    // Whoever wrote the file is not sent a token that was meant for pmcp.run.
+    place.configured();
+    place.configure("[pmcp_run]\nurl = \"https://127.0.0.1:1\"\n");
+    place.set("PMCP_RUN_TOKEN", "another");
+    let words = "error: PMCP_RUN_TOKEN is set, and .pmcp/deploy.toml names a service of its own: https://127.0.0.1:1\nset \
+                 PMCP_RUN_URL to that address too, if the token is meant for it\n";
+    assert_eq!(place.refused(&["deploy", "status"]), (Some(5), words.into()));
 }
 
 #[test]
@@ -143,7 +150,7 @@ fn what_is_there_is_not_touched_by_mistake() {
     }
     place.configured();
     let (code, words) = place.refused(&["deploy", "init", "--region", "eu-central-1"]);
-    assert_eq!((code, &words as &str), (Some(5), "error: pmcp.run knows no --region\nleave out --region\n"));
+    assert_eq!((code, &words as &str), (Some(2), "error: pmcp.run knows no --region\nleave out --region\n"));
 }
 
 /// A login elsewhere does not send tokens to whom they were not made for.

@@ -16,7 +16,8 @@ const KEEPER: &str = r#"//! The server on Cloudflare Workers.
 #![cfg(target_arch = "wasm32")]
 
 use pmcp_core::prelude::*;
-use worker::{Env, Request, Response, event};
+use pmcp_workers::{Request, Response};
+use worker::{Env, event};
 
 struct Keeper;
 
