@@ -16,7 +16,7 @@ use std::process::{Command, Output, Stdio};
 pub(crate) use browser::{browser, has_browser};
 pub(crate) use http::{Answer, Api, Endpoint, Exchange};
 pub(crate) use loopback::Loopback;
-pub(crate) use running::{Interrupt, Running, has_listener, hear_interrupts, is_free};
+pub(crate) use running::{Interrupt, Running, go_on, has_listener, hear_interrupts, is_free, pause};
 pub(crate) use web::{Asking, NoReply, Reply, Web};
 
 use crate::failure::{Failure, Result};
@@ -65,7 +65,7 @@ impl Program {
         }
         let mut command = Command::new(path);
         command.args(arguments).stdin(Stdio::null());
-        Ok(Call { command, shown, input: None })
+        Ok(Call { command, shown, input: None, secret: None })
     }
 }
 
@@ -75,6 +75,8 @@ pub(crate) struct Call {
     command: Command,
     shown: String,
     input: Option<Hidden>,
+    /// A part of it that is not to be repeated by itself.
+    secret: Option<Hidden>,
 }
 
 /// What nobody is to see: it goes to a program's standard input and nowhere else.
@@ -101,6 +103,12 @@ impl Call {
     pub(crate) fn input(mut self, input: Hidden) -> Self {
         self.command.stdin(Stdio::piped());
         self.input = Some(input);
+        self
+    }
+
+    /// What is a part of its input, and nobody sees if it is repeated alone.
+    pub(crate) fn hiding(mut self, secret: Hidden) -> Self {
+        self.secret = Some(secret);
         self
     }
 
@@ -169,10 +177,7 @@ impl Call {
             return Ok(stdout);
         }
         let words = format!("{}{stdout}", String::from_utf8_lossy(&output.stderr));
-        let words = match &self.input {
-            Some(secret) => hide(&words, secret),
-            None => words,
-        };
+        let words = [&self.input, &self.secret].into_iter().flatten().fold(words, |words, told| hide(&words, told));
         let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
         let words = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
         Err(Said { call: self.shown.clone(), words })
@@ -180,17 +185,11 @@ impl Call {
 
     /// Nothing new is begun once Ctrl-C came.
     fn may_start(&self) -> Result {
-        match running::interrupt_came() {
-            true => Err(self.interrupted("before")),
-            false => Ok(()),
-        }
+        running::go_on(&format!("`{}`", self.shown))
     }
 
     fn interrupted(&self, when: &str) -> Failure {
-        Failure::interrupted(
-            format!("interrupted {when} `{}`", self.shown),
-            "see what `cargo pmcp deploy status` says, and run the same command again: it goes on from what is there",
-        )
+        running::interrupted(when, &format!("`{}`", self.shown))
     }
 
     fn no_start(&self, error: &io::Error) -> Failure {
@@ -207,7 +206,7 @@ pub(crate) fn hide(words: &str, Hidden(told): &Hidden) -> String {
 pub(crate) fn call_file(path: &Path) -> Call {
     let mut command = Command::new(path);
     command.stdin(Stdio::null());
-    Call { command, shown: path.display().to_string(), input: None }
+    Call { command, shown: path.display().to_string(), input: None, secret: None }
 }
 
 /// A line as the user's shell understands it.
@@ -215,7 +214,7 @@ pub(crate) fn shell(line: &str) -> Result<Call> {
     let (program, option) = if cfg!(windows) { ("cmd", "/C") } else { ("/bin/sh", "-c") };
     let mut command = Command::new(program);
     command.arg(option).arg(line).stdin(Stdio::null());
-    Ok(Call { command, shown: line.to_owned(), input: None })
+    Ok(Call { command, shown: line.to_owned(), input: None, secret: None })
 }
 
 /// A failed program's last words.

@@ -134,6 +134,33 @@ pub(super) fn interrupt_came() -> bool {
     CAME.load(Ordering::Relaxed)
 }
 
+/// Nothing more is begun once Ctrl-C came; `what` was to be next.
+pub(crate) fn go_on(what: &str) -> Result {
+    match interrupt_came() {
+        true => Err(interrupted("before", what)),
+        false => Ok(()),
+    }
+}
+
+/// Waits, unless Ctrl-C comes, until `what` is next.
+pub(crate) fn pause(time: Duration, what: &str) -> Result {
+    let begin = Instant::now();
+    loop {
+        go_on(what)?;
+        match time.checked_sub(begin.elapsed()) {
+            Some(left) if !left.is_zero() => thread::sleep(left.min(POLL)),
+            _ => return Ok(()),
+        }
+    }
+}
+
+pub(super) fn interrupted(when: &str, what: &str) -> Failure {
+    Failure::interrupted(
+        format!("interrupted {when} {what}"),
+        "see what `cargo pmcp deploy status` says, and run the same command again: it goes on from what is there",
+    )
+}
+
 fn not_heard(error: ctrlc::Error) -> Failure {
     Failure::failed(format!("Ctrl-C cannot be waited for: {error}"), "please report this as a bug")
 }

@@ -115,8 +115,15 @@ fn missing_secrets(config: &Config, stored: &BTreeMap<String, Option<String>>) -
 }
 
 /// What a failed deployment leaves, in the words of the person who has to go on: what there is now, and what to do.
-fn after_failure(name: &str, failure: &Failure, now: Result<Option<(String, &str)>>) -> Failure {
-    let (now, advice) = match now {
+fn after_failure(
+    name: &str,
+    failure: Failure,
+    now: impl FnOnce() -> Result<Option<(String, &'static str)>>,
+) -> Failure {
+    if matches!(failure, Failure::Interrupted { .. }) {
+        return failure.when_interrupted("see `cargo pmcp deploy status`, and run `cargo pmcp deploy` again");
+    }
+    let (now, advice) = match now() {
         Ok(None) => ("nothing exists of it now".to_owned(), "mend what it says, and deploy again"),
         Ok(Some(now)) => now,
         Err(asking) => (format!("what exists of it is not known: {asking}"), "see `cargo pmcp deploy status`"),

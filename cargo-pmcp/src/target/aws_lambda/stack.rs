@@ -119,7 +119,7 @@ pub(super) fn after_failure(account: &Account, name: &str, failure: Failure) -> 
         };
         (format!("the stack is now in the state {}", stack.status), advice)
     };
-    crate::target::after_failure(name, &failure, describe(account, name).map(|stack| stack.map(now)))
+    crate::target::after_failure(name, failure, || Ok(describe(account, name)?.map(now)))
 }
 
 #[derive(Deserialize)]

@@ -200,8 +200,7 @@ impl Target for CloudflareWorkers {
             let call = account.wrangler(&["deploy", "--config", &path])?.folder(&package.folder);
             account.run(call).map_err(|failure| {
                 let as_ever = || ("the version before answers as ever".into(), "mend what it says, and deploy again");
-                let is_deployed = worker::is_deployed(&account, name);
-                after_failure(name, &failure, is_deployed.map(|is_deployed| is_deployed.then(as_ever)))
+                after_failure(name, failure, || Ok(worker::is_deployed(&account, name)?.then(as_ever)))
             })
         })?;
         worker::mark(&account, name, true)?;
@@ -295,7 +294,7 @@ impl Target for CloudflareWorkers {
         let name = &config.server.name;
         let is_new = !worker::is_there(&account, name, false)?;
         let Hidden(value) = value;
-        bulk(&account, name, Hidden(json!({ key: value }).to_string()))?;
+        bulk(&account, name, key, Some(value))?;
         // wrangler has made a Worker that does nothing yet.
         if is_new { worker::mark(&account, name, false) } else { Ok(()) }
     }
@@ -308,7 +307,7 @@ impl Target for CloudflareWorkers {
                 "take it out of [secrets] in .pmcp/deploy.toml first",
             ));
         }
-        bulk(&Account::open(config)?, name, Hidden(json!({ key: null }).to_string()))
+        bulk(&Account::open(config)?, name, key, None)
     }
 
     fn removal(&self, project: &Project, _clean: bool) -> Result<Removal> {
@@ -354,6 +353,9 @@ fn secrets(account: &Account, name: &str) -> Result<BTreeMap<String, Option<Stri
     Ok(found.into_iter().flatten().map(|secret| (secret.name, None)).collect())
 }
 
-fn bulk(account: &Account, name: &str, input: Hidden) -> Result {
-    account.run(account.wrangler(&["secret", "bulk", "--name", name])?.input(input)).map(drop)
+/// Stores this under `key`, or deletes what is there.
+fn bulk(account: &Account, name: &str, key: &str, value: Option<String>) -> Result {
+    let input = Hidden(json!({ key: value }).to_string());
+    let call = account.wrangler(&["secret", "bulk", "--name", name])?.input(input);
+    account.run(call.hiding(Hidden(value.unwrap_or_default()))).map(drop)
 }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::image::{Image, MANIFEST, digest};
-use crate::exec::{Answer, Exchange, Hidden};
+use crate::exec::{Answer, Exchange, Hidden, go_on};
 use crate::failure::{Failure, Result};
 
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -54,6 +54,12 @@ impl<'a> Registry<'a> {
             self.authorization = Some(Hidden(basic));
             return Ok(());
         };
+        if !realm.starts_with("https://") && !is_within(realm, &self.origin) {
+            return Err(Failure::failed(
+                format!("the registry {} wants the login sent to {realm}, where others could read it", self.host),
+                "see that `region` under [gcp] in .pmcp/deploy.toml is a region of Google Cloud",
+            ));
+        }
         let service = parameter(&challenge, "service").unwrap_or(self.host);
         let url = format!("{realm}?service={service}&scope=repository:{}:pull,push", self.path);
         let answer = self.send("GET", &url, &[("authorization", &basic)], None)?;
@@ -119,9 +125,10 @@ impl<'a> Registry<'a> {
     }
 
     fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Result<Answer> {
+        go_on(&format!("{method} {url} was sent"))?;
         let mut headers = headers.to_vec();
         // What it was told goes to the registry alone, wherever that asks to send things.
-        if let Some(Hidden(authorization)) = self.authorization.as_ref().filter(|_| url.starts_with(&self.origin)) {
+        if let Some(Hidden(authorization)) = self.authorization.as_ref().filter(|_| is_within(url, &self.origin)) {
             headers.push(("authorization", authorization));
         }
         self.exchange.send(method, url, &headers, body).map_err(|error| self.unreachable(&error))
@@ -162,7 +169,12 @@ fn parameter<'a>(challenge: &'a str, name: &str) -> Option<&'a str> {
 
 fn is_loopback(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    name == "localhost" || name == "[::1]" || name.starts_with("127.")
+    ["localhost", "[::1]", "127.0.0.1"].contains(&name)
+}
+
+/// Whether an address is one of this origin, and not of one that begins alike.
+fn is_within(url: &str, origin: &str) -> bool {
+    url.strip_prefix(origin).is_some_and(|rest| rest.starts_with(['/', '?']))
 }
 
 #[cfg(test)]
@@ -183,8 +195,17 @@ mod tests {
         for host in ["localhost:5000", "127.0.0.1:5000", "[::1]:5000", "localhost"] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["europe-west1-docker.pkg.dev", "localhost.example.com", "12.7.0.1:5000"] {
+        for host in ["europe-west1-docker.pkg.dev", "localhost.example.com", "127.0.0.1.example.com", "12.7.0.1:5000"] {
             assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn an_origin_ends_where_its_path_begins() {
+        let origin = "https://europe-west1-docker.pkg.dev";
+        assert!(is_within(&format!("{origin}/v2/upload?state=1"), origin));
+        for rest in [".example.com/v2", "@example.com/v2", ":5000/v2", ""] {
+            assert!(!is_within(&format!("{origin}{rest}"), origin), "{rest}");
         }
     }
 }

@@ -56,7 +56,9 @@ pub(super) fn list(project: &Project, config: &Config) -> Result<BTreeMap<String
 pub(super) fn all(project: &Project, config: &Config) -> Result<Vec<String>> {
     let filter = format!("labels.{LABEL}={}", config.server.name);
     let entries: Option<Vec<Entry>> = project.ask_if_enabled(&["secrets", "list", "--filter", &filter])?;
-    Ok(entries.unwrap_or_default().iter().map(|entry| last(&entry.name).to_owned()).collect())
+    // What `=` means to gcloud is about to change; another server's secrets are none of this one's.
+    let is_own = |entry: &&Entry| entry.labels.get(LABEL) == Some(&config.server.name);
+    Ok(entries.unwrap_or_default().iter().filter(is_own).map(|entry| last(&entry.name).to_owned()).collect())
 }
 
 /// The newest version of an entry that can be read.

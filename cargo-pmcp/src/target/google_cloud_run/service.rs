@@ -9,6 +9,7 @@ use super::gcloud::{self, Project};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
+use crate::target::after_failure;
 use crate::target::versions::choose;
 
 /// The label that everything of a server has.
@@ -215,25 +216,14 @@ pub(super) fn replace(project: &Project, name: &str, file: &str) -> Result {
     let before = describe(project, name)?.and_then(|service| service.live());
     let call = project.call(&["run", "services", "replace", file, "--region", &project.region])?;
     let Err(failure) = call.run("") else { return Ok(()) };
-    let (now, advice) = match (describe(project, name), before) {
-        (Ok(None), _) => ("nothing exists of it now".to_owned(), "mend what it says, and deploy again".to_owned()),
-        (Ok(Some(_)), Some(live)) => (
-            format!("{live} answers as before"),
-            "mend what it says, and deploy again; `cargo pmcp deploy logs` shows what the server said".to_owned(),
-        ),
-        (Ok(Some(service)), None) => {
+    let now = |service: Service| {
+        let now = before.map(|live| format!("{live} answers as before")).unwrap_or_else(|| {
             let revision = service.status.latest_created_revision_name.unwrap_or_default();
-            let now = format!("the service is there, but its first revision {revision} does not answer");
-            (now, "mend what it says, and deploy again; `cargo pmcp deploy logs` shows what the server said".to_owned())
-        }
-        (Err(asking), _) => {
-            (format!("what exists of it is not known: {asking}"), "see `cargo pmcp deploy status`".to_owned())
-        }
+            format!("the service is there, but its first revision {revision} does not answer")
+        });
+        (now, "mend what it says, and deploy again; `cargo pmcp deploy logs` shows what the server said")
     };
-    Err(Failure::failed(
-        format!("{}\nthe deployment of {name} failed, and {now}", failure.to_string().trim_end()),
-        advice,
-    ))
+    Err(after_failure(name, failure, || Ok(describe(project, name)?.map(now))))
 }
 
 pub(super) fn rollback(project: &Project, config: &Config, options: &Rollback) -> Result<Plan> {

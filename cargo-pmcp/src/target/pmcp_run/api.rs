@@ -1,18 +1,17 @@
 //! The HTTP API of pmcp.run, as pmcp-run.openapi.json describes it.
 
 use std::collections::BTreeMap;
-use std::thread;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::address;
 use super::login::{Session, encode_part, random};
 use super::problem::{Problem, not_understood, unreachable};
+use super::{address, is_chosen_here};
 use crate::config::{Config, PmcpRun};
-use crate::exec::{Asking, Hidden, NoReply, Reply, Web};
+use crate::exec::{Asking, Hidden, NoReply, Reply, Web, go_on, pause as wait};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::target::Line;
@@ -136,7 +135,12 @@ struct More<'a> {
 impl Api {
     pub(super) fn new(config: &Config) -> Result<Self> {
         let base = address(config)?;
-        Ok(Self { web: Web::new(), session: Session::new(&base), base, server: config.server.name.clone() })
+        Ok(Self {
+            web: Web::new(),
+            session: Session::new(&base, is_chosen_here(config))?,
+            base,
+            server: config.server.name.clone(),
+        })
     }
 
     pub(super) fn login(&self, no_browser: bool, output: Output) -> Result {
@@ -280,6 +284,7 @@ impl Api {
         let mut is_another = false;
         let mut attempt = 1;
         loop {
+            go_on(&format!("{verb} {path} was sent"))?;
             let mut headers = more.headers.clone();
             headers.push(("accept", "application/json, application/problem+json"));
             let limit = more.limit.unwrap_or(LIMIT);
@@ -305,7 +310,7 @@ impl Api {
                 Err(error) => return Err(unreachable(&self.base, error)),
             };
             attempt += 1;
-            thread::sleep(pause);
+            wait(pause, &format!("{verb} {path} was sent again"))?;
         }
     }
 }

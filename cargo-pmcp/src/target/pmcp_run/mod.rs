@@ -7,7 +7,6 @@ mod problem;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -20,9 +19,9 @@ use super::{
     versions,
 };
 use crate::cli::{Init, Logs, Platform, Rollback};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::deploy::Project;
-use crate::exec::{CARGO, Hidden};
+use crate::exec::{CARGO, Hidden, pause};
 use crate::failure::{Failure, Result};
 use crate::files::NewFile;
 use crate::output::Output;
@@ -293,6 +292,11 @@ fn address(config: &Config) -> Result<String> {
     Ok(url)
 }
 
+/// Whether the address is nobody else's choice: a repository's file could have a token sent anywhere.
+fn is_chosen_here(config: &Config) -> bool {
+    env::var(VARIABLE).is_ok_and(|url| !url.is_empty()) || config.pmcp_run.url == config::PmcpRun::default().url
+}
+
 fn under_way(name: &str) -> Failure {
     Failure::refused(
         format!("another change of {name} is under way"),
@@ -312,7 +316,7 @@ fn finish(api: &Api, mut deployment: Deployment, name: &str) -> Result {
                 let minutes = PATIENCE.as_secs() / 60;
                 return Err(Failure::failed(format!("{name} was not ready within {minutes} minutes"), ""));
             }
-            _ => thread::sleep(PAUSE),
+            _ => pause(PAUSE, &format!("{name} was live; {SERVICE} goes on"))?,
         }
         deployment = api.deployment(&deployment.id)?;
     }
@@ -328,5 +332,5 @@ fn after_failure(api: &Api, name: &str, failure: Failure) -> Failure {
         };
         (now, "see `cargo pmcp deploy logs --since 5m`, mend what it says, and deploy again")
     };
-    super::after_failure(name, &Failure::failed(what, ""), api.server().map(|found| found.map(now)))
+    super::after_failure(name, Failure::failed(what, ""), || Ok(api.server()?.map(now)))
 }

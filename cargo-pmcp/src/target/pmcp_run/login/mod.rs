@@ -40,9 +40,15 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(service: &str) -> Self {
+    pub(super) fn new(service: &str, is_chosen_here: bool) -> Result<Self> {
         let given = env::var(VARIABLE).ok().map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
-        Self { service: service.to_owned(), given, known: RefCell::new(None) }
+        if given.is_some() && !is_chosen_here {
+            return Err(Failure::refused(
+                format!("{VARIABLE} is set, and .pmcp/deploy.toml names a service of its own: {service}"),
+                "set PMCP_RUN_URL to that address too, if the token is meant for it",
+            ));
+        }
+        Ok(Self { service: service.to_owned(), given, known: RefCell::new(None) })
     }
 
     /// The token to send; one that is about to expire is renewed first.
