@@ -92,7 +92,7 @@ fn http_extent(quick: bool) -> over_http::Extent {
     if quick {
         over_http::Extent { starts: 11, rounds: 5, turn: Duration::from_millis(500), connections: &[16] }
     } else {
-        over_http::Extent { starts: 41, rounds: 11, turn: Duration::from_secs(2), connections: &[1, 16, 256] }
+        over_http::Extent { starts: 41, rounds: 7, turn: Duration::from_millis(1_500), connections: &[1, 16, 256] }
     }
 }
 
@@ -100,7 +100,7 @@ fn workers_extent(quick: bool) -> over_http::Extent {
     if quick {
         over_http::Extent { starts: 11, rounds: 5, turn: Duration::from_secs(1), connections: &[16] }
     } else {
-        over_http::Extent { starts: 41, rounds: 11, turn: Duration::from_secs(3), connections: &[1, 16, 256] }
+        over_http::Extent { starts: 41, rounds: 7, turn: Duration::from_secs(2), connections: &[1, 16, 256] }
     }
 }
 
