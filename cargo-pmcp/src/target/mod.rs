@@ -105,6 +105,11 @@ pub(crate) struct Words {
 fn missing_secrets(config: &Config, stored: &BTreeMap<String, Option<String>>) -> Result {
     let missing: Vec<&str> =
         config.secrets.keys().filter(|key| !stored.contains_key(*key)).map(String::as_str).collect();
+    without_value(&missing)
+}
+
+/// The same of those that are known to be missing.
+fn without_value(missing: &[&str]) -> Result {
     match missing.first() {
         None => Ok(()),
         Some(first) => Err(Failure::refused(

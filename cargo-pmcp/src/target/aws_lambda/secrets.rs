@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::super::without_value;
 use super::account::Account;
 use super::stack::{TAG, Tag};
 use crate::config::Config;
@@ -196,12 +197,7 @@ pub(super) fn grant(account: &Account, config: &Config) -> Result<Granted> {
         };
         granted.arns.insert(key.clone(), arn);
     }
-    if let Some(first) = missing.first() {
-        return Err(Failure::refused(
-            format!(".pmcp/deploy.toml names secrets that have no value yet: {}", missing.join(", ")),
-            format!("store each: `cargo pmcp deploy secrets set {first}`"),
-        ));
-    }
+    without_value(&missing)?;
     granted.version = versions.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     Ok(granted)
 }

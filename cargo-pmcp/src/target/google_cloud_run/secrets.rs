@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::super::without_value;
 use super::gcloud::Project;
 use super::service::{self, LABEL};
 use crate::config::Config;
@@ -141,12 +142,7 @@ pub(super) fn grant(project: &Project, config: &Config) -> Result<Vec<Granted>> 
             None => missing.push(key.as_str()),
         }
     }
-    if let Some(first) = missing.first() {
-        return Err(Failure::refused(
-            format!(".pmcp/deploy.toml names secrets that have no value yet: {}", missing.join(", ")),
-            format!("store each: `cargo pmcp deploy secrets set {first}`"),
-        ));
-    }
+    without_value(&missing)?;
     let own: Vec<&Granted> = granted
         .iter()
         .filter(|granted| config.secrets.get(&granted.variable).is_some_and(|secret| secret.entry.is_none()))
