@@ -64,15 +64,13 @@ impl Redis {
 
     /// Sends a command. It is sent again where the connection turns out to be broken, so it must not matter whether
     /// Redis has seen it already.
-    pub(crate) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Error> {
-        let connector = &*self.connector;
-        let (number, mut connection) = connector.connection(None).await?;
-        let mut answer = command.query_async(&mut connection).await;
-        if answer.as_ref().is_err_and(redis::RedisError::is_unrecoverable_error) {
-            (_, connection) = connector.connection(Some(number)).await?;
-            answer = command.query_async(&mut connection).await;
-        }
-        answer.map_err(|error| Error::of(&error, &connector.address))
+    ///
+    /// It goes in a task of its own: whoever asks may not look again for long, as a stream does not whose client does
+    /// not read, and one who stands in line for the connection and does not look holds up all others.
+    pub(crate) async fn query<T: FromRedisValue + Send + 'static>(&self, command: &Cmd) -> Result<T, Error> {
+        let (connector, command) = (Arc::clone(&self.connector), command.clone());
+        let sent = tokio::spawn(async move { connector.query(&command).await });
+        sent.await.map_err(|error| Error::unreachable(&self.connector.address, &error))?
     }
 
     /// A connection of its own, which hears what is published on `channels`, of which there is at least one.
@@ -93,6 +91,16 @@ impl Redis {
 }
 
 impl Connector {
+    async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Error> {
+        let (number, mut connection) = self.connection(None).await?;
+        let mut answer = command.query_async(&mut connection).await;
+        if answer.as_ref().is_err_and(redis::RedisError::is_unrecoverable_error) {
+            (_, connection) = self.connection(Some(number)).await?;
+            answer = command.query_async(&mut connection).await;
+        }
+        answer.map_err(|error| Error::of(&error, &self.address))
+    }
+
     /// The connection, made where there is none or `broken` is its number.
     async fn connection(&self, broken: Option<u64>) -> Result<Numbered, Error> {
         // Whoever has it may be connecting, in vain for as long as that; to go on after each other would take all longer.
@@ -121,6 +129,8 @@ impl fmt::Debug for Redis {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
@@ -145,6 +155,20 @@ mod tests {
     fn servers_are_kept_apart() {
         let redis = Redis::open("redis://127.0.0.1").expect("a URL").with_prefix("crm");
         assert_eq!(redis.key("changes"), "crm:changes");
+    }
+
+    #[tokio::test]
+    async fn who_does_not_look_holds_up_nobody() {
+        let Some(server) = pmcp_tests::Redis::start("who_does_not_look_holds_up_nobody") else { return };
+        let redis = Redis::open(&server.url()).expect("a URL");
+        let ping = redis::cmd("PING");
+        // Each is looked at once, in this order, and stands in line from then on.
+        let mut asked: Vec<_> = (0..200).map(|_| Box::pin(redis.query::<String>(&ping))).collect();
+        for asked in &mut asked {
+            assert!(asked.now_or_never().is_none());
+        }
+        let answer = timeout(PATIENCE / 2, redis.query::<String>(&ping)).await.expect("not held up");
+        assert_eq!(answer.expect("an answer"), "PONG");
     }
 
     #[tokio::test]

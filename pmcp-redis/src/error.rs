@@ -65,6 +65,10 @@ impl Error {
     }
 
     pub(crate) fn silent(address: &ConnectionAddr) -> Self {
-        Self::Unreachable { address: address.to_string(), reason: "it does not answer".to_owned() }
+        Self::unreachable(address, &"it does not answer")
+    }
+
+    pub(crate) fn unreachable(address: &ConnectionAddr, reason: &dyn fmt::Display) -> Self {
+        Self::Unreachable { address: address.to_string(), reason: reason.to_string() }
     }
 }

@@ -177,7 +177,7 @@ fn failed(error: impl std::fmt::Display) -> SessionStoreError {
 }
 
 /// Sends a command of something under way, for which a Redis that is away for a moment is worth waiting for.
-async fn patiently<T: FromRedisValue>(redis: &Redis, command: &Cmd) -> Result<T, Error> {
+async fn patiently<T: FromRedisValue + Send + 'static>(redis: &Redis, command: &Cmd) -> Result<T, Error> {
     let (patience, pause) = PATIENCE;
     let end = Instant::now() + patience;
     loop {
