@@ -30,10 +30,15 @@ pub struct Server {
 
 impl Server {
     fn start(&self) -> Result<(Process, Place)> {
+        self.start_with(&[])
+    }
+
+    /// The same, with more variables in its environment.
+    fn start_with(&self, environment: &[(&str, String)]) -> Result<(Process, Place)> {
         let addr = free_port()?;
         let mut command = Command::new(&self.program);
         let arguments = self.arguments.iter().map(|argument| argument.replace("ADDRESS", &addr.to_string()));
-        command.args(arguments).env("PORT", addr.port().to_string());
+        command.args(arguments).env("PORT", addr.port().to_string()).envs(environment.iter().cloned());
         Ok((Process::start(&mut command)?, Place { addr, path: self.path }))
     }
 }
@@ -178,7 +183,8 @@ pub fn streams(report: &mut Report, servers: &[Server], count: usize) -> Result<
     let mut opened = 0;
     while opened < count {
         opened = (opened * 10).max(1).min(count);
-        let (mut process, place) = ours.start()?;
+        // More than the server takes at once by itself.
+        let (mut process, place) = ours.start_with(&[("PMCP_MAX_CONCURRENCY", (opened + 1).to_string())])?;
         first_answer(&mut process, place)?;
         let before = process.memory()?;
         let streams: Vec<_> = (0..opened).map(|_| crate::http::open_stream(place)).collect::<Result<_>>()?;

@@ -84,7 +84,9 @@ pub fn shown(value: f64) -> String {
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,
         size if size >= 1.0 => 2,
-        _ => 3,
+        size if size >= 0.1 => 3,
+        size if size >= 0.01 => 4,
+        _ => 5,
     };
     let plain = format!("{value:.digits$}");
     let (whole, rest) = plain.split_once('.').map_or((plain.as_str(), None), |(whole, rest)| (whole, Some(rest)));
@@ -119,8 +121,14 @@ mod tests {
 
     #[test]
     fn figures_are_short() {
-        for (value, text) in [(168_700.4, "168,700"), (0.21, "0.210"), (3.0, "3"), (23.45, "23.4"), (-1234.5, "-1,234")]
-        {
+        for (value, text) in [
+            (168_700.4, "168,700"),
+            (0.21, "0.210"),
+            (0.000_154, "0.00015"),
+            (3.0, "3"),
+            (23.45, "23.4"),
+            (-1234.5, "-1,234"),
+        ] {
             assert_eq!(shown(value), text);
         }
     }
