@@ -107,6 +107,9 @@ pub struct SessionStoreError(pub String);
 ///
 /// What one instance has done, all others find once it is done: a message is read wherever somebody waits for it, and
 /// a stream that ends does so for all its readers.
+///
+/// A future that was polled may not be polled again for long, where a client does not read its stream. What makes others
+/// wait meanwhile, such as a place in the line of a lock or of a pool, goes into a task of its own.
 pub trait SessionStore: MaybeSend + MaybeSync + 'static {
     /// Begins the session `id`.
     fn create(&self, id: &str, session: Session, now: Duration) -> BoxFuture<Result<(), SessionStoreError>>;

@@ -94,6 +94,9 @@ impl BusError {
 ///
 /// Implement it to join instances with a message broker of your own: forward what [`publish`](Self::publish) is
 /// given, hand what arrives to a [`LocalBus`], and let that one keep the listeners.
+///
+/// A future that was polled may not be polled again for long, where a client does not read its stream. What makes others
+/// wait meanwhile, such as a place in the line of a lock or of a pool, goes into a task of its own.
 pub trait ChangeBus: MaybeSend + MaybeSync + 'static {
     /// Tells every instance of `change`, this one included.
     fn publish(&self, change: Change) -> BoxFuture<Result<(), BusError>>;

@@ -96,6 +96,9 @@ impl Context {
     /// [status](Self::status). A value that is not beyond the one before is not sent, as
     /// the specification wants it. Waits while the client reads more slowly than the handler reports.
     ///
+    /// From the first report on the handler runs as its client reads, and stands still while it does not: let go before
+    /// of what other requests need, such as a lock or a connection of a pool, or work with it in a task of its own.
+    ///
     /// ```
     /// # async fn import(cx: &pmcp_core::Context, rows: Vec<String>) {
     /// for (done, row) in rows.iter().enumerate() {

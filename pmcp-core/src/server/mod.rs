@@ -2,6 +2,7 @@
 
 mod apps;
 mod attributes;
+mod beside;
 mod build_error;
 mod builder;
 mod cancellation;
@@ -54,6 +55,7 @@ pub use request_state::{InvalidStateKey, StateKey};
 pub use skills::SkillError;
 pub use tasks::{InMemoryTaskStore, TaskRecord, TaskStore, TaskStoreError};
 
+pub(crate) use beside::{beside, step};
 pub(crate) use cancellation::EndsRequest;
 pub(crate) use client_link::{ClientAnswer, ClientLink, Link};
 pub(crate) use context::{RequestContext, deadline};

@@ -2,7 +2,7 @@
 //! revisions, run to its end although they are gone.
 
 use std::{
-    future::poll_fn,
+    future::{Future, poll_fn},
     sync::Arc,
     task::{self, Poll},
     time::Duration,
@@ -11,7 +11,7 @@ use std::{
 use crate::{
     error::Error,
     platform::{BoxFuture, Platform},
-    server::{Context, EndsRequest, Outcome, Sealer, catch},
+    server::{Context, EndsRequest, Outcome, Sealer, beside, step},
 };
 
 pub(crate) struct Exchange {
@@ -72,6 +72,15 @@ impl Exchange {
         .await
     }
 
+    /// Waits for `work`, and runs the handler meanwhile.
+    pub(super) async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let (done, ended) = beside(work, |task| self.poll(task)).await;
+        if let Some(outcome) = ended {
+            self.running = Some(Running::finished(outcome, &self.cx));
+        }
+        done
+    }
+
     /// Runs the handler one step. Not to be called again once it is done.
     pub(crate) fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Outcome> {
         // A notification from another task must wake this one.
@@ -92,7 +101,8 @@ impl Exchange {
                 Err(Error::Cancelled)
             }
         };
-        self.running = None;
+        // Nobody polls what waits for a cancellation any more: it must not stand in line somewhere.
+        (self.running, self.cancelled) = (None, None);
         Poll::Ready(outcome)
     }
 
@@ -109,8 +119,7 @@ impl Running {
     }
 
     fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Outcome> {
-        let handler = &mut self.handler;
-        let polled = catch(|| handler.as_mut().poll(task), |error| Poll::Ready(Err(error)));
+        let polled = step(&mut self.handler, task);
         if polled.is_ready() {
             return polled;
         }

@@ -99,28 +99,12 @@ impl StreamableHttp {
         if messages.iter().any(forbidden) {
             return Err(Refusal::invalid_request("initialize must stand alone, not in a batch."));
         }
+        // Requests are begun once there is nothing left to wait for but them: a handler that was begun and is not polled
+        // may hold what others need.
         let mut slots = Vec::new();
         for message in messages {
-            slots.push(match message {
-                Ok(Message::Request(request)) => {
-                    let (head, id) = (head.clone(), request.id.clone());
-                    let params = RequestParams::parse(request.params);
-                    let incoming = Incoming {
-                        revision,
-                        head,
-                        body,
-                        request,
-                        params,
-                        platform,
-                        streams: false,
-                        link: None,
-                        log_level: None,
-                    };
-                    match self.start(incoming).1 {
-                        Started::Done(outcome) => Slot::Answered(self.legacy.encode(revision, &id, outcome)),
-                        Started::Running(exchange) => Slot::Running(id, exchange),
-                    }
-                }
+            match message {
+                Ok(Message::Request(request)) => slots.push(Slot::Waiting(request)),
                 // Neither has a response.
                 Ok(Message::Notification(notification)) => {
                     if let Some(session) = &session
@@ -128,18 +112,38 @@ impl StreamableHttp {
                     {
                         session.take_cancellation(notification.params).await?;
                     }
-                    continue;
                 }
-                Ok(Message::Response(answer)) => {
-                    self.take_answer_in(session.as_deref(), &head, answer).await?;
-                    continue;
-                }
-                Err((id, error)) => Slot::Answered(encode_error(id.as_ref(), &error)),
-            });
+                Ok(Message::Response(answer)) => self.take_answer_in(session.as_deref(), &head, answer).await?,
+                Err((id, error)) => slots.push(Slot::Answered(encode_error(id.as_ref(), &error))),
+            }
         }
         if slots.is_empty() {
             return Ok(Body::empty(StatusCode::ACCEPTED));
         }
+        let begin = |request: Request<'_>| {
+            let (head, id) = (head.clone(), request.id.clone());
+            let params = RequestParams::parse(request.params);
+            let incoming = Incoming {
+                revision,
+                head,
+                body,
+                request,
+                params,
+                platform,
+                streams: false,
+                link: None,
+                log_level: None,
+            };
+            match self.start(incoming).1 {
+                Started::Done(outcome) => Slot::Answered(self.legacy.encode(revision, &id, outcome)),
+                Started::Running(exchange) => Slot::Running(id, exchange),
+            }
+        };
+        let begun = slots.into_iter().map(|slot| match slot {
+            Slot::Waiting(request) => begin(request),
+            slot => slot,
+        });
+        let mut slots: Vec<_> = begun.collect();
         poll_fn(|task| {
             let mut done = true;
             for slot in &mut slots {
@@ -216,7 +220,8 @@ pub(super) enum Started {
 }
 
 /// The place of a response in its batch.
-enum Slot {
+enum Slot<'a> {
+    Waiting(Request<'a>),
     Answered(Vec<u8>),
     Running(RequestId, Exchange),
 }

@@ -193,7 +193,7 @@ impl StreamableHttp {
             First::Notified if streams => {
                 // From here on the handler runs on its own, and whoever reads its stream may come and go.
                 let stream = random_id::<12>(&*session.platform);
-                session.store.open(&session.id, &stream).await.map_err(unavailable)?;
+                exchange.beside(session.store.open(&session.id, &stream)).await.map_err(unavailable)?;
                 let mut replay = session.replay(&stream, 0);
                 if revision >= Revision::V2025_11_25 {
                     replay = replay.priming();
@@ -310,7 +310,7 @@ async fn pump(mut exchange: Exchange, session: InSession, stream: String, legacy
         let first = exchange.first().await;
         let mut failed = None;
         for message in exchange.cx.outbox().take() {
-            failed = append(message, false).await.err().or(failed);
+            failed = exchange.beside(append(message, false)).await.err().or(failed);
         }
         match (first, failed) {
             (_, Some(error)) => break Err(error),

@@ -102,25 +102,30 @@ impl Ear {
         }
     }
 
+    /// Goes on to open it, also while nobody asks what was heard: who stands in line and does not look holds up others.
+    pub(super) fn poll_opening(&mut self, task: &mut task::Context<'_>) {
+        let Self::Opening(opening) = self else { return };
+        *self = match opening.as_mut().poll(task) {
+            Poll::Ready(Ok(changes)) => Self::Open(changes),
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(%error, "what other instances do to a task is seen a while later");
+                Self::Deaf
+            }
+            Poll::Pending => return,
+        };
+    }
+
     /// Whether anything was heard.
     pub(super) fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<()> {
-        loop {
-            *self = match self {
-                Self::Deaf => return Poll::Pending,
-                Self::Opening(opening) => match opening.as_mut().poll(task) {
-                    Poll::Ready(Ok(changes)) => Self::Open(changes),
-                    Poll::Ready(Err(error)) => {
-                        tracing::debug!(%error, "what other instances do to a task is seen a while later");
-                        Self::Deaf
-                    }
-                    Poll::Pending => return Poll::Pending,
-                },
-                Self::Open(changes) => match changes.poll_next(task) {
-                    Poll::Ready(Some(_)) => return Poll::Ready(()),
-                    Poll::Ready(None) => Self::Deaf,
-                    Poll::Pending => return Poll::Pending,
-                },
+        self.poll_opening(task);
+        let Self::Open(changes) = self else { return Poll::Pending };
+        match changes.poll_next(task) {
+            Poll::Ready(Some(_)) => Poll::Ready(()),
+            Poll::Ready(None) => {
+                *self = Self::Deaf;
+                Poll::Pending
             }
+            Poll::Pending => Poll::Pending,
         }
     }
 }

@@ -14,6 +14,7 @@ mod store;
 
 use std::{
     collections::HashMap,
+    future::ready,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -31,7 +32,7 @@ use self::{
     record::Change,
     runner::{LEASE, Runner},
 };
-use super::{Answer, AnswerBody, Context, Notifier, Outcome, Registry, Reply};
+use super::{Answer, AnswerBody, Context, Notifier, Outcome, Registry, Reply, beside, step};
 use crate::{
     error::{Error, Result},
     jsonrpc::{ErrorCode, ErrorObject},
@@ -191,7 +192,12 @@ impl Tasks {
     }
 
     /// Makes a task of `handler`: it can be asked for when this is done.
-    pub(crate) async fn begin(&self, handler: BoxFuture<Outcome>, desk: Arc<Desk>, cx: &Context) -> Result<TaskRecord> {
+    pub(crate) async fn begin(
+        &self,
+        mut handler: BoxFuture<Outcome>,
+        desk: Arc<Desk>,
+        cx: &Context,
+    ) -> Result<TaskRecord> {
         if self.running().len() >= MOST_RUNNING {
             tracing::warn!("{MOST_RUNNING} tasks are running; another was refused");
             let text = "The server runs as many tasks as it can; try again later.";
@@ -206,7 +212,11 @@ impl Tasks {
         let mut record = TaskRecord::new(id.clone(), owner, now, self.ttl, self.poll_interval);
         record.lease(now, LEASE);
         let expires = record.expires();
-        self.store.create(record.clone(), now).await?;
+        let (created, ended) = beside(self.store.create(record.clone(), now), |task| step(&mut handler, task)).await;
+        created?;
+        if let Some(outcome) = ended {
+            handler = Box::pin(ready(outcome));
+        }
         desk.begin();
         self.running().insert(id.clone(), Arc::clone(&desk));
         let runner = Runner { tasks: self.clone(), id, desk, platform: Arc::clone(&platform), expires };

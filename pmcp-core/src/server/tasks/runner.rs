@@ -12,13 +12,14 @@ use serde_json::value::RawValue;
 use super::{
     Desk, Modified, Tasks,
     changes::Ear,
+    desk::Post,
     record::{Change, kept},
 };
 use crate::{
     error::{Error, Result},
     jsonrpc::ErrorObject,
     platform::{BoxFuture, Platform},
-    server::{Outcome, catch},
+    server::{Outcome, beside, step},
 };
 
 /// How long the process vouches for a task that it runs. Who finds that nobody does reports the task as failed.
@@ -67,19 +68,28 @@ impl Runner {
                 Event::Finished(outcome) => break outcome,
                 Event::Stopping => break Err(Error::Stopping),
                 Event::Due => {
-                    if !self.exchange(&mut wait).await || self.platform.now() >= self.expires {
+                    let post = self.collect(&mut wait);
+                    let exchanged = beside(self.exchange(post), |task| {
+                        wait.ear.poll_opening(task);
+                        step(&mut handler, task)
+                    });
+                    let (goes_on, ended) = exchanged.await;
+                    if !goes_on || self.platform.now() >= self.expires {
                         return;
+                    }
+                    if let Some(outcome) = ended {
+                        break outcome;
                     }
                 }
             }
         };
-        // What the handler holds is let go before its client hears of the end.
-        drop(handler);
+        // What the handler holds is let go before its client hears of the end, and what nobody polls any more.
+        drop((handler, wait));
         self.finish(kept(outcome)).await;
     }
 
     fn poll(&self, handler: &mut BoxFuture<Outcome>, wait: &mut Wait, task: &mut task::Context<'_>) -> Poll<Event> {
-        if let Poll::Ready(outcome) = catch(|| handler.as_mut().poll(task), |error| Poll::Ready(Err(error))) {
+        if let Poll::Ready(outcome) = step(handler, task) {
             return Poll::Ready(Event::Finished(outcome));
         }
         if wait.stopping.as_mut().poll(task).is_ready() {
@@ -108,12 +118,17 @@ impl Runner {
         }
     }
 
-    /// Writes what the handler has asked and said, and brings it the answers; `false` where the task is over.
-    async fn exchange(&self, wait: &mut Wait) -> bool {
+    /// What the handler has asked and said; the next look is set for later.
+    fn collect(&self, wait: &mut Wait) -> Post {
         let post = self.desk.take();
         wait.look = if post.is_urgent() { FIRST_LOOK } else { (wait.look * 3 / 2).min(TICK) };
         (wait.tick, wait.status) = (None, None);
         self.listen(wait);
+        post
+    }
+
+    /// Writes what the handler has asked and said, and brings it the answers; `false` where the task is over.
+    async fn exchange(&self, post: Post) -> bool {
         let mut answers = serde_json::Map::new();
         let modified = self
             .tasks

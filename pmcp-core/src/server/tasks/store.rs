@@ -33,6 +33,9 @@ impl TaskStoreError {
 /// A record is JSON to a store (it implements [`serde::Serialize`]). What the store has to know of it are
 /// [its id](TaskRecord::id), [its version](TaskRecord::version) and [when it expires](TaskRecord::expires). `now` is
 /// the time since 1970 by the clock of the caller.
+///
+/// A future that was polled may not be polled again for long, where a client does not read its stream. What makes others
+/// wait meanwhile, such as a place in the line of a lock or of a pool, goes into a task of its own.
 pub trait TaskStore: MaybeSend + MaybeSync + 'static {
     /// Keeps a new record. Whoever asks any instance for it once this is done must find it.
     fn create(&self, record: TaskRecord, now: Duration) -> BoxFuture<Result<(), TaskStoreError>>;
