@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     future::{poll_fn, ready},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Poll, Waker},
     time::Duration,
 };
@@ -42,8 +42,12 @@ struct Stream {
     messages: VecDeque<StreamEvent>,
     sent: u64,
     has_ended: bool,
-    readers: Vec<Waker>,
+    /// Gone with whoever reads.
+    readers: Vec<Weak<Reader>>,
 }
+
+/// Wakes who reads a stream, once that waits.
+type Reader = Mutex<Option<Waker>>;
 
 impl MemorySessionStore {
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
@@ -57,8 +61,24 @@ impl MemorySessionStore {
 
 impl Entry {
     fn wake_all(&mut self) {
-        for stream in self.streams.values_mut() {
-            stream.readers.drain(..).for_each(Waker::wake);
+        self.streams.values_mut().for_each(Stream::wake_all);
+    }
+}
+
+impl Stream {
+    fn wake_all(&mut self) {
+        for reader in self.readers.drain(..).filter_map(|reader| reader.upgrade()) {
+            let waker = reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+            waker.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Wakes `task` at the next message, unless `reader` is gone by then.
+    fn wake_later(&mut self, reader: &Arc<Reader>, task: &Waker) {
+        *reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.clone());
+        self.readers.retain(|other| other.strong_count() > 0);
+        if !self.readers.iter().any(|other| other.as_ptr() == Arc::as_ptr(reader)) {
+            self.readers.push(Arc::downgrade(reader));
         }
     }
 }
@@ -155,7 +175,7 @@ impl SessionStore for MemorySessionStore {
             if stream.messages.len() > MOST_MESSAGES {
                 stream.messages.pop_front();
             }
-            stream.readers.drain(..).for_each(Waker::wake);
+            stream.wake_all();
             true
         });
         Box::pin(ready(Ok(appended.unwrap_or(false))))
@@ -168,6 +188,7 @@ impl SessionStore for MemorySessionStore {
         after: u64,
     ) -> BoxFuture<Result<Option<Vec<StreamEvent>>, SessionStoreError>> {
         let (store, id, name) = (self.clone(), id.to_owned(), stream.to_owned());
+        let reader = Arc::<Reader>::default();
         Box::pin(poll_fn(move |task| {
             let read = store.with(&id, |entry| {
                 let Some(stream) = entry.streams.get_mut(&name) else { return Poll::Ready(None) };
@@ -176,9 +197,7 @@ impl SessionStore for MemorySessionStore {
                     (false, _) => Poll::Ready(Some(new)),
                     (true, true) => Poll::Ready(None),
                     (true, false) => {
-                        if !stream.readers.iter().any(|waker| waker.will_wake(task.waker())) {
-                            stream.readers.push(task.waker().clone());
-                        }
+                        stream.wake_later(&reader, task.waker());
                         Poll::Pending
                     }
                 }
@@ -190,7 +209,7 @@ impl SessionStore for MemorySessionStore {
     fn close(&self, id: &str, stream: &str) -> BoxFuture<Result<(), SessionStoreError>> {
         self.with(id, |entry| {
             if let Some(mut stream) = entry.streams.remove(stream) {
-                stream.readers.drain(..).for_each(Waker::wake);
+                stream.wake_all();
             }
         });
         Box::pin(ready(Ok(())))
@@ -199,6 +218,8 @@ impl SessionStore for MemorySessionStore {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Wake};
+
     use super::*;
     use crate::protocol::Revision;
 
@@ -238,6 +259,35 @@ mod tests {
             assert!(store.load("s", LIFETIME).await.expect("in memory").is_some(), "used half a lifetime ago");
             assert!(store.load("s", LIFETIME * 3).await.expect("in memory").is_none());
             assert!(store.load("s", LIFETIME * 3).await.expect("in memory").is_none());
+        });
+    }
+
+    #[test]
+    fn a_reader_that_goes_leaves_no_waker_behind() {
+        struct Nobody;
+        impl Wake for Nobody {
+            fn wake(self: Arc<Self>) {}
+        }
+
+        pollster::block_on(async {
+            let store = MemorySessionStore::default();
+            store.create("s", Session::new(Revision::V2025_11_25), Duration::ZERO).await.expect("in memory");
+            store.open("s", "a").await.expect("in memory");
+            let mut stays = store.read("s", "a", 0);
+            for _ in 0..3 {
+                let nobody = Arc::new(Nobody);
+                let waker = Waker::from(Arc::clone(&nobody));
+                let mut task = Context::from_waker(&waker);
+                assert!(stays.as_mut().poll(&mut task).is_pending());
+                let mut goes = store.read("s", "a", 0);
+                assert!(goes.as_mut().poll(&mut task).is_pending());
+                drop((goes, waker));
+                assert_eq!(Arc::strong_count(&nobody), 2, "this, and who stays");
+            }
+            let readers = |entry: &mut Entry| entry.streams.get("a").map(|stream| stream.readers.len());
+            assert!(store.with("s", readers).flatten().is_some_and(|readers| readers <= 2));
+            assert_eq!(store.append("s", "a", message("1"), true).await, Ok(true));
+            assert_eq!(stays.await.expect("in memory").map(|events| events.len()), Some(1));
         });
     }
 
