@@ -8,8 +8,11 @@ use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard},
-    task::{Poll, Waker},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context as Task, Poll, Waker},
     time::Duration,
 };
 
@@ -162,7 +165,7 @@ impl ChangeBus for PooledBus {
 
 struct Books(Pool);
 
-#[server(name = "books", version = "1.0.0")]
+#[server(name = "books", version = "1.0.0", logging)]
 impl Books {
     #[tool(task)]
     async fn close(&self, rounds: u32, cx: &Context) -> &'static str {
@@ -174,6 +177,12 @@ impl Books {
             drop(connection);
         }
         "closed"
+    }
+
+    #[tool]
+    async fn tell(&self, cx: &Context) {
+        cx.log(LogLevel::Alert, "and nothing more").await;
+        std::future::pending().await
     }
 }
 
@@ -296,4 +305,40 @@ fn the_messages_of_a_batch_share_a_connection() {
     let answers: Value = pmcp_core::serde_json::from_str(&pollster::block_on(read)).expect("JSON");
     assert_eq!(answers[0]["result"]["content"][0]["text"], "closed");
     assert_eq!((&answers[1]["id"], &answers[1]["result"]), (&json!(2), &json!({})));
+}
+
+/// The memory that a connection reads its requests into.
+struct Buffer(Vec<u8>, Arc<AtomicBool>);
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Also one in which nothing but log messages and questions can come.
+#[test]
+fn a_stream_of_a_session_does_not_hold_the_memory_of_its_request() {
+    let kept = Kept::new();
+    let read = unless_it_stands_still(&kept.platform, async {
+        let session = kept.open("2025-11-25").await;
+        let (call, is_free) = (message("tools/call", json!({ "name": "tell" })), Arc::new(AtomicBool::new(false)));
+        let body = Bytes::from_owner(Buffer(call.to_vec(), Arc::clone(&is_free)));
+        let mut stream = kept.post(Some(&session), body).await.into_body();
+        while let Some(Ok(frame)) = poll_fn(|task| Pin::new(&mut stream).poll_frame(task)).await {
+            if String::from_utf8_lossy(frame.data_ref().expect("no trailers")).contains("nothing more") {
+                break;
+            }
+        }
+        let mut task = Task::from_waker(Waker::noop());
+        assert!(Pin::new(&mut stream).poll_frame(&mut task).is_pending(), "it has ended");
+        is_free.load(Ordering::SeqCst)
+    });
+    assert!(pollster::block_on(read), "the buffer of the request is held");
 }

@@ -183,7 +183,10 @@ impl StreamableHttp {
             Err(error) => return (revision, Started::Done(Err(error.into()))),
         };
         let revision = self.legacy.revision(revision, &request.method, &params);
-        let (headers, body) = match streams && progress_token.is_some() {
+        let log_level = self.legacy.log_level(log_level);
+        // Only then can the answer be a stream: a handler that can ask its client has a link to it.
+        let may_stream = streams && (progress_token.is_some() || log_level.is_some() || link.is_some());
+        let (headers, body) = match may_stream {
             true => kept(head.headers, body),
             false => (head.headers, body.clone()),
         };
@@ -192,7 +195,7 @@ impl StreamableHttp {
             id: request.id,
             body,
             progress_token,
-            log_level: self.legacy.log_level(log_level),
+            log_level,
             streams,
             headers,
             extensions: head.extensions,
