@@ -80,9 +80,12 @@ impl Service {
         let (head, body) = request.into_parts();
         async move {
             let inner = &*self.0;
-            if let Some(response) = inner.endpoint.turn_away(&head) {
-                return closing(&head, response.map(|body| ResponseBody::mcp(body, None, Span::none())));
-            }
+            let admitted = match inner.endpoint.admit(&head) {
+                Ok(admitted) => admitted,
+                Err(response) => {
+                    return closing(&head, response.map(|body| ResponseBody::mcp(body, None, Span::none())));
+                }
+            };
             let body = match upload::read(body, inner.endpoint.body_limit(), inner.body_timeout, &inner.buffered).await
             {
                 Ok(body) => body,
@@ -98,7 +101,8 @@ impl Service {
             };
             let span = log::span(&head.headers, inner.trace_project.as_deref());
             let report = tracing::enabled!(tracing::Level::DEBUG).then(|| inner.report(&head, &body));
-            let mut answer = pin!(inner.endpoint.respond_admitted(Request::from_parts(head, body), &inner.platform));
+            let request = Request::from_parts(head, body);
+            let mut answer = pin!(inner.endpoint.respond_admitted(admitted, request, &inner.platform));
             let response = poll_fn(|task| span.in_scope(|| answer.as_mut().poll(task))).await;
             if let Some(report) = report {
                 span.in_scope(|| report(response.status()));

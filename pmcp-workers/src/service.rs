@@ -127,14 +127,17 @@ async fn answer(
             logged.log(endpoint, headers, body, status);
         }
     };
-    if let Some(response) = endpoint.turn_away(&head) {
-        // A setting may be wrong: who looks for the fault finds it here.
-        if response.status() == StatusCode::FORBIDDEN {
-            tracing::info!("a request was refused for its Host or Origin; RUST_LOG=debug shows more");
+    let admitted = match endpoint.admit(&head) {
+        Ok(admitted) => admitted,
+        Err(response) => {
+            // A setting may be wrong: who looks for the fault finds it here.
+            if response.status() == StatusCode::FORBIDDEN {
+                tracing::info!("a request was refused for its Host or Origin; RUST_LOG=debug shows more");
+            }
+            log(&head.headers, &[], response.status());
+            return into_worker(response);
         }
-        log(&head.headers, &[], response.status());
-        return into_worker(response);
-    }
+    };
     let body = match read_body(&request, &head, endpoint.body_limit()).await {
         Ok(body) => body,
         Err(unread) => {
@@ -153,7 +156,7 @@ async fn answer(
     let context = Arc::new(context);
     head.extensions.insert(Arc::clone(&context));
     let platform: Arc<dyn Platform> = Arc::new(WorkersPlatform(context));
-    let response = at_home(endpoint.respond(Request::from_parts(head, body), &platform)).await;
+    let response = at_home(endpoint.respond_admitted(admitted, Request::from_parts(head, body), &platform)).await;
     if let Some((headers, body)) = asked {
         log(&headers, &body, response.status());
     }

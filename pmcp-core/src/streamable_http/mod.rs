@@ -45,6 +45,11 @@ use sessions::Sessions;
 /// How long a person may take to answer, unless the server says otherwise.
 pub(crate) const STATE_LIFETIME: Duration = Duration::from_secs(600);
 
+/// Says that a request may be here: [`StreamableHttp::admit`] alone gives one, for one request.
+#[derive(Debug)]
+#[must_use = "a request that is let in is to be answered"]
+pub struct Admitted(());
+
 /// A server on its MCP endpoint, with the rules of who may call it and how much one request may cost.
 ///
 /// Made once, when the process starts; [`respond`](Self::respond) is then called for every request. As made, it
@@ -171,15 +176,19 @@ impl StreamableHttp {
         self.max_body_bytes
     }
 
-    /// The answer to a request that may not be here at all, so that its body need not be read; `None` where it may.
-    pub fn turn_away(&self, head: &request::Parts) -> Option<Response<Body>> {
-        self.admit(head).err().map(Refusal::into_response)
+    /// Whether a request may be here at all, for adapters that ask before they read its body: if not, its answer.
+    ///
+    /// # Errors
+    /// The answer to a request that may not.
+    #[allow(clippy::result_large_err, reason = "most are let in; on wasm32 it is smaller")]
+    pub fn admit(&self, head: &request::Parts) -> Result<Admitted, Response<Body>> {
+        self.check_caller(head).map(|()| Admitted(())).map_err(Refusal::into_response)
     }
 
     /// The answer to a request that the adapter refuses by itself, before its body is read or because it cannot be:
     /// a JSON-RPC error with `status`, for whoever may call at all.
     pub fn refuse(&self, head: &request::Parts, status: StatusCode, message: &str) -> Response<Body> {
-        match self.admit(head) {
+        match self.check_caller(head) {
             Err(refusal) => refusal.into_response(),
             Ok(()) => {
                 let code =
@@ -192,15 +201,20 @@ impl StreamableHttp {
 
     /// Answers one request.
     pub async fn respond(&self, request: Request<Bytes>, platform: &Arc<dyn Platform>) -> Response<Body> {
-        match self.admitted(request) {
-            Ok(request) => self.respond_admitted(request, platform).await,
-            Err(refusal) => refusal.into_response(),
+        let (head, body) = request.into_parts();
+        match self.admit(&head) {
+            Ok(admitted) => self.respond_admitted(admitted, Request::from_parts(head, body), platform).await,
+            Err(response) => response,
         }
     }
 
-    /// Answers one request that [`turn_away`](Self::turn_away) has let in, and does not check that again: for adapters
-    /// that ask before they read the body.
-    pub async fn respond_admitted(&self, request: Request<Bytes>, platform: &Arc<dyn Platform>) -> Response<Body> {
+    /// Answers one request that [`admit`](Self::admit) has let in, and does not check that again.
+    pub async fn respond_admitted(
+        &self,
+        _admitted: Admitted,
+        request: Request<Bytes>,
+        platform: &Arc<dyn Platform>,
+    ) -> Response<Body> {
         let (head, body) = request.into_parts();
         let (waiting, reader) = {
             let (begun, reader) = self.begin(head, &body, platform);
@@ -216,14 +230,8 @@ impl StreamableHttp {
         reader.deliver(Ok(self.wait(waiting).await))
     }
 
-    fn admitted(&self, request: Request<Bytes>) -> Result<Request<Bytes>, Refusal> {
-        let (head, body) = request.into_parts();
-        self.admit(&head)?;
-        Ok(Request::from_parts(head, body))
-    }
-
     /// Whether the request may be here at all.
-    fn admit(&self, head: &request::Parts) -> Result<(), Refusal> {
+    fn check_caller(&self, head: &request::Parts) -> Result<(), Refusal> {
         let host = origin::host_of(head)?;
         self.hosts.check(host)?;
         self.origins.check(&head.headers, host, &self.hosts)
