@@ -17,7 +17,7 @@ pub(crate) struct Activity {
     since: Instant,
     begun: AtomicU64,
     open: AtomicUsize,
-    /// When the last request ended, in milliseconds of the connection.
+    /// When the last request ended, or the last write that had to wait; in milliseconds of the connection.
     ended: AtomicU64,
     write_waits: AtomicBool,
     is_http2: AtomicBool,
@@ -62,21 +62,25 @@ impl Activity {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// For how long no request has been open; `None` while one is.
+    /// For how long nothing has been under way; `None` while a request is open, or the end of an answer is still to be
+    /// written.
     pub(crate) fn idle_for(&self) -> Option<Duration> {
-        let is_idle = self.open.load(Ordering::Acquire) == 0;
+        let is_idle = self.open.load(Ordering::Acquire) == 0 && !self.write_waits.load(Ordering::Acquire);
         is_idle.then(|| Duration::from_millis(self.now().saturating_sub(self.ended.load(Ordering::Relaxed))))
     }
 
     /// Notes whether a write waits for the client to take what was written before.
     pub(crate) fn write_waits(&self, waits: bool) {
-        self.write_waits.store(waits, Ordering::Relaxed);
+        if !waits {
+            self.ended.store(self.now(), Ordering::Relaxed);
+        }
+        // Who sees that none waits sees when the last did.
+        self.write_waits.store(waits, Ordering::Release);
     }
 
-    /// Whether nothing is left to be written of requests that have ended: of HTTP/2, once one was begun, the protocol
-    /// alone knows.
+    /// Whether a connection that is idle has written all: of HTTP/2, once a request was begun, the protocol alone knows.
     pub(crate) fn is_all_sent(&self) -> bool {
-        !self.is_http2.load(Ordering::Relaxed) && !self.write_waits.load(Ordering::Relaxed)
+        !self.is_http2.load(Ordering::Relaxed)
     }
 
     /// Whether some answer has been there for `limit` and nobody read of it.
@@ -147,15 +151,18 @@ mod tests {
         assert_eq!((activity.idle_for(), activity.begun()), (Some(limit), 1));
     }
 
-    #[tokio::test]
-    async fn what_was_written_is_sent_unless_a_write_waits() {
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_once_its_last_answer_is_written() {
         let activity = Activity::new();
-        assert!(activity.is_all_sent());
-        activity.write_waits(true);
-        assert!(!activity.is_all_sent());
-        activity.write_waits(false);
+        let minute = Duration::from_secs(60);
         drop(activity.begin(Version::HTTP_11));
-        assert!(activity.is_all_sent());
+        activity.write_waits(true);
+        tokio::time::advance(minute).await;
+        assert_eq!(activity.idle_for(), None);
+        activity.write_waits(false);
+        assert_eq!(activity.idle_for(), Some(Duration::ZERO));
+        tokio::time::advance(minute).await;
+        assert_eq!((activity.idle_for(), activity.is_all_sent()), (Some(minute), true));
         drop(activity.begin(Version::HTTP_2));
         assert!(!activity.is_all_sent());
     }

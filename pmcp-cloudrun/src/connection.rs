@@ -232,7 +232,9 @@ async fn drive<C>(
     C: GracefulConnection<Error: Display>,
 {
     let most_between_checks = header_timeout.min(write_timeout / 2);
-    let mut check = pin!(sleep(most_between_checks));
+    // The first bytes of a request may have taken some of its time.
+    let first_check = header_timeout.saturating_sub(activity.idle_for().unwrap_or_default());
+    let mut check = pin!(sleep(first_check.min(most_between_checks)));
     let mut leaves_since = None;
     let (mut is_closing, mut is_told) = (false, false);
     let ended = loop {
@@ -251,7 +253,7 @@ async fn drive<C>(
                         return;
                     }
                     connection.as_mut().graceful_shutdown();
-                    // It ends by itself, unless its client does not take the rest of what was written.
+                    // HTTP/2 ends by itself, unless its client does not take the rest of what was written.
                     if leaves_since.get_or_insert_with(Instant::now).elapsed() > write_timeout {
                         tracing::debug!("a client does not read its last answers; the connection is closed");
                         return;
@@ -279,5 +281,59 @@ async fn drive<C>(
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection broke off");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::Full;
+    use hyper::{Response, Version};
+    use tokio::{
+        io::{AsyncWriteExt, duplex},
+        time::advance,
+    };
+
+    use super::*;
+
+    const LIMITS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(30));
+
+    /// For how long a connection goes on whose client sends `bytes`.
+    async fn lasts(activity: &Activity, bytes: &'static [u8]) -> Duration {
+        let (mut client, server) = duplex(1024);
+        client.write_all(bytes).await.expect("there is room");
+        let answer = service_fn(async |_| Ok::<_, Infallible>(Response::new(Full::new(Bytes::new()))));
+        let connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(server), answer));
+        let begin = Instant::now();
+        drive(connection, activity, &Notify::new(), CancellationToken::new(), LIMITS).await;
+        begin.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_whose_first_byte_was_late_has_no_more_time_than_others() {
+        for (late, left) in [(0, 10), (9, 1)] {
+            let activity = Activity::new();
+            advance(Duration::from_secs(late)).await;
+            assert_eq!(lasts(&activity, b"POST /mcp HTT").await.as_secs(), left);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_reader_of_an_answer_that_was_handed_over_is_waited_for() {
+        let activity = Activity::new();
+        drop(activity.begin(Version::HTTP_11));
+        activity.write_waits(true);
+        let reader = Arc::clone(&activity);
+        let reads = tokio::spawn(async move {
+            for _ in 0..6 {
+                sleep(Duration::from_secs(20)).await;
+                // Some was taken, and the next write waits.
+                reader.write_waits(false);
+                reader.write_waits(true);
+            }
+            reader.write_waits(false);
+        });
+        assert_eq!(lasts(&activity, b"").await.as_secs(), 6 * 20 + 10);
+        reads.await.expect("it has read");
     }
 }
