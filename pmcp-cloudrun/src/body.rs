@@ -21,7 +21,7 @@ pub(crate) struct ResponseBody {
 }
 
 enum Kind {
-    /// With the span of its request: a handler that streams runs while its body is read.
+    /// With the span of its request: a handler that streams runs while its body is read, and ends with it.
     Mcp(pmcp_core::streamable_http::Body, Span),
     Text(&'static str),
 }
@@ -39,6 +39,15 @@ impl ResponseBody {
     pub(crate) fn watched(mut self, reading: Reading) -> Self {
         self.reading = Some(reading);
         self
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        // What a handler says that is cancelled by this is part of its request.
+        if let Kind::Mcp(body, span) = std::mem::replace(&mut self.body, Kind::Text("")) {
+            span.in_scope(|| drop(body));
+        }
     }
 }
 

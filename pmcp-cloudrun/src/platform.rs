@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pmcp_core::platform::{BoxFuture, Platform};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use crate::limits::Limit;
 
@@ -44,14 +45,15 @@ impl Platform for TokioPlatform {
     }
 
     fn run_task(&self, work: BoxFuture<()>) {
-        self.tasks.spawn(work);
+        self.tasks.spawn(work.in_current_span());
     }
 
     fn background(&self, work: BoxFuture<()>) {
         let place = self.in_flight.take_anyway();
-        self.tasks.spawn(async move {
+        let work = async move {
             work.await;
             drop(place);
-        });
+        };
+        self.tasks.spawn(work.in_current_span());
     }
 }

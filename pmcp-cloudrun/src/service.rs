@@ -2,8 +2,7 @@
 
 use std::{
     borrow::Cow,
-    future::{Future, poll_fn},
-    pin::pin,
+    future::Future,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -15,7 +14,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
 use http_body::Body;
 use pmcp_core::{StreamableHttp, platform::Platform};
-use tracing::Span;
+use tracing::{Instrument, Span};
 
 use crate::{Config, body::ResponseBody, limits::Limit, log, upload};
 
@@ -101,9 +100,9 @@ impl Service {
             };
             let span = log::span(&head.headers, inner.trace_project.as_deref());
             let report = tracing::enabled!(tracing::Level::DEBUG).then(|| inner.report(&head, &body));
-            let request = Request::from_parts(head, body);
-            let mut answer = pin!(inner.endpoint.respond_admitted(admitted, request, &inner.platform));
-            let response = poll_fn(|task| span.in_scope(|| answer.as_mut().poll(task))).await;
+            let answer = inner.endpoint.respond_admitted(admitted, Request::from_parts(head, body), &inner.platform);
+            // It is dropped in its span as well, where the client goes before.
+            let response = answer.instrument(span.clone()).await;
             if let Some(report) = report {
                 span.in_scope(|| report(response.status()));
             }

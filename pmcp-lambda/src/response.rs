@@ -197,8 +197,67 @@ impl Chunks {
 
 impl Drop for Chunks {
     fn drop(&mut self) {
-        if let Some(entry) = self.entry.take() {
-            self.span.in_scope(|| entry.write(self.bytes));
+        let Self { body, span, bytes, entry, .. } = self;
+        span.in_scope(|| {
+            // A handler that is cancelled by this may have something to say.
+            drop(std::mem::replace(body, Body::Text("")));
+            entry.take().into_iter().for_each(|entry| entry.write(*bytes));
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use pmcp_core::{Context, StreamableHttp, platform::Platform, prelude::*, testing::TestPlatform};
+    use serde_json::json;
+    use tracing::span::Id;
+
+    use super::*;
+
+    type Ends = Arc<Mutex<Vec<Option<Id>>>>;
+
+    struct Waits(Ends);
+
+    /// Notes the span in which it ends.
+    struct Gone(Ends);
+
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            self.0.lock().expect("a lock").push(Span::current().id());
         }
+    }
+
+    #[server(name = "waits", version = "1.0.0")]
+    impl Waits {
+        #[tool]
+        async fn wait(&self, cx: &Context) {
+            let _gone = Gone(Arc::clone(&self.0));
+            cx.progress(0, 1.0, "waiting").await;
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_cancelled_ends_in_the_span_of_its_invocation() {
+        let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry());
+        let ends = Ends::default();
+        let endpoint = StreamableHttp::new(Waits(Arc::clone(&ends))).expect("a server");
+        let call = json!({ "name": "wait", "arguments": {}, "_meta": { "progressToken": 1 } });
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call });
+        let request = http::Request::post("/mcp")
+            .header("host", "localhost")
+            .header("accept", "application/json, text/event-stream")
+            .header("content-type", "application/json")
+            .header("mcp-protocol-version", "2025-11-25")
+            .body(Bytes::from(message.to_string()))
+            .expect("a request");
+        let platform: Arc<dyn Platform> = Arc::new(TestPlatform::default());
+        let (parts, body) = endpoint.respond(request, &platform).await.into_parts();
+        let span = tracing::info_span!("invocation");
+        let chunks = span.in_scope(|| Chunks::new(parts, Body::Mcp(body), None)).expect("JSON");
+        drop(chunks);
+        assert_eq!(*ends.lock().expect("a lock"), [span.id()]);
     }
 }

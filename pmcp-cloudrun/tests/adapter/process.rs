@@ -174,6 +174,31 @@ fn on_cloud_run_a_panic_is_an_error_in_json() {
 }
 
 #[test]
+fn what_a_handler_says_that_is_cancelled_has_the_trace_of_its_request() {
+    let id = "0af7651916cd43dd8448eb211c80319c";
+    let probe =
+        Probe::start(&[("K_SERVICE", "probe"), ("GOOGLE_CLOUD_PROJECT", "shop"), ("PMCP_SHUTDOWN_GRACE_MS", "100")]);
+    let call = Request::call("wait", json!({}));
+    // Waiting for its answer, reading it, and gone while what it asked for goes on.
+    let older = Request::legacy(Some("2025-11-25"), "tools/call", json!({ "name": "wait", "arguments": {} }));
+    for request in [call.clone(), call.with_progress(), older] {
+        let request = request.header("traceparent", format!("00-{id}-b7ad6b7169203331-01"));
+        let mut connection = Connection::open(probe.address).expect("the server accepts");
+        connection.send(&request.to_bytes(probe.address)).expect("the server reads");
+        thread::sleep(Duration::from_millis(200));
+        connection.close();
+    }
+    thread::sleep(Duration::from_millis(200));
+    let log = probe.end("TERM");
+    let entries = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let gone: Vec<_> = entries.filter(|entry| entry["message"] == "gone").collect();
+    assert_eq!(gone.len(), 3, "{log}");
+    for entry in gone {
+        assert_eq!(entry["logging.googleapis.com/trace"], format!("projects/shop/traces/{id}"), "{log}");
+    }
+}
+
+#[test]
 fn for_people_it_logs_lines() {
     let probe = Probe::start(&[]);
     probe.call_panic("as the test wants");

@@ -1,8 +1,20 @@
-//! A server for tests that need a process of their own: `probe` has a tool that panics, `probe broken` cannot be built.
+//! A server for tests that need a process of their own: `probe` has tools that panic and wait, `probe broken` cannot be
+//! built.
+
+use std::time::Duration;
 
 use pmcp_core::prelude::*;
 
 struct Probe;
+
+/// Tells of its end.
+struct Gone;
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        tracing::info!("gone");
+    }
+}
 
 #[server(name = "probe", version = "1.0.0")]
 impl Probe {
@@ -10,6 +22,14 @@ impl Probe {
     #[tool]
     fn panic(&self, message: String) -> String {
         panic!("{message}")
+    }
+
+    /// Wait until the request is cancelled, and say so.
+    #[tool]
+    async fn wait(&self, cx: &Context) {
+        let _gone = Gone;
+        cx.progress(0, 1.0, "waiting").await;
+        cx.sleep(Duration::from_secs(60)).await;
     }
 }
 
