@@ -1,7 +1,7 @@
 //! A request of the platform as the core knows it.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::CONTENT_LENGTH, request::Parts};
+use http::{HeaderName, HeaderValue, Method, Uri, header::CONTENT_LENGTH, request::Parts};
 use worker::{
     Cf,
     js_sys::{Reflect, Uint8Array},
@@ -59,6 +59,9 @@ impl Incoming {
     }
 }
 
+/// As many as there is room for at once; most requests have fewer.
+const USUAL_HEADERS: usize = 24;
+
 /// Why a request cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unread {
@@ -73,21 +76,18 @@ pub(crate) enum Unread {
 /// What stands before the body. Headers that occur twice are one by now, joined with a comma.
 pub(crate) fn parse_head(request: &Request) -> Option<Parts> {
     let (mut head, ()) = http::Request::new(()).into_parts();
-    let lines = read_head(request);
-    let mut lines = lines.lines();
-    head.method = Method::from_bytes(lines.next()?.as_bytes()).ok()?;
-    head.uri = lines.next()?.parse::<Uri>().ok()?;
-    head.headers = parse_headers(lines)?;
-    Some(head)
-}
-
-fn parse_headers<'l>(lines: impl Iterator<Item = &'l str>) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::new();
+    // What is of them is a part of this memory, and has none of its own.
+    let all = Bytes::from(read_head(request));
+    let mut lines = all.split(|byte| *byte == b'\n');
+    head.method = Method::from_bytes(lines.next()?).ok()?;
+    head.uri = Uri::from_maybe_shared(all.slice_ref(lines.next()?)).ok()?;
+    head.headers.reserve(USUAL_HEADERS);
     for line in lines {
-        let (name, value) = line.split_once(',')?;
-        headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?);
+        let (name, value) = line.split_at_checked(line.iter().position(|byte| *byte == b',')?)?;
+        let value = HeaderValue::from_maybe_shared(all.slice_ref(value.get(1..)?)).ok()?;
+        head.headers.append(HeaderName::from_bytes(name).ok()?, value);
     }
-    Some(headers)
+    Some(head)
 }
 
 /// The whole body, of at most `limit` bytes: at once where `head` says how long it is, and else piece by piece.

@@ -1,6 +1,7 @@
 //! A response of the core as the platform sends it.
 
 use std::{
+    cell::Cell,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -18,25 +19,28 @@ use worker::{
 use crate::home::Home;
 
 // As with requests, one step: a line for each header, its name to the first comma, and the body. Most answers have the
-// headers of the one before.
+// headers of the one before, and bring none: text costs more on its way than bytes.
 #[wasm_bindgen(inline_js = "
-let known = '', headers = new Headers();
+let headers = new Headers();
 export function respond(status, lines, body) {
-  if (lines !== known) {
-    const fresh = new Headers();
+  if (lines !== undefined) {
+    headers = new Headers();
     for (const line of lines.split('\\n')) {
       const comma = line.indexOf(',');
-      if (comma > 0) fresh.append(line.slice(0, comma), line.slice(comma + 1));
+      if (comma > 0) headers.append(line.slice(0, comma), line.slice(comma + 1));
     }
-    headers = fresh;
-    known = lines;
   }
   return new Response(body.length > 0 ? body.slice() : null, { status, headers });
 }
 ")]
 extern "C" {
     #[wasm_bindgen(catch)]
-    fn respond(status: u16, lines: &str, body: &[u8]) -> Result<Response, JsValue>;
+    fn respond(status: u16, lines: Option<&str>, body: &[u8]) -> Result<Response, JsValue>;
+}
+
+thread_local! {
+    /// The headers of the answer before, where there was one and it was made.
+    static BEFORE: Cell<Option<String>> = const { Cell::new(None) };
 }
 
 /// A whole body goes out as bytes; one that is still being made as a stream, which the platform pulls as the client
@@ -65,7 +69,10 @@ pub(crate) fn whole(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> wor
         lines.push(',');
         lines.push_str(&String::from_utf8_lossy(value.as_bytes()));
     }
-    Ok(respond(status.as_u16(), &lines, body)?)
+    let is_known = BEFORE.take().is_some_and(|before| before == lines);
+    let response = respond(status.as_u16(), (!is_known).then_some(&lines), body)?;
+    BEFORE.set(Some(lines));
+    Ok(response)
 }
 
 struct Pieces {
