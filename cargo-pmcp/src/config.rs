@@ -21,7 +21,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) use aws::{Alarms, Architecture, Aws, Cognito, Front, Throttling, Vpc};
 pub(crate) use check::{check_name, is_region};
 pub(crate) use cloudflare::{Cloudflare, is_account};
-pub(crate) use gcp::{Authentication, Gcp, ImageBuilder, is_project, is_region as is_gcp_region};
+pub(crate) use gcp::{
+    Authentication, Gcp, ImageBuilder, check_name as check_gcp_name, is_project, is_region as is_gcp_region,
+};
 pub(crate) use pmcp_run::PmcpRun;
 pub(crate) use problem::{Problem, span};
 pub(crate) use variable::check_variable;
@@ -100,7 +102,8 @@ impl TargetType {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Server {
-    /// The server's name on the platform: lower-case letters, digits and hyphens, a letter first.
+    /// The server's name on the platform: lower-case letters, digits and hyphens, a letter first. Up to 50, and 49 on
+    /// Google Cloud Run.
     #[schemars(length(min = 1, max = 50), regex(pattern = r"^[a-z][a-z0-9-]*$"))]
     pub(crate) name: String,
     /// The cargo package that is deployed, if it is for the target. Without it, `NAME-` and the platform, as in

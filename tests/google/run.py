@@ -9,12 +9,17 @@ import time
 import urllib.request
 from base64 import b64encode
 
+import limits
 import strict
 from strict import Refused, refuse_unless
 
 DIGITS = re.compile(r"\d+")
 BOOLEAN = re.compile("true|false")
-ANYTHING = re.compile(".*")
+ANYTHING = re.compile(".+")
+
+# A project may begin with a domain: `example.com:my-project`.
+INSTANCE = r"([a-z0-9.-]+\.[a-z]+:)?[a-z][a-z0-9-]+:[a-z]+-[a-z]+\d+:[a-z][a-z0-9-]*"
+INSTANCES = re.compile(f"{INSTANCE}(,{INSTANCE})*")
 
 SERVICE_ANNOTATIONS = {
     "run.googleapis.com/ingress": re.compile("all|internal|internal-and-cloud-load-balancing"),
@@ -24,7 +29,7 @@ REVISION_ANNOTATIONS = {
     "autoscaling.knative.dev/minScale": DIGITS,
     "autoscaling.knative.dev/maxScale": DIGITS,
     "run.googleapis.com/cpu-throttling": BOOLEAN,
-    "run.googleapis.com/cloudsql-instances": re.compile(r"[^:,]+:[^:,]+:[^:,]+(,[^:,]+:[^:,]+:[^:,]+)*"),
+    "run.googleapis.com/cloudsql-instances": INSTANCES,
     "run.googleapis.com/vpc-access-egress": re.compile("all-traffic|private-ranges-only"),
     "run.googleapis.com/vpc-access-connector": ANYTHING,
     "run.googleapis.com/network-interfaces": ANYTHING,
@@ -63,7 +68,11 @@ class Run:
         if verb == "GET":
             return self.find(name)
         if verb == "PUT":
-            self.find(name)
+            known = self.find(name)["metadata"]["resourceVersion"]
+            told = body["metadata"].get("resourceVersion", known)
+            if told != known:
+                words = f"Conflict for resource '{name}': version '{told}' was specified but current version is '{known}'."
+                raise Refused(409, "ABORTED", words)
             return self.put(body, new=False)
         if verb == "DELETE":
             self.find(name)
@@ -122,18 +131,16 @@ class Run:
             refuse_unless(fits, f"label {key}: {value!r}")
 
     def check_template(self, template):
-        self.check_annotations(template["metadata"]["annotations"], REVISION_ANNOTATIONS)
-        interfaces = template["metadata"]["annotations"].get("run.googleapis.com/network-interfaces", "[{}]")
-        refuse_unless(set(json.loads(interfaces)[0]) <= {"network", "subnetwork", "tags"}, interfaces)
+        annotations = template["metadata"]["annotations"]
+        self.check_annotations(annotations, REVISION_ANNOTATIONS)
+        limits.check_network(annotations)
         self.check_labels(template["metadata"].get("labels", {}))
         spec = template["spec"]
         refuse_unless(1 <= spec["containerConcurrency"] <= 1000, "containerConcurrency")
         refuse_unless(1 <= spec["timeoutSeconds"] <= 3600, "timeoutSeconds")
         refuse_unless(len(spec["containers"]) == 1, "containers")
         container = spec["containers"][0]
-        limits = container["resources"]["limits"]
-        refuse_unless(re.fullmatch(r"\d+m|[12468]", limits["cpu"]), f"cpu {limits['cpu']!r}")
-        refuse_unless(re.fullmatch(r"\d+(Mi|Gi)", limits["memory"]), f"memory {limits['memory']!r}")
+        limits.check_size(spec, annotations)
         self.check_image(container["image"])
         account = spec.get("serviceAccountName", f"{self.number}-compute@developer.gserviceaccount.com")
         names = [variable["name"] for variable in container.get("env", [])]
@@ -146,9 +153,7 @@ class Run:
                 self.secrets.check_readable(reference["name"], reference["key"], account)
         volumes = {volume["name"]: volume["secret"] for volume in spec.get("volumes", [])}
         mounts = container.get("volumeMounts", [])
-        refuse_unless(sorted(mount["name"] for mount in mounts) == sorted(volumes), "volumes and volumeMounts")
-        paths = [mount["mountPath"] for mount in mounts]
-        refuse_unless(len(set(paths)) == len(paths), "volumeMounts: a mountPath twice")
+        limits.check_mounts(volumes, mounts, annotations)
         for secret in volumes.values():
             for item in secret["items"]:
                 self.secrets.check_readable(secret["secretName"], item["key"], account)

@@ -155,8 +155,8 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
             return broken(&["gcp", key], &format!("must be from {least} to {most}"));
         }
     }
-    if let Some(what) = wrong_cpu(gcp) {
-        return broken(&["gcp", "cpu"], &what);
+    if let Some((key, what)) = wrong_size(gcp) {
+        return broken(&["gcp", key], &what);
     }
     if gcp.max_instances.is_some_and(|most| most < gcp.min_instances.max(1)) {
         return broken(&["gcp", "max_instances"], "must be at least 1, and at least `min_instances`");
@@ -176,16 +176,39 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
         if vpc.network.is_none() && vpc.subnet.is_none() && is_direct {
             return broken(&["gcp", "vpc", "tags"], "tags go with a `network` or a `subnet`");
         }
+        for (key, name) in [("connector", &vpc.connector), ("network", &vpc.network), ("subnet", &vpc.subnet)] {
+            if name.as_ref().is_some_and(|name| !is_path(name)) {
+                let what = "must be a name, such as `default`, or a whole path that begins with `projects/`";
+                return broken(&["gcp", "vpc", key], what);
+            }
+        }
+        if !vpc.tags.iter().all(|tag| is_label(tag)) {
+            let what = "tags have up to 63 lower-case letters, digits and hyphens, a letter first and no hyphen last";
+            return broken(&["gcp", "vpc", "tags"], what);
+        }
+    }
+    if config.target.target_type == TargetType::GoogleCloudRun
+        && let Err(what) = check_name(&config.server.name)
+    {
+        return broken(&["server", "name"], &what);
     }
     if let Some((name, key, what)) =
         wrong_secret(config).filter(|_| config.target.target_type == TargetType::GoogleCloudRun)
     {
         return broken(&["secrets", name, key], what);
     }
-    if gcp.cloud_sql.iter().any(|instance| instance.split(':').filter(|part| !part.is_empty()).count() != 3) {
+    if !gcp.cloud_sql.iter().all(|instance| is_instance(instance)) {
         return broken(&["gcp", "cloud_sql"], "must be a list of `PROJECT:REGION:INSTANCE`");
     }
     Ok(())
+}
+
+/// Whether a service of Cloud Run may have this name: <https://cloud.google.com/run/docs/deploying>.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    match name.len() {
+        ..=49 => Ok(()),
+        length => Err(format!("a service of Cloud Run has a name of up to 49 characters, and this has {length}")),
+    }
 }
 
 /// Whether Cloud Run sets the variable of this name itself.
@@ -209,6 +232,9 @@ fn wrong_secret(config: &Config) -> Option<(&str, &'static str, &'static str)> {
             ));
         }
         let Some(file) = &secret.file else { continue };
+        if let Some(what) = wrong_path(file, !config.gcp.cloud_sql.is_empty()) {
+            return Some((name, "file", what));
+        }
         match file.rsplit_once('/') {
             Some((folder, file)) if folder.len() > 1 && folder.starts_with('/') && !file.is_empty() => {
                 if !folders.insert(folder) {
@@ -221,31 +247,90 @@ fn wrong_secret(config: &Config) -> Option<(&str, &'static str, &'static str)> {
     None
 }
 
-/// What Cloud Run has against that many processors.
-fn wrong_cpu(gcp: &Gcp) -> Option<String> {
+/// What Cloud Run has against a file there: <https://cloud.google.com/run/docs/configuring/services/secrets>.
+fn wrong_path(file: &str, has_databases: bool) -> Option<&'static str> {
+    let mut parts = file.split('/').skip(1);
+    // Whatever is no plain name ends up elsewhere than it looks, and a colon cannot be in a path that is mounted.
+    if file.contains(':') || parts.clone().any(|part| matches!(part, "" | "." | "..")) {
+        return Some("must be a path in a folder, such as `/secrets/database/url`, without `.`, `..` and `:`");
+    }
+    match parts.next() {
+        Some("dev" | "proc" | "sys") => Some("no file can be in /dev, /proc or /sys; choose another folder"),
+        Some("cloudsql") if has_databases => Some("databases are in /cloudsql; choose another folder"),
+        _ => None,
+    }
+}
+
+/// What Cloud Run has against that many processors, or that much memory for them: the key, and why.
+///
+/// <https://cloud.google.com/run/docs/configuring/services/cpu>,
+/// <https://cloud.google.com/run/docs/configuring/services/memory-limits>.
+fn wrong_size(gcp: &Gcp) -> Option<(&'static str, String)> {
+    let wrong_cpu = |what: &str| Some(("cpu", what.to_owned()));
     // Thousandths are what Cloud Run counts in.
-    let least_memory = match (gcp.cpu * 1000.0).round() {
-        1000.0 | 2000.0 => 128,
-        4000.0 => 2048,
-        6000.0 | 8000.0 => 4096,
-        part if (80.0..1000.0).contains(&part) => {
-            if gcp.cpu_always {
-                return Some("less than one processor is had during requests only: leave out `cpu_always`".into());
-            }
-            return (gcp.concurrency > 1)
-                .then(|| "less than one processor serves one request at a time: set `concurrency = 1`".into());
-        }
-        _ => return Some("must be 1, 2, 4, 6 or 8, or from 0.08 up to 1".into()),
+    let part = (gcp.cpu * 1000.0).round();
+    let (least, most, next) = match part {
+        1000.0 => (128, 4096, 2),
+        2000.0 => (128, 8192, 4),
+        4000.0 => (2048, 16_384, 6),
+        6000.0 => (4096, 24_576, 8),
+        8000.0 => (4096, 32_768, 8),
+        _ if (80.0..500.0).contains(&part) => (128, 512, 1),
+        _ if (500.0..1000.0).contains(&part) => (128, 1024, 1),
+        _ => return wrong_cpu("must be 1, 2, 4, 6 or 8, or from 0.08 up to 1"),
     };
-    let cpu = gcp.cpu;
-    (gcp.memory_mb < least_memory).then(|| format!("{cpu} processors need `memory_mb = {least_memory}` or more"))
+    if part < 1000.0 && gcp.cpu_always {
+        return wrong_cpu("less than one processor is had during requests only: leave out `cpu_always`");
+    }
+    if part < 1000.0 && gcp.concurrency > 1 {
+        return wrong_cpu("less than one processor serves one request at a time: set `concurrency = 1`");
+    }
+    let Gcp { cpu, memory_mb, .. } = gcp;
+    if *memory_mb < least {
+        return Some(("cpu", format!("{cpu} processors need `memory_mb = {least}` or more")));
+    }
+    (*memory_mb > most)
+        .then(|| ("memory_mb", format!("`cpu = {cpu}` has at most {most}; for more, set `cpu = {next}`")))
+}
+
+/// Lower-case letters, digits and hyphens, a letter first and no hyphen last.
+fn is_label(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
+}
+
+/// A name, or the path of one in a project: `projects/HOST/global/networks/NAME`.
+fn is_path(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix("projects/") else { return is_label(path) };
+    match rest.split_once('/') {
+        Some((project, rest)) => is_project(project) && rest.contains('/') && rest.split('/').all(is_label_of_path),
+        None => false,
+    }
+}
+
+/// A part of a path; the words between the names have capital letters too.
+fn is_label_of_path(part: &str) -> bool {
+    !part.is_empty() && part.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
+}
+
+/// `PROJECT:REGION:INSTANCE`, where the project may begin with a domain: `example.com:my-project`.
+fn is_instance(name: &str) -> bool {
+    let mut parts = name.rsplitn(3, ':');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(instance), Some(region), Some(project)) => is_label(instance) && is_region(region) && is_project(project),
+        _ => false,
+    }
 }
 
 /// Lower-case letters, digits and hyphens, as it is called in commands and URLs.
 pub(crate) fn is_project(id: &str) -> bool {
     // Some old ones begin with a domain: `example.com:my-project`.
-    let name = id.rsplit_once(':').map_or(id, |(_, name)| name);
-    (4..=30).contains(&name.len())
+    let (domain, name) = id.rsplit_once(':').unwrap_or(("example.com", id));
+    domain.contains('.')
+        && domain.split('.').all(is_label_of_path)
+        && (4..=30).contains(&name.len())
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
 }
@@ -279,15 +364,47 @@ mod tests {
             ("cpu = 0.5", "`gcp.cpu` is wrong: less than one processor serves one request at a time"),
             ("cpu = 0.5\ncpu_always = true", "`gcp.cpu` is wrong: less than one processor is had during requests only"),
             ("cpu = 4", "`gcp.cpu` is wrong: 4 processors need `memory_mb = 2048` or more"),
+            ("memory_mb = 4097", "`gcp.memory_mb` is wrong: `cpu = 1` has at most 4096; for more, set `cpu = 2`"),
+            (
+                "cpu = 2\nmemory_mb = 8193",
+                "`gcp.memory_mb` is wrong: `cpu = 2` has at most 8192; for more, set `cpu = 4`",
+            ),
+            ("cpu = 4\nmemory_mb = 16385", "at most 16384; for more, set `cpu = 6`"),
+            ("cpu = 6\nmemory_mb = 24577", "at most 24576; for more, set `cpu = 8`"),
+            ("cpu = 0.49\nconcurrency = 1\nmemory_mb = 513", "`cpu = 0.49` has at most 512; for more, set `cpu = 1`"),
+            ("cpu = 0.5\nconcurrency = 1\nmemory_mb = 1025", "`cpu = 0.5` has at most 1024; for more, set `cpu = 1`"),
             ("min_instances = 3\nmax_instances = 2", "`gcp.max_instances` is wrong: must be at least 1"),
             ("service_account = \"ada@example.com\"", "`gcp.service_account` is wrong: must look like"),
             ("vpc = { egress = \"all-traffic\" }", "`gcp.vpc` is wrong: give it either a `connector`"),
             ("vpc = { connector = \"c\", network = \"n\" }", "`gcp.vpc` is wrong: give it either a `connector`"),
             ("vpc = { tags = [\"t\"] }", "`gcp.vpc.tags` is wrong: tags go with"),
+            ("vpc = { connector = \"\" }", "`gcp.vpc.connector` is wrong: must be a name, such as `default`"),
+            ("vpc = { network = \"\" }", "`gcp.vpc.network` is wrong: must be a name"),
+            ("vpc = { subnet = \" \" }", "`gcp.vpc.subnet` is wrong: must be a name"),
+            ("vpc = { network = \"n\", tags = [\"\"] }", "`gcp.vpc.tags` is wrong: tags have up to 63"),
+            ("cloud_sql = [\"a:ada-project:europe-west1:db\"]", "`gcp.cloud_sql` is wrong: must be a list of"),
             ("cloud_sql = [\"db\"]", "`gcp.cloud_sql` is wrong: must be a list of `PROJECT:REGION:INSTANCE`"),
             ("[environment]\nPORT = \"1\"", "`environment.PORT` is wrong: Google Cloud Run keeps this name for itself"),
             ("[secrets]\nA = { entry = \"a/b\" }", "`secrets.A.entry` is wrong: must be the name of an entry"),
             ("[secrets]\nA = { file = \"a\" }", "`secrets.A.file` is wrong: must be a path in a folder"),
+            ("[secrets]\nA = { file = \"/s/../a\" }", "`secrets.A.file` is wrong: must be a path in a folder"),
+            ("[secrets]\nA = { file = \"/s//a\" }", "`secrets.A.file` is wrong: must be a path in a folder"),
+            (
+                "[secrets]\nA = { file = \"/proc/a/b\" }",
+                "`secrets.A.file` is wrong: no file can be in /dev, /proc or /sys",
+            ),
+            (
+                "[secrets]\nA = { file = \"/sys/a\" }",
+                "`secrets.A.file` is wrong: no file can be in /dev, /proc or /sys",
+            ),
+            (
+                "[secrets]\nA = { file = \"/dev/a\" }",
+                "`secrets.A.file` is wrong: no file can be in /dev, /proc or /sys",
+            ),
+            (
+                "cloud_sql = [\"ada-project:europe-west1:db\"]\n[secrets]\nA = { file = \"/cloudsql/a\" }",
+                "`secrets.A.file` is wrong: databases are in /cloudsql",
+            ),
             (
                 "[secrets]\nA = { file = \"/s/a\" }\nB = { file = \"/s/b\" }",
                 "`secrets.B.file` is wrong: each of these files needs a folder of its own",
@@ -298,6 +415,36 @@ mod tests {
             let said = refused(lines);
             assert!(said.contains(words), "{lines}: {said}");
         }
+    }
+
+    #[test]
+    fn what_cloud_run_takes_is_taken() {
+        for lines in [
+            "cpu = 0.08\nconcurrency = 1\nmemory_mb = 512",
+            "cpu = 0.5\nconcurrency = 1\nmemory_mb = 1024",
+            "memory_mb = 4096",
+            "cpu = 8\nmemory_mb = 32768",
+            "cloud_sql = [\"ada-project:europe-west1:db\", \"example.com:ada-project:europe-west1:db-2\"]",
+            "vpc = { connector = \"projects/ada-project/locations/europe-west1/connectors/c\" }",
+            "vpc = { network = \"projects/example.com:host/global/networks/n\", subnet = \"s-1\", tags = [\"web\"] }",
+            "[secrets]\nA = { file = \"/processes/a\" }\nB = { file = \"/cloudsql/b\" }",
+        ] {
+            let text =
+                format!("[target]\ntarget_type = \"google-cloud-run\"\n[server]\nname = \"crm\"\n[gcp]\n{lines}\n");
+            Config::parse(&text, None).expect(lines);
+        }
+    }
+
+    #[test]
+    fn a_service_has_a_shorter_name_than_other_servers() {
+        let parse = |target, length| {
+            let name = "a".repeat(length);
+            Config::parse(&format!("[target]\ntarget_type = \"{target}\"\n[server]\nname = \"{name}\"\n"), None)
+        };
+        parse("aws-lambda", 50).expect("elsewhere it fits");
+        parse("google-cloud-run", 49).expect("it fits");
+        let said = parse("google-cloud-run", 50).expect_err("is too long").to_string();
+        assert!(said.starts_with("`server.name` is wrong: a service of Cloud Run has a name of up to 49"), "{said}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn every_option_is_deployed_and_removed() {
         "\n[gcp]\nregion = \"europe-west1\"\nservice_account = \"teller@ada-project.iam.gserviceaccount.com\"\ncpu = 2\n\
          memory_mb = 1024\nconcurrency = 10\nmin_instances = 1\nmax_instances = 5\ntimeout_seconds = 3600\n\
          ingress = \"internal-and-cloud-load-balancing\"\nauthentication = \"iam\"\ncpu_always = true\n\
-         cloud_sql = [\"ada-project:europe-west1:one\", \"ada-project:europe-west1:two\"]\n\
+         cloud_sql = [\"ada-project:europe-west1:one\", \"example.com:ada-project:europe-west1:two\"]\n\
          vpc = { network = \"default\", subnet = \"default\", tags = [\"teller\"], egress = \"all-traffic\" }\n",
     );
     let list = "a, b = \"c\" ä\u{2028}\u{7f}\u{85}\u{feff} x\n'y': #z\t\\";

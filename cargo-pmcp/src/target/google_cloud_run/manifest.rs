@@ -163,7 +163,7 @@ mod tests {
         let found = manifest(
             "[gcp]\nservice_account = \"crm@ada-project.iam.gserviceaccount.com\"\ncpu = 2\nmemory_mb = 1024\nconcurrency = 10\n\
              min_instances = 1\nmax_instances = 5\ntimeout_seconds = 3600\ningress = \"internal-and-cloud-load-balancing\"\n\
-             authentication = \"iam\"\ncpu_always = true\ncloud_sql = [\"p:r:one\", \"p:r:two\"]\n\
+             authentication = \"iam\"\ncpu_always = true\ncloud_sql = [\"proj:us-east1:one\", \"a.com:proj:us-east1:two\"]\n\
              vpc = { network = \"n\", tags = [\"t\"], egress = \"all-traffic\" }\n[environment]\nGREETING = \"a, \\\"b\\\"\\n\"\n",
             &granted,
         );
@@ -177,7 +177,7 @@ mod tests {
                 "autoscaling.knative.dev/minScale": "1",
                 "autoscaling.knative.dev/maxScale": "5",
                 "run.googleapis.com/cpu-throttling": "false",
-                "run.googleapis.com/cloudsql-instances": "p:r:one,p:r:two",
+                "run.googleapis.com/cloudsql-instances": "proj:us-east1:one,a.com:proj:us-east1:two",
                 "run.googleapis.com/vpc-access-egress": "all-traffic",
                 "run.googleapis.com/network-interfaces": "[{\"network\":\"n\",\"tags\":[\"t\"]}]",
             })

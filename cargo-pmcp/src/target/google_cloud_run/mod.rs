@@ -20,7 +20,7 @@ use self::registry::Registry;
 use super::static_binary::{self, Package};
 use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Words};
 use crate::cli::{Init, Logs, Platform, Rollback};
-use crate::config::{Architecture, Authentication, Config, ImageBuilder, is_gcp_region, is_project};
+use crate::config::{Architecture, Authentication, Config, ImageBuilder, check_gcp_name, is_gcp_region, is_project};
 use crate::deploy;
 use crate::exec::{CARGO, Hidden};
 use crate::failure::{Failure, Result};
@@ -64,6 +64,9 @@ impl Target for GoogleCloudRun {
                 return Err(Failure::usage(format!("`{region}` is no region of Google Cloud"), advice));
             }
             config.gcp.region.clone_from(region);
+        }
+        if let Err(what) = check_gcp_name(&config.server.name) {
+            return Err(Failure::usage(what, "give another with --name"));
         }
         if let Some(project) = &options.project {
             if !is_project(project) {

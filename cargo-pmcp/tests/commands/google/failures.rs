@@ -128,6 +128,18 @@ fn what_is_not_deployed_or_not_ours_is_told() {
 }
 
 #[test]
+fn a_name_that_is_too_long_is_refused_before_it_is_written() {
+    let folder = Folder::new("google-name");
+    folder.write("Cargo.toml", "[workspace]\n");
+    let name = "a".repeat(50);
+    let refused = folder.refused(&["deploy", "init", "--target", "google-cloud-run", "--name", &name]);
+    let words =
+        "error: a service of Cloud Run has a name of up to 49 characters, and this has 50\ngive another with --name\n";
+    assert_eq!(refused, (Some(2), words.into()));
+    assert!(!folder.0.join(".pmcp").exists());
+}
+
+#[test]
 fn whoever_is_not_logged_in_is_led_to_the_browser() {
     let folder = Folder::new("google-login");
     folder.write(".pmcp/deploy.toml", CONFIG);

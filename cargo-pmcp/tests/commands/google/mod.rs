@@ -30,7 +30,7 @@ fn a_dry_run_says_everything_and_asks_nobody() {
     folder.write(
         ".pmcp/deploy.toml",
         &format!(
-            "{CONFIG}max_instances = 3\nvpc = {{ connector = \"c\" }}\ncloud_sql = [\"p:r:i\"]\n[environment]\n\
+            "{CONFIG}max_instances = 3\nvpc = {{ connector = \"c\" }}\ncloud_sql = [\"ada-project:us-central1:i\"]\n[environment]\n\
              GREETING = \"Hello\"\n[secrets]\nKEY = {{}}\n"
         ),
     );
