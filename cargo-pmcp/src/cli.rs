@@ -150,7 +150,7 @@ pub(crate) enum DeployCommand {
     Login(Login),
     /// End the login that `login` made on this machine.
     Logout,
-    /// Print what the deployed server has: its URL, its function, its log group.
+    /// Print what the deployed server has: its URL, and what its parts are called on the platform.
     Outputs,
     /// Say whether the server is deployed, in what state, and which version is live.
     Status,
@@ -289,8 +289,8 @@ pub(crate) struct Logs {
 
 #[derive(Debug, Args)]
 pub(crate) struct Destroy {
-    /// Also remove what outlives the server: its secrets for good, its logs, the people of its user pool, what was
-    /// uploaded, and the files that `deploy init` wrote and nobody changed.
+    /// Also remove what outlives the server on its platform, such as secrets, logs, images or databases, for good:
+    /// `--dry-run` names each. And the files that `deploy init` wrote and nobody changed.
     #[arg(long)]
     pub(crate) clean: bool,
     /// Do not ask.

@@ -60,7 +60,8 @@ pub(crate) struct Config {
     /// `cargo pmcp deploy secrets set KEY` stores them.
     #[serde(default)]
     pub(crate) secrets: BTreeMap<String, Secret>,
-    /// Who may call the server. Without it, everybody who knows the URL.
+    /// Who may call the server, on AWS Lambda. Without it, everybody who knows the URL. For Google Cloud Run it is
+    /// `authentication` under [gcp] that says so.
     pub(crate) auth: Option<Auth>,
 }
 

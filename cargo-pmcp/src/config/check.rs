@@ -1,6 +1,6 @@
 //! What a value must be beyond its type; whoever breaks a rule is told before the platform is asked.
 
-use super::{Config, Front, TargetType, check_variable, cloudflare, form, gcp, pmcp_run};
+use super::{Authentication, Config, Front, TargetType, check_variable, cloudflare, form, gcp, pmcp_run};
 
 /// The numbers of days that CloudWatch Logs keeps logs for.
 const RETENTION: [u32; 23] =
@@ -104,9 +104,16 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
     }
     if let Some(auth) = &config.auth {
         if target != TargetType::AwsLambda {
-            let what =
-                format!("{} has no Cognito to check tokens; without [auth] it would let everybody in", target.title());
-            return broken(&["auth"], what);
+            let instead = match (target, config.gcp.authentication) {
+                (TargetType::GoogleCloudRun, Authentication::Iam) => {
+                    "leave out [auth]: `authentication = \"iam\"` lets in only who may"
+                }
+                (TargetType::GoogleCloudRun, Authentication::Public) => {
+                    "without [auth] it would let everybody in, unless `authentication = \"iam\"` is under [gcp]"
+                }
+                _ => "without [auth] it would let everybody in",
+            };
+            return broken(&["auth"], format!("{} has no Cognito to check tokens; {instead}", target.title()));
         }
         if !on_http_api {
             let what = "a Function URL cannot check tokens; set `front = \"http-api\"` under [aws]";

@@ -225,6 +225,23 @@ fn what_cloudflare_would_refuse_is_refused_at_its_place() {
 }
 
 #[test]
+fn what_stands_in_for_auth_is_told_of_each_platform() {
+    let auth = "[auth.cognito]\nscopes = [\"a\"]\ncallback_urls = [\"b\"]\n";
+    for (target, more, words) in [
+        ("google-cloud-run", "", "would let everybody in, unless `authentication = \"iam\"` is under [gcp]"),
+        (
+            "google-cloud-run",
+            "[gcp]\nauthentication = \"iam\"\n",
+            "leave out [auth]: `authentication = \"iam\"` lets in only",
+        ),
+        ("pmcp-run", "", "pmcp.run has no Cognito to check tokens; without [auth] it would let everybody in"),
+    ] {
+        let told = told(&format!("{}{more}{auth}", LEAST.replace("aws-lambda", target)));
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[test]
 fn the_schema_for_editors_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy.schema.json");
     let schema = Config::schema();

@@ -53,7 +53,7 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
     if let Some(DeployCommand::Test(options)) = &deploy.command
         && let Some(url) = &options.url
     {
-        return test::run(url.clone(), options, output);
+        return test::run(url.clone(), None, options, output);
     }
     let mut project = match (&deploy.command, deploy.target) {
         // So needs a login: it may be there before the project, and after it.
@@ -81,7 +81,9 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
                 let _only_one = lock::lock(&project.root)?;
                 output.result(&target.rollback(config, &options)?)
             }
-            DeployCommand::Test(options) => test::run(target.url(config)?, &options, output),
+            DeployCommand::Test(options) => {
+                test::run(target.url(config)?, target.token_advice(config), &options, output)
+            }
             DeployCommand::Logs(options) => target.logs(config, &options, output),
             DeployCommand::Secrets { command } => secrets::run(&project, target, &command, output),
             DeployCommand::Destroy(options) => destroy::run(&project, &options, output),

@@ -55,8 +55,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// Talks to `url`; the result is printed however it went.
-pub(super) fn run(url: String, options: &TestServer, output: Output) -> Result {
+/// Talks to `url`; the result is printed however it went. `token_advice` says where to get one, where the platform wants one.
+pub(super) fn run(url: String, token_advice: Option<&str>, options: &TestServer, output: Output) -> Result {
     if !(url.starts_with("https://") || url.starts_with("http://")) {
         return Err(Failure::usage(
             format!("`{url}` is no address of a server"),
@@ -92,7 +92,11 @@ pub(super) fn run(url: String, options: &TestServer, output: Output) -> Result {
     match failed {
         None => Ok(()),
         Some(step) => {
-            Err(Failure::failed(format!("{url} failed the test at {step}"), advice(refusal.as_ref(), options)))
+            let advice = match (&refusal, token_advice) {
+                (Some(Refusal::Http { status: 401 | 403, .. }), Some(advice)) => advice,
+                _ => advice(refusal.as_ref(), options),
+            };
+            Err(Failure::failed(format!("{url} failed the test at {step}"), advice))
         }
     }
 }

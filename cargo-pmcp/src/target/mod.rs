@@ -51,6 +51,10 @@ pub(crate) trait Target {
             format!("end it there: {}", platform.logout_line()),
         ))
     }
+    /// How whoever looks after the server gets the token that the platform wants before it lets somebody in, where it does.
+    fn token_advice(&self, _config: &Config) -> Option<&'static str> {
+        None
+    }
     /// Where clients reach the deployed server.
     fn url(&self, config: &Config) -> Result<String>;
     fn status(&self, config: &Config) -> Result<Status>;

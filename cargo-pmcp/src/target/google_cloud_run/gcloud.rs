@@ -99,11 +99,15 @@ impl Project {
         Ok(accounts.into_iter().next().map_or_else(|| "whoever its access token is of".into(), |found| found.account))
     }
 
-    /// Who is logged in, after a login in the browser where nobody is.
-    pub(super) fn login(&self) -> Result<String> {
+    /// Who is logged in, after a login in the browser where nobody is, here or on another device.
+    pub(super) fn login(&self, no_browser: bool) -> Result<String> {
         match self.who() {
             Err(Failure::Missing { .. }) if GCLOUD.find().is_some() => {
-                GCLOUD.call(["auth", "login", "--brief"])?.terminal().run("log in yourself: `gcloud auth login`")?;
+                let browser: &[&str] = if no_browser { &["--no-launch-browser"] } else { &[] };
+                GCLOUD
+                    .call([&["auth", "login", "--brief"], browser].concat())?
+                    .terminal()
+                    .run("log in yourself: `gcloud auth login`")?;
                 self.who()
             }
             known => known,

@@ -215,10 +215,17 @@ impl Target for GoogleCloudRun {
         }
     }
 
-    fn login(&self, config: &Config, _options: &crate::cli::Login, _output: Output) -> Result<Login> {
+    fn login(&self, config: &Config, options: &crate::cli::Login, _output: Output) -> Result<Login> {
         let project = Project::new(config)?;
-        let who = project.login()?;
+        let who = project.login(options.no_browser)?;
         Ok(Login { account: project.id, who })
+    }
+
+    fn token_advice(&self, config: &Config) -> Option<&'static str> {
+        (config.gcp.authentication == Authentication::Iam).then_some(
+            "it lets in who has roles/run.invoker and sends a token: TOKEN=$(gcloud auth print-identity-token) cargo pmcp \
+             deploy test --token-from-env TOKEN",
+        )
     }
 
     fn url(&self, config: &Config) -> Result<String> {

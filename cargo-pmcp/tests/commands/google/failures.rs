@@ -140,15 +140,49 @@ fn a_name_that_is_too_long_is_refused_before_it_is_written() {
 }
 
 #[test]
+fn whoever_lacks_the_platforms_token_is_told_how_to_get_it() {
+    let folder = Folder::new("google-token");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let head = std::io::BufRead::lines(std::io::BufReader::new(&stream));
+            let _ = head.map_while(Result::ok).take_while(|line| !line.is_empty()).count();
+            // A client that is gone has what it wants.
+            let answer = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            drop(std::io::Write::write_all(&mut stream, answer));
+        }
+    });
+    folder.program("cat", "while IFS= read -r line; do printf '%s\\n' \"$line\"; done");
+    folder.program("gcloud", &gcloud(&SERVICE.replace("https://u", &url), ""));
+    for (authentication, words) in [
+        (
+            "iam",
+            "it lets in who has roles/run.invoker and sends a token: TOKEN=$(gcloud auth print-identity-token) cargo pmcp \
+             deploy test --token-from-env TOKEN\n",
+        ),
+        ("public", "it wants a token: put one into a variable, and name that with --token-from-env\n"),
+    ] {
+        folder.write(".pmcp/deploy.toml", &format!("{CONFIG}authentication = \"{authentication}\"\n"));
+        let (code, said) = folder.refused(&["deploy", "test"]);
+        assert!(code == Some(1) && said.ends_with(words), "{said}");
+    }
+}
+
+#[test]
 fn whoever_is_not_logged_in_is_led_to_the_browser() {
     let folder = Folder::new("google-login");
     folder.write(".pmcp/deploy.toml", CONFIG);
-    let gcloud = "case \"$*\" in\n'auth login --brief') echo yes > logged-in ;;\n\
+    let gcloud = "case \"$*\" in\n'auth login --brief'*) echo \"$*\" > logged-in ;;\n\
                   *print-access-token*) [ -e logged-in ] || { echo 'You do not currently have an active account selected.' >&2; \
                   exit 1; } ;;\n*'auth list'*) echo '[{\"account\":\"ada@example.com\"}]' ;;\nesac";
     folder.program("gcloud", gcloud);
     assert_eq!(folder.printed(&["deploy", "login"]), "logged in to ada-project as ada@example.com\n");
-    assert!(folder.0.join("logged-in").exists());
+    let told = || std::fs::read_to_string(folder.0.join("logged-in")).expect("was called");
+    assert_eq!(told(), "auth login --brief\n");
+    std::fs::remove_file(folder.0.join("logged-in")).expect("is removed");
+    folder.printed(&["deploy", "login", "--no-browser"]);
+    assert_eq!(told(), "auth login --brief --no-launch-browser\n");
     folder.program("gcloud", "echo 'You do not currently have an active account selected.' >&2; exit 1");
     let (code, words) = folder.refused(&["deploy", "login"]);
     let ending = "error: `gcloud auth login --brief` failed (exit status: 1); its own words are above\nlog in yourself: `gcloud \
