@@ -129,6 +129,15 @@ impl Call {
         Err(Failure::failed(format!("`{}` failed ({status}); its own words are above", self.shown), advice))
     }
 
+    /// The same of a program whose errors are known: what it says on standard error is also returned when it fails.
+    pub(crate) fn run_heard(mut self) -> Result<Result<(), Said>> {
+        self.may_start()?;
+        self.command.stdout(Stdio::from(io::stderr())).stderr(Stdio::piped());
+        let child = self.command.spawn().map_err(|error| self.no_start(&error))?;
+        let output = Running::new(child).heard().ok_or_else(|| self.interrupted("during"))?;
+        Ok(self.captured(&output).map(drop))
+    }
+
     /// Runs it and returns what it printed, or what it said when it failed.
     pub(crate) fn capture(mut self) -> Result<Result<String, Said>> {
         self.may_start()?;

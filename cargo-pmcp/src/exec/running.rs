@@ -1,6 +1,6 @@
 //! Programs that run beside this one, their end, and the Ctrl-C that ends all of them.
 
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{self, Child, ChildStdout, ExitStatus, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,6 +55,19 @@ impl Running {
         Some(Output { status, stdout: stdout.join().unwrap_or_default(), stderr: stderr.join().unwrap_or_default() })
     }
 
+    /// The same with what it says on standard error, which is shown as it comes.
+    pub(super) fn heard(mut self) -> Option<Output> {
+        let mut pipe = self.child.stderr.take();
+        let stderr = thread::spawn(move || {
+            let mut shown = Shown(Vec::new());
+            // What could be read is all there is.
+            let _ = pipe.as_mut().map(|pipe| io::copy(pipe, &mut shown));
+            shown.0
+        });
+        let status = self.wait()?;
+        Some(Output { status, stdout: Vec::new(), stderr: stderr.join().unwrap_or_default() })
+    }
+
     /// Waits for its end and what it printed; nothing if Ctrl-C came first.
     pub(crate) fn finish(mut self, interrupt: &Interrupt) -> Option<(ExitStatus, String)> {
         let reader = read(self.child.stdout.take());
@@ -99,6 +112,21 @@ impl Drop for Running {
         // Both fail only if it has ended meanwhile, which is as good.
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+/// Keeps what it is told, and shows it on standard error.
+struct Shown(Vec<u8>);
+
+impl Write for Shown {
+    fn write(&mut self, new: &[u8]) -> io::Result<usize> {
+        // Whoever looks may have stopped; that is no reason to stop half-way.
+        drop(io::stderr().write_all(new));
+        self.0.write(new)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use super::gcloud::Project;
 use super::service::LABEL;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
+use crate::output::Output;
 
 /// What the image is called there.
 const IMAGE: &str = "server";
@@ -53,20 +54,25 @@ fn place(project: &Project, name: &str, found: Option<Repository>) -> Result<Opt
 }
 
 /// The same, after making it where it is not.
-pub(super) fn find_or_create(project: &Project, config: &Config) -> Result<String> {
+pub(super) fn find_or_create(project: &Project, config: &Config, output: Output) -> Result<String> {
     if let Some(image) = find(project, config)? {
         return Ok(image);
     }
     let name = &config.server.name;
     let label = format!("{LABEL}={name}");
     let what = ["--repository-format", "docker", "--labels", &label, "--location", &project.region];
-    project.tell(&[&["artifacts", "repositories", "create", name][..], &what].concat())?;
-    find(project, config)?.ok_or_else(|| {
-        Failure::failed(
+    let made = output.wait(format!("make the repository {name} of Artifact Registry"), || {
+        project.tell(&[&["artifacts", "repositories", "create", name][..], &what].concat())
+    });
+    match (find(project, config)?, made) {
+        // Or somebody else made it at the same moment.
+        (Some(image), _) => Ok(image),
+        (None, Err(failure)) => Err(failure),
+        (None, Ok(())) => Err(Failure::failed(
             format!("the repository {name} of Artifact Registry was made, and cannot be found"),
             "run the command again; nothing was deployed",
-        )
-    })
+        )),
+    }
 }
 
 /// Removes the repository with all images.

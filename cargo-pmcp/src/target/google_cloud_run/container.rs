@@ -84,8 +84,8 @@ impl Builder {
                 let executable = output.step(what, || builder.build(project, package, ARCHITECTURE))?;
                 let image = output.wait("pack the image".to_owned(), || Image::new(&executable))?;
                 let size = image.size() as f64 / 1e6;
+                let name = artifacts::find_or_create(cloud, &project.config, output)?;
                 output.wait(format!("send the image, {size:.1} MB at most"), || {
-                    let name = artifacts::find_or_create(cloud, &project.config)?;
                     let digest = &image.manifest.digest;
                     open(cloud, &name)?.push(&image, &tag(digest))?;
                     Ok(format!("{name}@{digest}"))
@@ -93,7 +93,7 @@ impl Builder {
             }
             Self::Docker => {
                 check_context(project, "Dockerfile")?;
-                let name = artifacts::find_or_create(cloud, &project.config)?;
+                let name = artifacts::find_or_create(cloud, &project.config, output)?;
                 let tag = moment();
                 output.step(format!("build {} with Docker", package.name), || {
                     let file = format!("{FOLDER}/Dockerfile");
@@ -108,14 +108,14 @@ impl Builder {
             }
             Self::CloudBuild => {
                 check_context(project, "cloudbuild.yaml")?;
-                let name = artifacts::find_or_create(cloud, &project.config)?;
+                let name = artifacts::find_or_create(cloud, &project.config, output)?;
                 let tag = moment();
                 output.step(format!("build {} with Cloud Build", package.name), || {
                     let config = format!("{FOLDER}/cloudbuild.yaml");
                     let values = format!("_IMAGE={name}:{tag},_PACKAGE={}", package.name);
                     let submit = ["builds", "submit", ".", "--config", &config, "--substitutions", &values];
                     let call = cloud.call(&[&submit[..], &["--region", &cloud.region]].concat())?;
-                    call.folder(&project.root).run("mend what Cloud Build says above; nothing was deployed")
+                    cloud.show(call.folder(&project.root), "mend what Cloud Build says above; nothing was deployed")
                 })?;
                 with_digest(cloud, &name, &tag)
             }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::{Config, is_project};
+use crate::config::{Config, ImageBuilder, is_project};
 use crate::exec::{Call, Hidden, Program, Said};
 use crate::failure::{Failure, Result};
 
@@ -13,13 +13,21 @@ pub(super) const GCLOUD: Program =
     Program { name: "gcloud", install: "install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install" };
 
 /// What deploying uses.
-pub(super) const APIS: [&str; 4] =
+const APIS: [&str; 4] =
     ["run.googleapis.com", "artifactregistry.googleapis.com", "secretmanager.googleapis.com", "logging.googleapis.com"];
+
+/// What it uses besides where Cloud Build makes the image; where its source is kept is a part of it.
+const BUILD_APIS: [&str; 1] = ["cloudbuild.googleapis.com"];
+
+/// How gcloud begins to say why it failed.
+const ERROR: &str = "ERROR: (gcloud.";
 
 /// One region of one project.
 pub(super) struct Project {
     pub(super) id: String,
     pub(super) region: String,
+    /// What must be switched on in it.
+    pub(super) apis: Vec<&'static str>,
 }
 
 impl Project {
@@ -31,7 +39,8 @@ impl Project {
                 "add `project = \"ID\"` under [gcp]; `gcloud projects list` names yours",
             ));
         };
-        Ok(Self { id, region: config.gcp.region.clone() })
+        let builds: &[&str] = if config.gcp.builder == ImageBuilder::CloudBuild { &BUILD_APIS } else { &[] };
+        Ok(Self { id, region: config.gcp.region.clone(), apis: [&APIS[..], builds].concat() })
     }
 
     /// As it stands in a sentence after "in".
@@ -72,6 +81,15 @@ impl Project {
     /// Changes something, and wants no answer.
     pub(super) fn tell(&self, arguments: &[&str]) -> Result {
         self.call(arguments)?.capture()?.map(drop).map_err(|said| self.explain(said))
+    }
+
+    /// Runs what takes long, and shows what it says as it comes; `advice` is for a failure that has no other.
+    pub(super) fn show(&self, call: Call, advice: &str) -> Result {
+        call.run_heard()?.map_err(|Said { call, words }| {
+            // What a build has said is above, and may be of anything.
+            let own = words.rfind(ERROR).and_then(|begin| words.get(begin..)).unwrap_or(&words).to_owned();
+            self.explain_or(Said { call, words: own }, advice)
+        })
     }
 
     /// Changes something with what it reads from standard input, and wants no answer.
@@ -127,19 +145,24 @@ impl Project {
         let enabled: Option<Vec<Service>> = self.ask(&["services", "list", "--enabled"])?;
         let enabled = enabled.unwrap_or_default();
         let is_enabled = |api: &&str| enabled.iter().any(|service| service.config.name == *api);
-        Ok(APIS.into_iter().filter(|api| !is_enabled(api)).collect())
+        Ok(self.apis.iter().copied().filter(|api| !is_enabled(api)).collect())
     }
 
     /// The line that switches it all on.
     pub(super) fn enabling(&self) -> String {
-        format!("gcloud services enable {} --project {}", APIS.join(" "), self.id)
+        format!("gcloud services enable {} --project {}", self.apis.join(" "), self.id)
     }
 
     /// What gcloud says, in words that say what to do.
     pub(super) fn explain(&self, said: Said) -> Failure {
+        self.explain_or(said, "run the command again when this is mended: what was done already is not done twice")
+    }
+
+    /// The same with another advice on what is not known.
+    fn explain_or(&self, said: Said, advice: &str) -> Failure {
         let words = said.words.as_str();
         let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
-        let Self { id, region } = self;
+        let Self { id, region, .. } = self;
         if has(&["do not currently have an active account", "no active account", "do not have any valid credentials"]) {
             Failure::missing(
                 "not logged in to Google Cloud: gcloud has no active account",
@@ -167,7 +190,7 @@ impl Project {
             Failure::missing("the login to Google Cloud has expired", "log in again: `gcloud auth login`")
         } else if is_disabled(words) {
             let api = words.split(|letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-')));
-            let api = api.into_iter().find(|word| APIS.contains(word) || word.ends_with(".googleapis.com"));
+            let api = api.into_iter().find(|word| word.ends_with(".googleapis.com"));
             let api = api.map_or_else(|| "an API that this needs".into(), |api| format!("the API {api}"));
             Failure::missing(
                 format!("{api} is not enabled in {id}"),
@@ -193,10 +216,29 @@ impl Project {
                 format!("Google Cloud took too long to answer in {region}"),
                 "it may have done what it was asked: see `cargo pmcp deploy status`, and run the command again",
             )
-        } else if has(&["PERMISSION_DENIED", "does not have permission", "Permission '", "(403)"]) {
+        } else if has(&["RESOURCE_EXHAUSTED", "uota exceeded", "QUOTA_EXCEEDED", "uota violated"]) {
+            said.failed(format!(
+                "wait a minute where it says `per minute`; else use less, or ask for more: \
+                 https://console.cloud.google.com/iam-admin/quotas?project={id}"
+            ))
+        } else if has(&["Permission denied on secret"]) {
+            said.failed(format!(
+                "let the account that it names read the secret that it names: `gcloud secrets add-iam-policy-binding SECRET \
+                 --member serviceAccount:ACCOUNT --role roles/secretmanager.secretAccessor --project {id}`"
+            ))
+        } else if has(&["NOT_FOUND", "not found", "does not exist"]) {
+            said.failed(format!(
+                "see that what [gcp] and [secrets] in .pmcp/deploy.toml name is there, in {region} of {id}"
+            ))
+        } else if has(&["PERMISSION_DENIED", "does not have permission", "Permission '", "is forbidden from", "(403)"])
+        {
             said.failed("ask whoever looks after the project for this permission")
+        } else if has(&["ABORTED", "ALREADY_EXISTS", "(409)"]) {
+            said.failed(
+                "somebody else changes the same thing: see `cargo pmcp deploy status`, and run the command again",
+            )
         } else {
-            said.failed("nothing else was done; run the command again when this is mended")
+            said.failed(advice)
         }
     }
 }

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::gcloud::Project;
-use super::time;
+use super::gcloud::{self, Project};
+use super::{service, time};
 use crate::cli::Logs;
 use crate::config::Config;
 use crate::failure::Result;
@@ -26,6 +26,9 @@ struct Entry {
 
 /// Prints once what is there, or goes on as it comes.
 pub(super) fn run(project: &Project, config: &Config, options: &Logs, output: Output) -> Result {
+    if service::describe(project, &config.server.name)?.is_none() {
+        return Err(gcloud::not_deployed(config, project));
+    }
     log_lines::run(options, output, |begin| {
         let filter = filter(project, &config.server.name, begin, options.filter.as_deref());
         // Without the limit of a day that it has by itself.
@@ -96,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_this_servers() {
-        let project = Project { id: "ada-project".into(), region: "europe-west1".into() };
+        let project = Project { id: "ada-project".into(), region: "europe-west1".into(), apis: Vec::new() };
         let filter = filter(&project, "crm", 1_000, Some("severity>=ERROR OR a -- b"));
         assert!(filter.contains("service_name=\"crm\"") && filter.contains("location=\"europe-west1\""), "{filter}");
         assert!(

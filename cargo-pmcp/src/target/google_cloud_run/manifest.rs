@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::gcloud::Project;
-use super::secrets::Granted;
+use super::secrets::Given;
 use super::service::LABEL;
 use crate::config::{Authentication, Config, Gcp};
 use crate::failure::Result;
@@ -18,11 +18,11 @@ pub(super) const PATH: &str = ".pmcp/build/service.json";
 const PORT: u32 = 8080;
 
 /// The file's text.
-pub(super) fn encode(config: &Config, project: &Project, image: &str, granted: &[Granted]) -> Result<String> {
-    Ok(as_yaml(&encode_json(&service(config, project, image, granted))?) + "\n")
+pub(super) fn encode(config: &Config, project: &Project, image: &str, given: &[Given]) -> Result<String> {
+    Ok(as_yaml(&encode_json(&service(config, project, image, given))?) + "\n")
 }
 
-fn service(config: &Config, project: &Project, image: &str, granted: &[Granted]) -> Value {
+fn service(config: &Config, project: &Project, image: &str, given: &[Given]) -> Value {
     let Config { gcp, server, .. } = config;
     let mut annotations = Map::new();
     let mut annotate = |key: &str, value: String| annotations.insert(format!("run.googleapis.com/{key}"), value.into());
@@ -36,7 +36,7 @@ fn service(config: &Config, project: &Project, image: &str, granted: &[Granted])
         "spec": {
             "template": {
                 "metadata": { "labels": { LABEL: server.name }, "annotations": revision_annotations(gcp) },
-                "spec": revision(config, project, image, granted),
+                "spec": revision(config, project, image, given),
             },
             // Also after a rollback.
             "traffic": [{ "latestRevision": true, "percent": 100 }],
@@ -75,7 +75,7 @@ fn revision_annotations(gcp: &Gcp) -> Map<String, Value> {
     annotations
 }
 
-fn revision(config: &Config, project: &Project, image: &str, granted: &[Granted]) -> Value {
+fn revision(config: &Config, project: &Project, image: &str, given: &[Given]) -> Value {
     let gcp = &config.gcp;
     let mut variables = Vec::new();
     // What the adapter goes by; what the user says of it counts.
@@ -89,7 +89,7 @@ fn revision(config: &Config, project: &Project, image: &str, granted: &[Granted]
     }
     variables.extend(config.environment.iter().map(|(name, value)| json!({ "name": name, "value": value })));
     let (mut volumes, mut mounts) = (Vec::new(), Vec::new());
-    for (index, Granted { variable, entry, version, file }) in granted.iter().enumerate() {
+    for (index, Given { variable, entry, version, file }) in given.iter().enumerate() {
         let Some((folder, file)) = file.as_ref().and_then(|file| file.rsplit_once('/')) else {
             let from = json!({ "secretKeyRef": { "name": entry, "key": version } });
             variables.push(json!({ "name": variable, "valueFrom": from }));
@@ -141,19 +141,19 @@ fn as_yaml(json: &str) -> String {
 mod tests {
     use super::*;
 
-    fn manifest(lines: &str, granted: &[Granted]) -> Value {
+    fn manifest(lines: &str, given: &[Given]) -> Value {
         let text = format!("[target]\ntarget_type = \"google-cloud-run\"\n[server]\nname = \"crm\"\n{lines}\n");
         let config = Config::parse(&text, None).expect("a configuration");
-        let project = Project { id: "ada-project".into(), region: "europe-west1".into() };
-        let encoded = encode(&config, &project, "host/crm/server@sha256:1", granted).expect("JSON");
+        let project = Project { id: "ada-project".into(), region: "europe-west1".into(), apis: Vec::new() };
+        let encoded = encode(&config, &project, "host/crm/server@sha256:1", given).expect("JSON");
         serde_json::from_str(&encoded).expect("JSON")
     }
 
     #[test]
     fn every_setting_has_its_place() {
-        let granted = [
-            Granted { variable: "KEY".into(), entry: "crm-KEY".into(), version: "3".into(), file: None },
-            Granted {
+        let given = [
+            Given { variable: "KEY".into(), entry: "crm-KEY".into(), version: "3".into(), file: None },
+            Given {
                 variable: "CERT".into(),
                 entry: "crm-CERT".into(),
                 version: "1".into(),
@@ -165,7 +165,7 @@ mod tests {
              min_instances = 1\nmax_instances = 5\ntimeout_seconds = 3600\ningress = \"internal-and-cloud-load-balancing\"\n\
              authentication = \"iam\"\ncpu_always = true\ncloud_sql = [\"proj:us-east1:one\", \"a.com:proj:us-east1:two\"]\n\
              vpc = { network = \"n\", tags = [\"t\"], egress = \"all-traffic\" }\n[environment]\nGREETING = \"a, \\\"b\\\"\\n\"\n",
-            &granted,
+            &given,
         );
         let annotations = &found["metadata"]["annotations"];
         assert_eq!(annotations["run.googleapis.com/ingress"], "internal-and-cloud-load-balancing");

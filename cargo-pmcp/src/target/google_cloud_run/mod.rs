@@ -187,22 +187,23 @@ impl Target for GoogleCloudRun {
         for program in [&CARGO, &GCLOUD] {
             program.call([""; 0])?;
         }
-        output.wait(format!("look at {name} in {}", cloud.place()), || {
-            service::describe(&cloud, name)?;
-            artifacts::find(&cloud, config)
+        let (begun, given) = output.wait(format!("look at {name} in {}", cloud.place()), || {
+            let begun = service::describe(&cloud, name)?.map(|service| service.generation());
+            artifacts::find(&cloud, config)?;
+            Ok((begun, secrets::given(&cloud, config)?))
         })?;
-        let granted = secrets::grant(&cloud, config)?;
         let package = Package::find(project, &CLOUDRUN)?;
         let image = Builder::find(config)?.build(project, &package, &cloud, output)?;
         let path = project.root.join(manifest::PATH);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(Failure::file("creating", folder))?;
         }
-        let text = manifest::encode(config, &cloud, &image, &granted)?;
+        let text = manifest::encode(config, &cloud, &image, &given)?;
         fs::write(&path, text).map_err(Failure::file("writing", &path))?;
         let path = std::path::absolute(&path).map_err(Failure::file("finding", &path))?;
+        let was_granted = secrets::grant(&cloud, config, &given, output)?;
         output.step(format!("deploy {name} to {}", cloud.place()), || {
-            service::replace(&cloud, name, &path.to_string_lossy())
+            service::replace(&cloud, name, &path.to_string_lossy(), begun, was_granted)
         })?;
         self.outputs(config)
     }

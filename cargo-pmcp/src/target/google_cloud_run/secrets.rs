@@ -10,6 +10,7 @@ use super::service::{self, LABEL};
 use crate::config::Config;
 use crate::exec::Hidden;
 use crate::failure::{Failure, Result};
+use crate::output::Output;
 
 /// What lets the server read one entry.
 const READER: &str = "roles/secretmanager.secretAccessor";
@@ -110,7 +111,7 @@ pub(super) fn delete_entry(project: &Project, entry: &str) -> Result {
 }
 
 /// A secret as the service is given it.
-pub(super) struct Granted {
+pub(super) struct Given {
     pub(super) variable: String,
     pub(super) entry: String,
     /// The number, so that a deployment replaces the instances that have an older value, and a rollback brings that back.
@@ -119,15 +120,15 @@ pub(super) struct Granted {
     pub(super) file: Option<String>,
 }
 
-/// Looks up what deploy.toml gives to the server, all of which must have a value, and lets the server read its own.
-pub(super) fn grant(project: &Project, config: &Config) -> Result<Vec<Granted>> {
-    let mut granted = Vec::new();
+/// Looks up what deploy.toml gives to the server, all of which must have a value.
+pub(super) fn given(project: &Project, config: &Config) -> Result<Vec<Given>> {
+    let mut given = Vec::new();
     let mut missing = Vec::new();
     for (key, secret) in &config.secrets {
         let entry = secret.entry.clone().unwrap_or_else(|| name(config, key));
         let is_there = secret.entry.is_some() || find(project, config, key)?;
         match if is_there { newest(project, &entry)? } else { None } {
-            Some(version) => granted.push(Granted {
+            Some(version) => given.push(Given {
                 variable: key.clone(),
                 entry,
                 version: last(&version.name).to_owned(),
@@ -143,18 +144,24 @@ pub(super) fn grant(project: &Project, config: &Config) -> Result<Vec<Granted>> 
         }
     }
     without_value(&missing)?;
-    let own: Vec<&Granted> = granted
-        .iter()
-        .filter(|granted| config.secrets.get(&granted.variable).is_some_and(|secret| secret.entry.is_none()))
-        .collect();
-    if !own.is_empty() {
-        let member = format!("serviceAccount:{}", account(project, config)?);
-        for Granted { entry, .. } in own {
-            let to = ["--member", &member, "--role", READER, "--condition", "None"];
-            project.tell(&[&["secrets", "add-iam-policy-binding", entry][..], &to].concat())?;
-        }
+    Ok(given)
+}
+
+/// Lets the server read those that are its own, and returns whether there are such; of the others their owner decides.
+pub(super) fn grant(project: &Project, config: &Config, given: &[Given], output: Output) -> Result<bool> {
+    let is_own = |one: &&Given| config.secrets.get(&one.variable).is_some_and(|secret| secret.entry.is_none());
+    let own: Vec<&Given> = given.iter().filter(is_own).collect();
+    if own.is_empty() {
+        return Ok(false);
     }
-    Ok(granted)
+    output.wait("let the server read its secrets", || {
+        let member = format!("serviceAccount:{}", account(project, config)?);
+        let to = ["--member", &member, "--role", READER, "--condition", "None"];
+        own.iter().try_for_each(|Given { entry, .. }| {
+            project.tell(&[&["secrets", "add-iam-policy-binding", entry][..], &to].concat())
+        })
+    })?;
+    Ok(true)
 }
 
 /// Who the server is to Google Cloud.

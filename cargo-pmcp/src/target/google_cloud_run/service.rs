@@ -1,12 +1,14 @@
 //! The service as Cloud Run has it, and its revisions.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::Rollback;
 use super::gcloud::{self, Project};
 use crate::config::Config;
+use crate::exec::pause;
 use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
 use crate::target::after_failure;
@@ -14,6 +16,10 @@ use crate::target::versions::choose;
 
 /// The label that everything of a server has.
 pub(super) const LABEL: &str = "pmcp-server";
+
+/// How long, in seconds, is waited each time until Cloud Run knows of a right that was given to the server just now:
+/// <https://cloud.google.com/iam/docs/access-change-propagation>.
+const KNOWN_AFTER: [u64; 3] = [5, 15, 40];
 
 /// A resource in the form of Kubernetes, as far as it is of interest.
 #[derive(Deserialize)]
@@ -23,6 +29,9 @@ struct Metadata {
     labels: BTreeMap<String, String>,
     #[serde(rename = "creationTimestamp", default)]
     created: String,
+    /// How often what it is to be was changed.
+    #[serde(default)]
+    generation: u64,
 }
 
 #[derive(Deserialize)]
@@ -153,6 +162,11 @@ impl Service {
         most.revision_name.clone()
     }
 
+    /// What is different once somebody has changed the service.
+    pub(super) fn generation(&self) -> u64 {
+        self.metadata.generation
+    }
+
     fn url(&self) -> Option<String> {
         self.status.url.as_ref().map(|url| format!("{}/mcp", url.trim_end_matches('/')))
     }
@@ -211,19 +225,47 @@ pub(super) fn live_reads(project: &Project, name: &str, secret: &str) -> Result<
     Ok(revisions.iter().any(|revision| revision.metadata.name == live && revision.spec.reads(secret)))
 }
 
-/// Makes or changes the service as the file says, and waits until the new revision answers.
-pub(super) fn replace(project: &Project, name: &str, file: &str) -> Result {
-    let before = describe(project, name)?.and_then(|service| service.live());
-    let call = project.call(&["run", "services", "replace", file, "--region", &project.region])?;
-    let Err(failure) = call.run("") else { return Ok(()) };
-    let now = |service: Service| {
-        let now = before.map(|live| format!("{live} answers as before")).unwrap_or_else(|| {
-            let revision = service.status.latest_created_revision_name.unwrap_or_default();
-            format!("the service is there, but its first revision {revision} does not answer")
-        });
-        (now, "mend what it says, and deploy again; `cargo pmcp deploy logs` shows what the server said")
+/// Makes or changes the service as the file says, and waits until the new revision answers. It must be as it was when the
+/// deployment began: of that generation, or not there. Between this look and its own, gcloud takes care of the same.
+pub(super) fn replace(project: &Project, name: &str, file: &str, begun: Option<u64>, was_granted: bool) -> Result {
+    let before = describe(project, name)?;
+    if before.as_ref().map(Service::generation) != begun {
+        let now = match before.as_ref().map(Service::live) {
+            Some(Some(live)) => format!("{live} answers now"),
+            Some(None) => "no revision of it answers now".into(),
+            None => "it is not there any more".into(),
+        };
+        return Err(Failure::refused(
+            format!("{name} was changed by somebody else while this deployment was made, and {now}"),
+            "nothing was deployed; see that what it has is in what you deploy, and run `cargo pmcp deploy` again",
+        ));
+    }
+    let before = before.and_then(|service| service.live());
+    let arguments = ["run", "services", "replace", file, "--region", &project.region];
+    let run = || project.show(project.call(&arguments)?, "");
+    let mut replaced = run();
+    for seconds in KNOWN_AFTER {
+        let is_unknown = |failure: &Failure| was_granted && failure.to_string().contains("Permission denied on secret");
+        if !replaced.as_ref().is_err_and(is_unknown) {
+            break;
+        }
+        replaced = pause(Duration::from_secs(seconds), "deploying once more").and_then(|()| run());
+    }
+    let Err(failure) = replaced else { return Ok(()) };
+    let now = |service: Option<Service>| match service {
+        Some(service) => {
+            let now = before.map(|live| format!("{live} answers as before")).unwrap_or_else(|| {
+                let revision = service.status.latest_created_revision_name.unwrap_or_default();
+                format!("the service is there, but its first revision {revision} does not answer")
+            });
+            (now, "mend what it says, and deploy again; `cargo pmcp deploy logs` shows what the server said")
+        }
+        None => {
+            let now = format!("there is no service; its image is in the repository {name} of Artifact Registry");
+            (now, "mend what it says, and deploy again; `cargo pmcp deploy destroy --clean` removes what there is")
+        }
     };
-    Err(after_failure(name, failure, || Ok(describe(project, name)?.map(now))))
+    Err(after_failure(name, failure, || Ok(Some(now(describe(project, name)?)))))
 }
 
 pub(super) fn rollback(project: &Project, config: &Config, options: &Rollback) -> Result<Plan> {

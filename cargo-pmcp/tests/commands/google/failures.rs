@@ -94,7 +94,44 @@ fn what_gcloud_says_is_told_with_what_to_do() {
         (
             "something else",
             1,
-            format!("error: {call}something else\nnothing else was done; run the command again when this is mended\n"),
+            format!(
+                "error: {call}something else\nrun the command again when this is mended: what was done already is not done \
+                 twice\n"
+            ),
+        ),
+        (
+            "RESOURCE_EXHAUSTED: Quota exceeded for total allowable CPU per project per region.",
+            1,
+            format!(
+                "error: {call}RESOURCE_EXHAUSTED: Quota exceeded for total allowable CPU per project per region.\nwait a \
+                 minute where it says `per minute`; else use less, or ask for more: \
+                 https://console.cloud.google.com/iam-admin/quotas?project=ada-project\n"
+            ),
+        ),
+        (
+            "ABORTED: Conflict for resource crm: version 1 was specified but current version is 2.",
+            1,
+            format!(
+                "error: {call}ABORTED: Conflict for resource crm: version 1 was specified but current version is 2.\nsomebody \
+                 else changes the same thing: see `cargo pmcp deploy status`, and run the command again\n"
+            ),
+        ),
+        (
+            "VPC connector c does not exist, or Cloud Run does not have permission to use it.",
+            1,
+            format!(
+                "error: {call}VPC connector c does not exist, or Cloud Run does not have permission to use it.\nsee that what \
+                 [gcp] and [secrets] in .pmcp/deploy.toml name is there, in us-central1 of ada-project\n"
+            ),
+        ),
+        (
+            "Permission denied on secret: crm-KEY for Revision service account a@b.",
+            1,
+            format!(
+                "error: {call}Permission denied on secret: crm-KEY for Revision service account a@b.\nlet the account that it \
+                 names read the secret that it names: `gcloud secrets add-iam-policy-binding SECRET --member \
+                 serviceAccount:ACCOUNT --role roles/secretmanager.secretAccessor --project ada-project`\n"
+            ),
         ),
     ] {
         folder.program("gcloud", &format!("echo '{said}' >&2; exit 1"));
@@ -109,7 +146,7 @@ fn what_is_not_deployed_or_not_ours_is_told() {
     folder.program("gcloud", &gcloud("", ""));
     assert_eq!(folder.printed(&["deploy", "status"]), "crm is not deployed in us-central1 of ada-project\n");
     let words = "error: crm is not deployed in us-central1 of ada-project\ndeploy it: `cargo pmcp deploy`\n";
-    for command in ["outputs", "rollback", "test"] {
+    for command in ["outputs", "rollback", "test", "logs"] {
         assert_eq!(folder.refused(&["deploy", command]), (Some(1), words.into()), "{command}");
     }
     folder.program("cat", "while IFS= read -r line; do printf '%s\\n' \"$line\"; done");
@@ -125,6 +162,30 @@ fn what_is_not_deployed_or_not_ours_is_told() {
     folder.config();
     let words = "error: AWS Lambda takes no image, so there is no --builder\nleave it out\n";
     assert_eq!(folder.refused(&["deploy", "--builder", "docker"]), (Some(5), words.into()));
+}
+
+#[test]
+fn doctor_looks_for_the_apis_of_the_builder() {
+    let folder = Folder::new("google-doctor");
+    let services = |names: &[&str]| {
+        let one = |name: &&str| format!("{{\"config\":{{\"name\":\"{name}.googleapis.com\"}}}}");
+        let list: Vec<String> = names.iter().map(one).collect();
+        gcloud("", &format!("*'services list'*) echo '[{}]' ;;\n*'auth list'*) echo '[]' ;;", list.join(",")))
+    };
+    let doctor = |builder: &str| {
+        folder.write(".pmcp/deploy.toml", &format!("{CONFIG}builder = \"{builder}\"\n"));
+        let printed = folder.run(&["deploy", "doctor"]).stdout;
+        let printed = String::from_utf8(printed).expect("UTF-8");
+        printed.lines().find(|line| line.contains("the APIs of")).expect("a line").to_owned()
+    };
+    folder.program("gcloud", &services(&["run", "artifactregistry", "secretmanager", "logging"]));
+    assert_eq!(doctor("cargo"), "ok      the APIs of ada-project: all enabled");
+    let line = "MISSING the APIs of ada-project: not enabled: cloudbuild.googleapis.com; gcloud services enable \
+                run.googleapis.com artifactregistry.googleapis.com secretmanager.googleapis.com logging.googleapis.com \
+                cloudbuild.googleapis.com --project ada-project";
+    assert_eq!(doctor("cloud-build"), line);
+    folder.program("gcloud", &services(&["run", "artifactregistry", "secretmanager", "logging", "cloudbuild"]));
+    assert_eq!(doctor("cloud-build"), "ok      the APIs of ada-project: all enabled");
 }
 
 #[test]

@@ -10,7 +10,7 @@ const MANIFEST: &str = "{\"schemaVersion\":2}";
 const DIGEST: &str = "sha256:bafebd36189ad3688b7b3915ea55d461e0bfcfbdde11e54b0a123999fb6be50f";
 
 /// A registry that wants a token of its own, and has one image. Returns its address.
-fn registry() -> String {
+pub(super) fn registry() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     let own = address.clone();
@@ -41,7 +41,8 @@ fn registry() -> String {
     address
 }
 
-fn project(name: &str, address: &str) -> Folder {
+/// A project of which other programs make images; the further lines are branches of gcloud's.
+pub(super) fn project(name: &str, address: &str, service: &str, more: &str) -> Folder {
     let folder = Folder::new(name);
     folder.write(".pmcp/deploy.toml", CONFIG);
     for file in ["Dockerfile", "cloudbuild.yaml"] {
@@ -52,8 +53,9 @@ fn project(name: &str, address: &str) -> Folder {
     folder.program("cat", "while IFS= read -r line; do printf '%s\\n' \"$line\"; done");
     let repository =
         format!("{{\"format\":\"DOCKER\",\"labels\":{{\"pmcp-server\":\"crm\"}},\"registryUri\":\"{address}/p/crm\"}}");
-    let branches = format!("*'repositories describe'*) echo '{repository}' ;;\n*print-access-token*) echo ada ;;");
-    folder.program("gcloud", &gcloud(SERVICE, &branches));
+    let branches =
+        format!("{more}*'repositories describe'*) echo '{repository}' ;;\n*print-access-token*) echo ada ;;");
+    folder.program("gcloud", &gcloud(service, &branches));
     folder
 }
 
@@ -67,7 +69,7 @@ fn deployed(folder: &Folder) -> String {
 #[test]
 fn docker_makes_an_image_and_is_told_the_login_once() {
     let address = registry();
-    let folder = project("google-docker", &address);
+    let folder = project("google-docker", &address, SERVICE, "");
     folder.program(
         "docker",
         "echo \"$@\" >> docker\ncase \"$*\" in *login*) IFS= read -r told; echo \"$told|\" >> told ;; esac",
@@ -93,7 +95,7 @@ fn docker_makes_an_image_and_is_told_the_login_once() {
 #[test]
 fn cloud_build_makes_an_image() {
     let address = registry();
-    let folder = project("google-cloud-build", &address);
+    let folder = project("google-cloud-build", &address, SERVICE, "");
     folder.printed(&["deploy", "--builder", "cloud-build"]);
     assert_eq!(deployed(&folder), format!("{address}/p/crm/server@{DIGEST}"));
     let calls = fs::read_to_string(folder.0.join("calls")).expect("was called");
@@ -104,4 +106,35 @@ fn cloud_build_makes_an_image() {
     let words = "error: deploy/google-cloud-run/cloudbuild.yaml is not there\nwrite it with `cargo pmcp deploy init`, or leave out \
                  --builder\n";
     assert_eq!(folder.refused(&["deploy", "--builder", "cloud-build"]), (Some(5), words.into()));
+}
+
+#[test]
+fn what_cloud_build_lacks_is_told() {
+    // A build may say anything, of which nothing is about Google Cloud.
+    let log = "error: failed to get `serde`: Connection refused";
+    for (said, code, words) in [
+        (
+            "ERROR: (gcloud.builds.submit) build 1 completed with status \"FAILURE\"",
+            1,
+            "completed with status \"FAILURE\"\nmend what Cloud Build says above; nothing was deployed\n",
+        ),
+        (
+            "ERROR: (gcloud.builds.submit) The user is forbidden from accessing the bucket [ada-project_cloudbuild].",
+            1,
+            "\nask whoever looks after the project for this permission\n",
+        ),
+        (
+            "API [cloudbuild.googleapis.com] not enabled on project [ada-project].",
+            4,
+            "\nerror: the API cloudbuild.googleapis.com is not enabled in ada-project\nenable what deploying needs: `gcloud \
+             services enable run.googleapis.com artifactregistry.googleapis.com secretmanager.googleapis.com \
+             logging.googleapis.com cloudbuild.googleapis.com --project ada-project`\n",
+        ),
+    ] {
+        let log = if said.starts_with("ERROR") { log } else { "" };
+        let more = format!("*'builds submit'*) echo '{log}' >&2; echo '{said}' >&2; exit 1 ;;\n");
+        let folder = project("google-cloud-build-fails", "127.0.0.1:9", SERVICE, &more);
+        let (found, all) = folder.refused(&["deploy", "--builder", "cloud-build"]);
+        assert!(found == Some(code) && all.ends_with(words) && all.contains(&format!("{log}\n{said}\n")), "{all}");
+    }
 }

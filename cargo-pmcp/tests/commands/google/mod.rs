@@ -1,5 +1,6 @@
 //! Google Cloud Run: exact words and exit codes, with a gcloud that says what the test wants.
 
+mod deployments;
 mod failures;
 mod halfway;
 mod images;

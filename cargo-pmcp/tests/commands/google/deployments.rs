@@ -1,0 +1,100 @@
+//! Deployments that somebody or something comes in between of: what was made until then, and what is said of it.
+
+use std::fs;
+
+use super::images::{project, registry};
+use super::{CONFIG, Folder, SERVICE};
+
+const DEPLOY: [&str; 3] = ["deploy", "--builder", "cloud-build"];
+
+/// Branches of gcloud's: one secret that has a value.
+const SECRET: &str = "*'secrets describe'*) echo '{\"name\":\"crm-KEY\",\"labels\":{\"pmcp-server\":\"crm\"}}' ;;\n\
+                      *'versions list'*) echo '[{\"name\":\"projects/1/secrets/crm-KEY/versions/1\"}]' ;;\n\
+                      *'projects describe'*) echo '{\"projectNumber\":\"1\"}' ;;\n";
+
+/// What gcloud was told, as the names of its commands.
+fn calls(folder: &Folder) -> Vec<String> {
+    let calls = fs::read_to_string(folder.0.join("calls")).expect("was called");
+    calls.lines().map(|line| line.split(' ').take(3).collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn count(calls: &[String], name: &str) -> usize {
+    calls.iter().filter(|call| call.starts_with(name)).count()
+}
+
+#[test]
+fn a_right_is_given_once_there_is_an_image() {
+    let failing = format!("{SECRET}*'builds submit'*) exit 1 ;;\n");
+    let folder = project("google-grant-late", &registry(), SERVICE, &failing);
+    folder.write(".pmcp/deploy.toml", &format!("{CONFIG}[secrets]\nKEY = {{}}\n"));
+    assert_eq!(folder.refused(&DEPLOY).0, Some(1));
+    assert_eq!(count(&calls(&folder), "secrets add-iam-policy-binding"), 0);
+
+    let folder = project("google-grant", &registry(), SERVICE, SECRET);
+    folder.write(".pmcp/deploy.toml", &format!("{CONFIG}[secrets]\nKEY = {{}}\n"));
+    folder.printed(&DEPLOY);
+    let calls = calls(&folder);
+    let place = |name: &str| calls.iter().position(|call| call.starts_with(name)).expect(name);
+    assert!(place("builds submit") < place("secrets add-iam-policy-binding"), "{calls:?}");
+    assert!(place("secrets add-iam-policy-binding") < place("run services replace"), "{calls:?}");
+}
+
+#[test]
+fn a_right_that_is_not_known_yet_is_waited_for() {
+    let words =
+        "ERROR: (gcloud.run.services.replace) Permission denied on secret: crm-KEY for Revision service account a@b.";
+    let once = format!(
+        "{SECRET}*'services replace'*) if [ ! -e tried ]; then echo > tried; echo '{words}' >&2; exit 1; fi ;;\n"
+    );
+    let folder = project("google-grant-known", &registry(), SERVICE, &once);
+    folder.write(".pmcp/deploy.toml", &format!("{CONFIG}[secrets]\nKEY = {{}}\n"));
+    folder.printed(&DEPLOY);
+    assert_eq!(count(&calls(&folder), "run services replace"), 2);
+
+    // A right to what is the user's own is not given here.
+    let folder = project("google-grant-own", &registry(), SERVICE, &once);
+    folder.write(".pmcp/deploy.toml", &format!("{CONFIG}[secrets]\nKEY = {{ entry = \"mine\" }}\n"));
+    let (code, said) = folder.refused(&DEPLOY);
+    assert!(
+        code == Some(1) && said.contains("\nlet the account that it names read the secret that it names: "),
+        "{said}"
+    );
+    assert_eq!(count(&calls(&folder), "run services replace"), 1);
+}
+
+#[test]
+fn what_was_made_before_a_failure_is_told() {
+    let denied = "*'services replace'*) echo 'Deploying...' >&2; echo 'ERROR: (gcloud.run.services.replace) PERMISSION_DENIED: \
+                  Permission run.services.create denied' >&2; exit 1 ;;\n";
+    let folder = project("google-first-fails", &registry(), "", denied);
+    let (code, said) = folder.refused(&DEPLOY);
+    let ending = "failed: ERROR: (gcloud.run.services.replace) PERMISSION_DENIED: Permission run.services.create denied\nask \
+                  whoever looks after the project for this permission\nthe deployment of crm failed, and there is no service; its \
+                  image is in the repository crm of Artifact Registry\nmend what it says, and deploy again; `cargo pmcp deploy \
+                  destroy --clean` removes what there is\n";
+    assert!(code == Some(1) && said.ends_with(ending), "{said}");
+}
+
+#[test]
+fn two_checkouts_do_not_replace_each_others_deployment() {
+    let second = SERVICE.replace("{\"name\":\"crm\",", "{\"name\":\"crm\",\"generation\":2,").replace("crm-1", "crm-2");
+    let gone = "echo 'Cannot find service [crm]' >&2; exit 1";
+    let shown = |service: &str| format!("cat <<'END'\n{service}\nEND\n");
+    for (before, after, now) in [
+        (shown(SERVICE), shown(&second), "crm-2 answers now"),
+        (gone.to_owned(), shown(SERVICE), "crm-1 answers now"),
+        (shown(SERVICE), gone.to_owned(), "it is not there any more"),
+    ] {
+        let branches = format!(
+            "*'builds submit'*) echo > built ;;\n*'services describe'*) if [ -e built ]; then {after}\nelse {before}\nfi ;;\n"
+        );
+        let folder = project("google-two-checkouts", &registry(), "", &branches);
+        let (code, said) = folder.refused(&DEPLOY);
+        let ending = format!(
+            "error: crm was changed by somebody else while this deployment was made, and {now}\nnothing was deployed; see that \
+             what it has is in what you deploy, and run `cargo pmcp deploy` again\n"
+        );
+        assert!(code == Some(5) && said.ends_with(&ending), "{code:?} {said}");
+        assert_eq!(count(&calls(&folder), "run services replace"), 0);
+    }
+}
