@@ -4,7 +4,7 @@
 
 REGISTRY is the address of a registry on this machine. What it prints first is the port it listens on; then every line
 that it reads is a command, and is answered with a line: `inventory`, `asked`,
-`service NAME`, `secret NAME`, `log SERVICE JSON`, `disable API`, `enable API`.
+`uploaded`, `service NAME`, `secret NAME`, `log SERVICE JSON`, `disable API`, `enable API`.
 """
 
 import http.server
@@ -15,8 +15,9 @@ import urllib.parse
 import urllib.request
 from base64 import b64encode
 
+from builds import Builds
 from run import Run
-from services import Artifacts, Logging, Projects, Secrets
+from services import APIS, Artifacts, Logging, Projects, Secrets
 from strict import Refused
 
 PROJECT, NUMBER, REGION = "ada-project", "123456789012", "europe-west1"
@@ -30,11 +31,14 @@ class Cloud:
         self.artifacts = Artifacts(PROJECT, REGION, registry, self.remove_images)
         self.logging = Logging(PROJECT, REGION)
         self.projects = Projects(PROJECT, NUMBER)
+        self.builds = Builds(PROJECT, REGION, registry, token)
         self.hosts = {
             f"{REGION}-run": self.run.handle,
             "artifactregistry": self.artifacts.handle,
             "secretmanager": self.secrets.handle,
             "logging": self.logging.handle,
+            "cloudbuild": self.builds.handle,
+            "storage": self.builds.storage,
             "serviceusage": self.projects.usage,
             "cloudresourcemanager": self.projects.manager,
         }
@@ -50,7 +54,7 @@ class Cloud:
             if headers.get("Authorization") != f"Bearer {self.token}":
                 words = "Request had invalid authentication credentials. Expected OAuth 2 access token."
                 raise Refused(401, "UNAUTHENTICATED", words)
-            if api in ("run", "artifactregistry", "secretmanager", "logging") and api not in self.projects.enabled:
+            if api in APIS and api not in self.projects.enabled:
                 name = f"{api}.googleapis.com"
                 place = f"https://console.developers.google.com/apis/api/{name}/overview?project={PROJECT}"
                 words = f"{name} has not been used in project {PROJECT} before or it is disabled."
@@ -58,7 +62,13 @@ class Cloud:
                 raise Refused(403, "PERMISSION_DENIED", words, "SERVICE_DISABLED")
             handle = self.hosts.get(host)
             path = urllib.parse.unquote(parts.path)
-            found = handle and handle(verb, path, query, json.loads(body) if body else None)
+            if headers.get_content_type() == "application/json":
+                body = json.loads(body) if body else None
+            elif body:
+                # Of several parts, which its own head tells apart; gcloud quotes as only Python does.
+                kind = headers["Content-Type"].replace("'", '"')
+                body = f"Content-Type: {kind}\r\n\r\n".encode() + body
+            found = handle and handle(verb, path, query, body)
             if found is None:
                 raise Refused(403, "PERMISSION_DENIED", f"Permission denied on {verb} {host}{path}")
             return 200, found
@@ -101,6 +111,8 @@ class Cloud:
         match command:
             case "inventory":
                 return self.inventory()
+            case "uploaded":
+                return self.builds.uploaded()
             case "asked":
                 return self.asked
             case "service":

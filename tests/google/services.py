@@ -7,7 +7,7 @@ import strict
 from run import now
 from strict import Refused, refuse_unless
 
-APIS = ("run", "artifactregistry", "secretmanager", "logging")
+APIS = ("run", "artifactregistry", "secretmanager", "logging", "cloudbuild")
 
 
 def absent(what):

@@ -11,11 +11,15 @@ sys.path[:0] = [os.path.join(SDK, "lib"), os.path.join(SDK, "lib", "third_party"
 from apitools.base.py import encoding, exceptions  # noqa: E402
 from googlecloudsdk.command_lib.util.crc32c import get_checksum, get_crc32c  # noqa: E402
 from googlecloudsdk.generated_clients.apis.artifactregistry.v1 import artifactregistry_v1_messages as artifacts  # noqa: E402
+from googlecloudsdk.generated_clients.apis.cloudbuild.v1 import cloudbuild_v1_messages as cloudbuild  # noqa: E402
 from googlecloudsdk.generated_clients.apis.logging.v2 import logging_v2_messages as logging  # noqa: E402
 from googlecloudsdk.generated_clients.apis.run.v1 import run_v1_messages as run  # noqa: E402
 from googlecloudsdk.generated_clients.apis.secretmanager.v1 import secretmanager_v1_messages as secrets  # noqa: E402
+from googlecloudsdk.generated_clients.apis.storage.v1 import storage_v1_messages as storage  # noqa: E402
 
-__all__ = ["Refused", "artifacts", "crc32c", "logging", "message", "refuse_unless", "run", "secrets"]
+__all__ = [
+    "Refused", "artifacts", "cloudbuild", "crc32c", "logging", "message", "refuse_unless", "run", "secrets", "storage"
+]
 
 
 def crc32c(data):

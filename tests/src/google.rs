@@ -15,8 +15,17 @@ use crate::{Project, tool};
 const TOKEN: &str = "token-of-ada";
 const USERS: &str = "oauth2accesstoken:$2b$04$p7WB0vd2/xkkXAGJ.1kx8OIGHqiuo65RRHLn9tSnL.tHxaah6oGJS\n";
 
-/// The APIs, as gcloud calls them.
-const APIS: [&str; 6] = ["RUN", "ARTIFACTREGISTRY", "SECRETMANAGER", "LOGGING", "SERVICEUSAGE", "CLOUDRESOURCEMANAGER"];
+/// The APIs, as gcloud calls them, and where each begins.
+const APIS: [(&str, &str); 8] = [
+    ("RUN", ""),
+    ("ARTIFACTREGISTRY", ""),
+    ("SECRETMANAGER", ""),
+    ("LOGGING", ""),
+    ("SERVICEUSAGE", ""),
+    ("CLOUDRESOURCEMANAGER", ""),
+    ("CLOUDBUILD", ""),
+    ("STORAGE", "storage/v1/"),
+];
 
 /// The project `ada-project` and its region `europe-west1`; dropping it ends it.
 #[derive(Debug)]
@@ -83,8 +92,8 @@ impl GoogleCloud {
         ] {
             project.set(&format!("CLOUDSDK_{name}"), value);
         }
-        for api in APIS {
-            let url = format!("http://{}.test/", api.to_lowercase());
+        for (api, path) in APIS {
+            let url = format!("http://{}.test/{path}", api.to_lowercase());
             project.set(&format!("CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}"), url);
         }
     }

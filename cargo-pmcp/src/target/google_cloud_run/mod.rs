@@ -2,6 +2,8 @@
 
 mod artifacts;
 mod container;
+mod context;
+mod docker;
 mod gcloud;
 mod image;
 mod logs;

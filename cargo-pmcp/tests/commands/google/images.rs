@@ -66,30 +66,63 @@ fn deployed(folder: &Folder) -> String {
     service["spec"]["template"]["spec"]["containers"][0]["image"].as_str().expect("an image").to_owned()
 }
 
+/// A Docker whose context is elsewhere; the further line is what `push` does.
+fn docker(folder: &Folder, push: &str) {
+    let context = r#"[{"Name":"far","Endpoints":{"docker":{"Host":"ssh://ada@far"}},"Storage":{"TLSPath":"/t"}}]"#;
+    let script = format!(
+        "echo \"$@ $DOCKER_HOST\" >> docker\ncase \"$*\" in\n'context inspect') echo '{context}' ;;\n--config*) cat < \
+         \"$2/config.json\" > settings; {push} ;;\nesac"
+    );
+    folder.program("docker", &script);
+    folder.program("docker-credential-gcloud", "exit 1");
+}
+
 #[test]
-fn docker_makes_an_image_and_is_told_the_login_once() {
+fn docker_makes_an_image_and_is_told_no_login() {
     let address = registry();
     let folder = project("google-docker", &address, SERVICE, "");
-    folder.program(
-        "docker",
-        "echo \"$@\" >> docker\ncase \"$*\" in *login*) IFS= read -r told; echo \"$told|\" >> told ;; esac",
-    );
+    docker(&folder, "");
+    let settings = folder.0.join(".pmcp/build/docker");
+    folder.write(".pmcp/build/docker/config.json", "a token of an older version");
     folder.printed(&["deploy", "--builder", "docker"]);
     assert_eq!(deployed(&folder), format!("{address}/p/crm/server@{DIGEST}"));
     let calls = fs::read_to_string(folder.0.join("docker")).expect("was called");
     let build = "build --platform linux/amd64 --file deploy/google-cloud-run/Dockerfile --build-arg PACKAGE=crm-cloudrun --tag ";
     assert!(calls.starts_with(&format!("{build}{address}/p/crm/server:")), "{calls}");
-    let told = fs::read_to_string(folder.0.join("told")).expect("was told");
-    assert_eq!(told, "ada|\n");
-    assert!(!calls.contains("ada") && !folder.0.join(".pmcp/build/docker").exists(), "{calls}");
+    // The engine that has built is the one that sends.
+    let push = calls.lines().find(|line| line.contains(" push ")).expect("was called");
+    assert!(push.ends_with(" ssh://ada@far"), "{push}");
+    let told = fs::read_to_string(folder.0.join("settings")).expect("was told");
+    assert_eq!(told, format!("{{\"credHelpers\":{{\"{address}\":\"gcloud\"}}}}\n"));
+    assert!(!calls.contains("login") && !settings.exists(), "{calls}");
 
     folder.program("docker", "echo 'no space left' >&2; exit 1");
     let (code, words) = folder.refused(&["deploy", "--builder", "docker"]);
     assert!(code == Some(1) && words.ends_with("\nmend what Docker says above; nothing was deployed\n"), "{words}");
+    fs::remove_file(folder.0.join("bin/docker-credential-gcloud")).expect("is removed");
+    let (code, words) = folder.refused(&["deploy", "--builder", "docker"]);
+    assert!(
+        code == Some(4) && words.starts_with("error: `docker-credential-gcloud` was not found on PATH\n"),
+        "{words}"
+    );
     fs::remove_file(folder.0.join("bin/docker")).expect("is removed");
     let words = "error: `docker` was not found on PATH\nto get it: install Docker: https://docs.docker.com/get-docker/; without \
                  --builder nothing like it is needed\n";
     assert_eq!(folder.refused(&["deploy", "--builder", "docker"]), (Some(4), words.into()));
+}
+
+#[test]
+fn an_interrupted_docker_leaves_no_login() {
+    let folder = project("google-docker-interrupted", &registry(), SERVICE, "");
+    folder.program("sleep", "exec /bin/sleep \"$@\"");
+    docker(&folder, "kill -INT $PPID; exec sleep 60");
+    let (code, words) = folder.refused(&["deploy", "--builder", "docker"]);
+    assert!(code == Some(130) && words.contains("interrupted during `docker --config "), "{words}");
+    let told = fs::read_to_string(folder.0.join("settings")).expect("was told");
+    assert!(told.contains("credHelpers") && !told.contains("ada"), "{told}");
+    assert!(!folder.0.join(".pmcp/build/docker").exists());
+    let calls = fs::read_to_string(folder.0.join("calls")).expect("was called");
+    assert!(!calls.contains("replace"), "{calls}");
 }
 
 #[test]
@@ -99,13 +132,25 @@ fn cloud_build_makes_an_image() {
     folder.printed(&["deploy", "--builder", "cloud-build"]);
     assert_eq!(deployed(&folder), format!("{address}/p/crm/server@{DIGEST}"));
     let calls = fs::read_to_string(folder.0.join("calls")).expect("was called");
-    let submit = "builds submit . --config deploy/google-cloud-run/cloudbuild.yaml --substitutions _IMAGE=";
+    let submit = "builds submit . --config deploy/google-cloud-run/cloudbuild.yaml --ignore-file .pmcp/build/gcloudignore \
+                  --substitutions _IMAGE=";
     assert!(calls.contains(&format!("{submit}{address}/p/crm/server:")), "{calls}");
     assert!(calls.contains(",_PACKAGE=crm-cloudrun --region us-central1 --project ada-project"), "{calls}");
     fs::remove_file(folder.0.join("deploy/google-cloud-run/cloudbuild.yaml")).expect("is removed");
     let words = "error: deploy/google-cloud-run/cloudbuild.yaml is not there\nwrite it with `cargo pmcp deploy init`, or leave out \
                  --builder\n";
     assert_eq!(folder.refused(&["deploy", "--builder", "cloud-build"]), (Some(5), words.into()));
+}
+
+#[test]
+fn a_build_that_is_interrupted_may_go_on_by_itself() {
+    let more = "*'builds submit'*) kill -INT $PPID; exec sleep 60 ;;\n";
+    let folder = project("google-cloud-build-interrupted", "127.0.0.1:9", SERVICE, more);
+    folder.program("sleep", "exec /bin/sleep \"$@\"");
+    let (code, words) = folder.refused(&["deploy", "--builder", "cloud-build"]);
+    let ending = "\nnothing was deployed, but Cloud Build may go on by itself: see `gcloud builds list --ongoing --region \
+                  us-central1 --project ada-project`; run `cargo pmcp deploy` again\n";
+    assert!(code == Some(130) && words.ends_with(ending), "{words}");
 }
 
 #[test]
