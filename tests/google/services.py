@@ -22,14 +22,16 @@ class Secrets:
         self.entries, self.versions, self.policies = {}, {}, {}
 
     def handle(self, verb, path, query, body):
-        match = re.fullmatch(r"/v1/projects/([^/]+)/secrets(?:/([^/:]+))?(/versions)?(?::(\w+))?", path)
+        match = re.fullmatch(r"/v1/projects/([^/]+)/secrets(?:/([^/:]+))?(?:(/versions)(?:/(\d+))?)?(?::(\w+))?", path)
         if not match or match[1] not in (self.project, self.number):
             return None
-        name, versions, action = match[2], match[3], match[4]
+        name, versions, number, action = match[2], match[3], match[4], match[5]
         if name is None:
             return self.create(query["secretId"], body) if verb == "POST" else self.list(query) if verb == "GET" else None
         if name not in self.entries:
             raise absent(f"Secret [projects/{self.number}/secrets/{name}]")
+        if number:
+            return self.version(name, number) if (verb, action) == ("GET", None) else None
         match verb, bool(versions), action:
             case "GET", False, None:
                 return self.entries[name]
@@ -50,6 +52,12 @@ class Secrets:
                 self.policies[name] = body["policy"]
                 return body["policy"]
         return None
+
+    def version(self, name, number):
+        for version, _ in self.versions[name]:
+            if version["name"].endswith(f"/{number}"):
+                return version
+        raise absent(f"Secret Version [projects/{self.number}/secrets/{name}/versions/{number}]")
 
     def create(self, name, body):
         strict.message(strict.secrets.Secret, body)

@@ -226,6 +226,11 @@ impl Project {
                 "let the account that it names read the secret that it names: `gcloud secrets add-iam-policy-binding SECRET \
                  --member serviceAccount:ACCOUNT --role roles/secretmanager.secretAccessor --project {id}`"
             ))
+        } else if has(&["run.managed.requireInvokerIam"]) {
+            Failure::refused(
+                format!("the organisation of {id} does not allow servers that everybody may call"),
+                "set `authentication = \"iam\"` under [gcp] in .pmcp/deploy.toml",
+            )
         } else if has(&["NOT_FOUND", "not found", "does not exist"]) {
             said.failed(format!(
                 "see that what [gcp] and [secrets] in .pmcp/deploy.toml name is there, in {region} of {id}"

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::super::without_value;
 use super::gcloud::Project;
@@ -147,7 +148,8 @@ pub(super) fn given(project: &Project, config: &Config) -> Result<Vec<Given>> {
     Ok(given)
 }
 
-/// Lets the server read those that are its own, and returns whether there are such; of the others their owner decides.
+/// Lets the server read those that are its own, and returns whether it could not before; of the others their owner
+/// decides.
 pub(super) fn grant(project: &Project, config: &Config, given: &[Given], output: Output) -> Result<bool> {
     let is_own = |one: &&Given| config.secrets.get(&one.variable).is_some_and(|secret| secret.entry.is_none());
     let own: Vec<&Given> = given.iter().filter(is_own).collect();
@@ -157,11 +159,37 @@ pub(super) fn grant(project: &Project, config: &Config, given: &[Given], output:
     output.wait("let the server read its secrets", || {
         let member = format!("serviceAccount:{}", account(project, config)?);
         let to = ["--member", &member, "--role", READER, "--condition", "None"];
-        own.iter().try_for_each(|Given { entry, .. }| {
-            project.tell(&[&["secrets", "add-iam-policy-binding", entry][..], &to].concat())
-        })
-    })?;
-    Ok(true)
+        let mut is_new = false;
+        for Given { entry, .. } in own {
+            // Whoever deploys need not have the right to give rights, once somebody has.
+            if !may_read(project, entry, &member) {
+                project.tell(&[&["secrets", "add-iam-policy-binding", entry][..], &to].concat())?;
+                is_new = true;
+            }
+        }
+        Ok(is_new)
+    })
+}
+
+/// Whether an entry's policy says that this member may read it, to those who may see that.
+fn may_read(project: &Project, entry: &str, member: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Policy {
+        #[serde(default)]
+        bindings: Vec<Binding>,
+    }
+    #[derive(Deserialize)]
+    struct Binding {
+        role: String,
+        #[serde(default)]
+        members: Vec<String>,
+        condition: Option<IgnoredAny>,
+    }
+    // Who may not see it may still be let change it, and is told otherwise there.
+    let Ok(Some(policy)) = project.ask::<Policy>(&["secrets", "get-iam-policy", entry]) else { return false };
+    policy.bindings.iter().any(|Binding { role, members, condition }| {
+        role == READER && condition.is_none() && members.iter().any(|found| found == member)
+    })
 }
 
 /// Who the server is to Google Cloud.

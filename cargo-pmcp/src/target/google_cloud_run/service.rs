@@ -81,6 +81,8 @@ struct ValueFrom {
 #[derive(Deserialize)]
 struct SecretRef {
     name: String,
+    #[serde(default)]
+    key: String,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +94,13 @@ struct Volume {
 #[serde(rename_all = "camelCase")]
 struct SecretVolume {
     secret_name: String,
+    #[serde(default)]
+    items: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    key: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -133,11 +142,19 @@ impl Status {
 }
 
 impl Pod {
-    fn reads(&self, secret: &str) -> bool {
+    /// What an instance is given when it starts: entries of Secret Manager, each with its version.
+    fn secrets(&self) -> Vec<(&str, &str)> {
         let variables = self.containers.iter().flat_map(|container| &container.env);
         let read = variables.filter_map(|variable| variable.value_from.as_ref()?.secret_key_ref.as_ref());
         let mounted = self.volumes.iter().filter_map(|volume| volume.secret.as_ref());
-        read.map(|found| &found.name).chain(mounted.map(|found| &found.secret_name)).any(|name| name == secret)
+        let mounted = mounted.map(|SecretVolume { secret_name, items }| {
+            (secret_name as &str, items.first().map_or("latest", |item| &item.key))
+        });
+        read.map(|found| (&found.name as &str, &found.key as &str)).chain(mounted).collect()
+    }
+
+    fn reads(&self, secret: &str) -> bool {
+        self.secrets().iter().any(|(name, _)| *name == secret)
     }
 
     fn image(&self) -> String {
@@ -204,9 +221,13 @@ pub(super) fn describe(project: &Project, name: &str) -> Result<Option<Service>>
 
 /// The names of the revisions that could answer, oldest first.
 pub(super) fn revisions(project: &Project, name: &str) -> Result<Vec<String>> {
-    let never_ready = |revision: &Revision| revision.status.ready().is_some_and(|ready| ready.status == "False");
-    let revisions = all_revisions(project, name)?.into_iter().filter(|revision| !never_ready(revision));
-    Ok(revisions.map(|revision| revision.metadata.name).collect())
+    Ok(names(&all_revisions(project, name)?))
+}
+
+fn names(revisions: &[Revision]) -> Vec<String> {
+    let never_ready = |revision: &&Revision| revision.status.ready().is_some_and(|ready| ready.status == "False");
+    let revisions = revisions.iter().filter(|revision| !never_ready(revision));
+    revisions.map(|revision| revision.metadata.name.clone()).collect()
 }
 
 fn all_revisions(project: &Project, name: &str) -> Result<Vec<Revision>> {
@@ -254,10 +275,11 @@ pub(super) fn replace(project: &Project, name: &str, file: &str, begun: Option<u
     let Err(failure) = replaced else { return Ok(()) };
     let now = |service: Option<Service>| match service {
         Some(service) => {
-            let now = before.map(|live| format!("{live} answers as before")).unwrap_or_else(|| {
-                let revision = service.status.latest_created_revision_name.unwrap_or_default();
-                format!("the service is there, but its first revision {revision} does not answer")
-            });
+            let now = match (before, service.status.latest_created_revision_name) {
+                (Some(live), _) => format!("{live} answers as before"),
+                (None, Some(first)) => format!("the service is there, but its first revision {first} does not answer"),
+                (None, None) => "the service is there, but has no revision".into(),
+            };
             (now, "mend what it says, and deploy again; `cargo pmcp deploy logs` shows what the server said")
         }
         None => {
@@ -277,7 +299,11 @@ pub(super) fn rollback(project: &Project, config: &Config, options: &Rollback) -
             "deploy once more, and see `cargo pmcp deploy logs`",
         ));
     };
-    let version = choose(&revisions(project, name)?, &live, options.version.as_deref())?;
+    let revisions = all_revisions(project, name)?;
+    let version = choose(&names(&revisions), &live, options.version.as_deref())?;
+    if let Some(revision) = revisions.iter().find(|revision| revision.metadata.name == version) {
+        check_secrets(project, revision)?;
+    }
     let mut plan = Plan::new();
     plan.detailed(Action::Change, format!("the live version of {name}"), format!("from {live} to {version}"));
     if !options.dry_run {
@@ -286,6 +312,24 @@ pub(super) fn rollback(project: &Project, config: &Config, options: &Rollback) -
         project.tell(&[&arguments[..], &["--region", &project.region]].concat())?;
     }
     Ok(plan)
+}
+
+/// Cloud Run lets a revision answer whose instances cannot start, as what they are given is gone.
+fn check_secrets(project: &Project, revision: &Revision) -> Result {
+    #[derive(Deserialize)]
+    struct Version {
+        state: String,
+    }
+    for (entry, version) in revision.spec.secrets() {
+        let found: Option<Version> = project.ask(&["secrets", "versions", "describe", version, "--secret", entry])?;
+        if found.is_none_or(|found| found.state != "ENABLED") {
+            return Err(Failure::refused(
+                format!("{} reads version {version} of the secret {entry}, which is gone", revision.metadata.name),
+                "choose another version, or deploy what you want to have once more",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Removes the service with all its revisions.

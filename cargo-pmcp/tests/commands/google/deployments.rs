@@ -40,6 +40,21 @@ fn a_right_is_given_once_there_is_an_image() {
 }
 
 #[test]
+fn a_right_that_is_there_is_not_given_again() {
+    let policy = |more: &str| {
+        let member = "serviceAccount:1-compute@developer.gserviceaccount.com";
+        let binding = format!("{{\"role\":\"roles/secretmanager.secretAccessor\",\"members\":[\"{member}\"]{more}}}");
+        format!("{SECRET}*'get-iam-policy'*) echo '{{\"bindings\":[{binding}]}}' ;;\n")
+    };
+    for (more, count_of_grants) in [("", 0), (",\"condition\":{\"title\":\"only today\"}", 1)] {
+        let folder = project("google-grant-there", &registry(), SERVICE, &policy(more));
+        folder.write(".pmcp/deploy.toml", &format!("{CONFIG}[secrets]\nKEY = {{}}\n"));
+        folder.printed(&DEPLOY);
+        assert_eq!(count(&calls(&folder), "secrets add-iam-policy-binding"), count_of_grants, "{more}");
+    }
+}
+
+#[test]
 fn a_right_that_is_not_known_yet_is_waited_for() {
     let words =
         "ERROR: (gcloud.run.services.replace) Permission denied on secret: crm-KEY for Revision service account a@b.";
@@ -96,5 +111,32 @@ fn two_checkouts_do_not_replace_each_others_deployment() {
         );
         assert!(code == Some(5) && said.ends_with(&ending), "{code:?} {said}");
         assert_eq!(count(&calls(&folder), "run services replace"), 0);
+    }
+}
+
+#[test]
+fn a_rollback_to_what_cannot_start_is_refused() {
+    let revision = |name: &str, second: u8, env: &str| {
+        format!(
+            "{{\"metadata\":{{\"name\":\"{name}\",\"creationTimestamp\":\"2026-01-01T00:00:0{second}Z\"}},\"spec\":{{\"containers\":\
+             [{{\"image\":\"i\",\"env\":[{env}]}}]}}}}"
+        )
+    };
+    let env = "{\"name\":\"KEY\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"crm-KEY\",\"key\":\"2\"}}}";
+    let list = format!("*'revisions list'*) echo '[{},{}]' ;;\n", revision("crm-0", 0, env), revision("crm-1", 1, ""));
+    let gone = "echo 'NOT_FOUND: Secret Version [2] not found.' >&2; exit 1";
+    for (answer, is_there) in
+        [("echo '{\"state\":\"ENABLED\"}'", true), ("echo '{\"state\":\"DESTROYED\"}'", false), (gone, false)]
+    {
+        let branches = format!("{list}*'versions describe 2 --secret crm-KEY'*) {answer} ;;\n");
+        let folder = project("google-rollback", "127.0.0.1:9", SERVICE, &branches);
+        if is_there {
+            folder.printed(&["deploy", "rollback"]);
+        } else {
+            let words = "error: crm-0 reads version 2 of the secret crm-KEY, which is gone\nchoose another version, or deploy what \
+                         you want to have once more\n";
+            assert_eq!(folder.refused(&["deploy", "rollback"]), (Some(5), words.into()));
+        }
+        assert_eq!(count(&calls(&folder), "run services update-traffic"), usize::from(is_there));
     }
 }

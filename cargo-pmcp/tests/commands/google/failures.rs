@@ -100,6 +100,13 @@ fn what_gcloud_says_is_told_with_what_to_do() {
             ),
         ),
         (
+            "FAILED_PRECONDITION: Operation denied by org policy: constraints/run.managed.requireInvokerIam",
+            5,
+            "error: the organisation of ada-project does not allow servers that everybody may call\nset `authentication = \
+             \"iam\"` under [gcp] in .pmcp/deploy.toml\n"
+                .into(),
+        ),
+        (
             "RESOURCE_EXHAUSTED: Quota exceeded for total allowable CPU per project per region.",
             1,
             format!(
