@@ -78,7 +78,7 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
             DeployCommand::Outputs => output.result(&target.outputs(config)?),
             DeployCommand::Status => output.result(&target.status(config)?),
             DeployCommand::Rollback(options) => {
-                let _only_one = lock::lock(&project.root)?;
+                let _only_one = (!options.dry_run).then(|| lock::lock(&project.root)).transpose()?;
                 output.result(&target.rollback(config, &options)?)
             }
             DeployCommand::Test(options) => {

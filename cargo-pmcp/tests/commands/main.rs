@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod completions;
 mod deploy;
+mod dry_runs;
 mod failures;
 #[cfg(unix)]
 mod google;
