@@ -8,6 +8,16 @@ use serde::Deserialize;
 use super::check::Broken;
 use super::{Config, TargetType};
 
+/// The most that Cloudflare takes of one variable or secret, in bytes, and of both together; on its free plan half as many.
+/// <https://developers.cloudflare.com/workers/platform/limits/#environment-variables>
+pub(crate) const LONGEST_VALUE: usize = 5 << 10;
+const MOST_VARIABLES: usize = 128;
+
+/// The most characters of a KV namespace's title, as the schema of Cloudflare's API has it. For names of D1 databases it
+/// has letters, digits, `-` and `_`, which ours always are.
+/// <https://developers.cloudflare.com/api/resources/kv/subresources/namespaces/methods/create/>
+const LONGEST_TITLE: usize = 512;
+
 /// For the target cloudflare-workers.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -112,11 +122,73 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
         }
     }
     for (name, bucket) in &cloudflare.r2 {
-        if bucket.bucket.as_deref().is_some_and(|name| name.is_empty() || name.starts_with('-')) {
-            return broken(&["r2", name, "bucket"], "must be the name of a bucket");
+        if bucket.bucket.as_deref().is_some_and(|name| !is_bucket(name)) {
+            return broken(&["r2", name, "bucket"], &format!("must be the name of a bucket: {BUCKET}"));
+        }
+    }
+    check_made(config)?;
+    if config.target.target_type == TargetType::CloudflareWorkers {
+        check_variables(config)?;
+    }
+    Ok(())
+}
+
+/// What is made for bindings gets names of this tool's.
+fn check_made(config: &Config) -> Result<(), Broken> {
+    let Cloudflare { kv, d1, r2, .. } = &config.cloudflare;
+    let of = |section: &'static str| move |binding| (section, binding);
+    let made = kv.iter().filter(|(_, kv)| kv.id.is_none()).map(|(binding, _)| binding).map(of("kv"));
+    let made = made.chain(d1.iter().filter(|(_, d1)| d1.id.is_none()).map(|(binding, _)| binding).map(of("d1")));
+    let made = made.chain(r2.iter().filter(|(_, r2)| r2.bucket.is_none()).map(|(binding, _)| binding).map(of("r2")));
+    let mut seen = BTreeMap::new();
+    for (section, binding) in made {
+        let name = name_of(&config.server.name, binding);
+        let broken = |what: String| {
+            let key = ["cloudflare", section, binding].map(str::to_owned);
+            Err((key.into(), format!("it would be called `{name}` at Cloudflare, {what}")))
+        };
+        if section == "r2" && !is_bucket(&name) {
+            return broken(format!("which takes {BUCKET}; give it another name, or a bucket of yours"));
+        }
+        if name.len() > LONGEST_TITLE {
+            return broken(format!("which takes {LONGEST_TITLE} characters; give it a shorter name"));
+        }
+        if let Some(other) = seen.insert((section, name.clone()), binding) {
+            return broken(format!("and `{other}` is called that already; give it another name"));
         }
     }
     Ok(())
+}
+
+fn check_variables(config: &Config) -> Result<(), Broken> {
+    for (name, value) in &config.environment {
+        if value.len() > LONGEST_VALUE {
+            let what = format!("it has {} bytes, and Cloudflare takes {LONGEST_VALUE} at most", value.len());
+            return Err((vec!["environment".into(), name.clone()], what));
+        }
+    }
+    let count = config.environment.len() + config.secrets.len();
+    if count > MOST_VARIABLES {
+        let section = if config.environment.is_empty() { "secrets" } else { "environment" };
+        let what = format!("with [secrets] there are {count} variables, and Cloudflare takes {MOST_VARIABLES} at most");
+        return Err((vec![section.into()], what));
+    }
+    Ok(())
+}
+
+/// What a server's thing for a binding is called: `crm-shared` for the binding SHARED of the server crm.
+pub(crate) fn name_of(server: &str, binding: &str) -> String {
+    format!("{server}-{}", binding.to_ascii_lowercase().replace('_', "-"))
+}
+
+/// As <https://developers.cloudflare.com/r2/buckets/create-buckets/> and wrangler have it.
+const BUCKET: &str = "3 to 63 lower-case letters, digits and hyphens, with no hyphen first or last";
+
+fn is_bucket(name: &str) -> bool {
+    (3..=63).contains(&name.len())
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// Whether an id is one of an account.

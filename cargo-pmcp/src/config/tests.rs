@@ -215,12 +215,45 @@ fn what_cloudflare_would_refuse_is_refused_at_its_place() {
         ),
         ("[cloudflare.kv]\nAB = {}\n[secrets]\nAB = {}\n", "7:6", "another binding, variable or secret has this name"),
         ("[cloudflare.d1.AB]\nmigrations = \"/m\"\n", "7:14", "must be a folder beside wrangler.toml"),
+        (
+            "[cloudflare.r2]\nAB = { bucket = \"My_Bucket\" }\n",
+            "7:17",
+            "3 to 63 lower-case letters, digits and hyphens",
+        ),
+        (
+            "[cloudflare.r2]\nAB = { bucket = \"ab\" }\n",
+            "7:17",
+            "`cloudflare.r2.AB.bucket` is wrong: must be the name of a",
+        ),
+        (
+            "[cloudflare.r2]\nAB_ = {}\n",
+            "7:7",
+            "called `my-mcp-server-ab-` at Cloudflare, which takes 3 to 63 lower-case",
+        ),
+        (
+            "[cloudflare.kv]\nab = {}\nAB = {}\n",
+            "7:6",
+            "called `my-mcp-server-ab` at Cloudflare, and `AB` is called that",
+        ),
         ("[secrets]\nAB = { arn = \"arn\" }\n", "7:14", "Cloudflare Workers does not read AWS Secrets Manager"),
         ("[auth.cognito]\nscopes = [\"a\"]\ncallback_urls = [\"b\"]\n", "6:", "Cloudflare Workers has no Cognito"),
     ] {
         let told = told(&format!("{least}{more}"));
         assert!(told.contains(words) && told.contains(&format!("deploy.toml:{place}")), "{told}");
     }
+    let long = |length| format!("[environment]\nAB = \"{}\"\n", "x".repeat(length));
+    let refused = told(&format!("{least}{}", long(5121)));
+    let words =
+        "`environment.AB` is wrong: it has 5121 bytes, and Cloudflare takes 5120 at most\n --> .pmcp/deploy.toml:7:6\n";
+    assert!(refused.starts_with(words), "{refused}");
+    Config::parse(&format!("{least}{}", long(5120)), None).expect("is not too long");
+    Config::parse(&format!("{LEAST}{}", long(5121)), None).expect("only Cloudflare has that limit");
+    let many: String = (0..129).map(|number| format!("V{number} = {{}}\n")).collect();
+    let refused = told(&format!("{least}[secrets]\n{many}"));
+    assert!(refused.contains("`secrets` is wrong: with [secrets] there are 129 variables"), "{refused}");
+    let long = "A".repeat(63);
+    let refused = told(&format!("{least}[cloudflare.r2]\n{long} = {{}}\n"));
+    assert!(refused.contains("which takes 3 to 63 lower-case letters"), "{refused}");
     Config::parse(&format!("{least}[environment]\nAWS_REGION = \"x\"\n"), None).expect("only AWS Lambda keeps it");
 }
 
