@@ -11,6 +11,7 @@ use crate::failure::{Failure, Result};
 use crate::files::Written;
 use crate::output::Output;
 use crate::plan::{Action, Plan};
+use crate::target::Traces;
 
 pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Result {
     let Project { root, config } = project;
@@ -22,6 +23,7 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     let (name, place) = (&config.server.name, target.place(config));
     let record = Record::new(project)?;
     let mut records = Records::load(root)?;
+    let is_recorded = records.has(&record);
     let others_stay = records.remove(&record);
     if removal.deployed {
         plan.step(Action::Remove, format!("{name} in {place}, with its URL and all its versions"));
@@ -34,21 +36,25 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
             plan.detailed(Action::Leave, what, "--clean removes it");
         }
     }
-    let mut made: Vec<&str> = target.made().iter().copied().chain([".pmcp/build"]).collect();
+    let Traces { mut made, mut kept } = target.traces(project);
+    made.push(".pmcp/build".into());
     if others_stay {
-        // What all targets have in common.
-        let is_shared = |path: &str| path.starts_with(".pmcp/");
-        made.retain(|path| !is_shared(path));
-        files.unchanged.retain(|path| !is_shared(path));
-        files.left_alone.retain(|path| !is_shared(path));
+        let shared = made.iter().chain(&files.unchanged).chain(&files.left_alone).filter(|path| is_shared(path));
+        kept.extend(shared.map(|path| (path.clone(), "is there for what is deployed elsewhere, too")));
+    }
+    let mut removed: Vec<String> = made.iter().chain(&files.unchanged).cloned().collect();
+    for list in [&mut removed, &mut files.left_alone] {
+        list.retain(|path| kept.iter().all(|(kept, _)| kept != path));
     }
     if options.clean {
-        let there = made.iter().copied().filter(|path| root.join(path).exists());
-        for path in there.chain(files.unchanged.iter().map(String::as_str)) {
+        let is_there = |path: &str| root.join(path).exists();
+        for path in removed.iter().filter(|path| is_there(path)) {
             plan.step(Action::Remove, path);
         }
-        for path in &files.left_alone {
-            plan.detailed(Action::Leave, path, "was changed by you");
+        let changed = files.left_alone.iter().map(|path| (path, "was changed by you"));
+        let kept = kept.iter().map(|(path, why)| (path, *why)).filter(|(path, _)| is_there(path));
+        for (path, why) in kept.chain(changed) {
+            plan.detailed(Action::Leave, path, why);
         }
     }
     if options.dry_run {
@@ -57,25 +63,33 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     let there_is_more = plan.steps.iter().any(|step| matches!(step.action, Action::Remove));
     if !there_is_more {
         output.note(format_args!("{name} is not deployed in {place}"));
-        return output.result(&plan);
-    }
-    if !options.yes {
+        if !is_recorded {
+            return output.result(&plan);
+        }
+    } else if !options.yes {
         confirm(&plan, name)?;
     }
-    let held = lock::lock(root)?;
+    let _only_one = lock::lock(root)?;
     if !options.clean {
         removal.outliving.clear();
     }
     target.destroy(project, &removal, output)?;
     // Read again: another target may have been deployed meanwhile, before the lock.
     let mut records = Records::load(root)?;
-    records.remove(&record);
+    let others_stay = records.remove(&record);
     records.save(root)?;
     if options.clean {
-        drop(held);
-        clean(root, &made, &files.unchanged)?;
+        removed.retain(|path| !(others_stay && is_shared(path)));
+        // Last, and while it is held: whoever comes next makes another.
+        removed.extend((!others_stay).then(|| ".pmcp/lock".to_owned()));
+        clean(root, &removed)?;
     }
     output.result(&plan)
+}
+
+/// What all targets have in common.
+fn is_shared(path: &str) -> bool {
+    path.starts_with(".pmcp/")
 }
 
 fn confirm(plan: &Plan, name: &str) -> Result {
@@ -96,21 +110,16 @@ fn confirm(plan: &Plan, name: &str) -> Result {
     }
 }
 
-/// Removes the files that are as they were written, and the folders that are then empty.
-fn clean(root: &Path, made: &[&str], files: &[String]) -> Result {
-    for path in made {
+/// Removes files and folders, and those above that are then empty.
+fn clean(root: &Path, paths: &[String]) -> Result {
+    for path in paths {
         let path = root.join(path);
         let removed = match path.symlink_metadata() {
             Ok(found) if found.is_dir() => fs::remove_dir_all(&path),
             Ok(_) => fs::remove_file(&path),
-            Err(_) => continue,
+            Err(error) => Err(error),
         };
-        removed.map_err(Failure::file("removing", path))?;
-    }
-    let lock = ".pmcp/lock".to_owned();
-    for path in files.iter().chain([&lock]) {
-        let path = root.join(path);
-        match fs::remove_file(&path) {
+        match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(Failure::file("removing", path)(error));
             }

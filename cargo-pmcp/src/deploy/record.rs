@@ -84,6 +84,10 @@ impl Records {
         self.deployments.push(now);
     }
 
+    pub(super) fn has(&self, record: &Record) -> bool {
+        self.deployments.contains(record)
+    }
+
     /// Forgets one; whether others are left.
     pub(super) fn remove(&mut self, gone: &Record) -> bool {
         self.deployments.retain(|record| record != gone);

@@ -33,8 +33,10 @@ pub(crate) trait Target {
     fn settle(&self, config: &mut Config, options: &Init) -> Result;
     /// deploy.toml and what else `deploy init` writes, but for the `main`.
     fn files(&self, project: &Project) -> Vec<NewFile>;
-    /// Files and folders that are made while deploying, and may be removed at any time.
-    fn made(&self) -> &'static [&'static str];
+    /// What deploying leaves in the project's folders, beside [`Target::files`].
+    fn traces(&self, _project: &Project) -> Traces {
+        Traces::default()
+    }
     /// What stands in the way of deploying, on this machine and in the account.
     fn doctor(&self, config: &Config) -> Vec<Check>;
     /// What `deploy` would do. Changes nothing and asks nobody.
@@ -253,6 +255,15 @@ impl Check {
         };
         Self { what: what.into(), ok, detail }
     }
+}
+
+/// What deploying leaves in the project's folders.
+#[derive(Default)]
+pub(crate) struct Traces {
+    /// Files and folders that are made anew whenever they are needed.
+    pub(crate) made: Vec<String>,
+    /// What stays whatever is removed, and why.
+    pub(crate) kept: Vec<(String, &'static str)>,
 }
 
 /// What is about to be removed on the platform.

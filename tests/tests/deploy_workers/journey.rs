@@ -102,6 +102,8 @@ fn from_an_empty_folder_to_workers_and_back() {
     assert_eq!(place.pmcp(&["deploy", "status"])["deployed"], json!(false));
     assert!(!place.folder.join(".pmcp/cloudflare.json").exists() && !place.folder.join(".pmcp/deployed.json").exists());
     assert!(place.folder.join(".pmcp/deploy.toml").exists(), "it was changed");
+    assert!(place.folder.join("cloudflare-workers/wrangler.toml").exists(), "its package is there");
+    assert!(!place.folder.join("cloudflare-workers/build").exists() && !place.folder.join(".pmcp/build").exists());
     // Neither of what was secret was ever said, and nothing was asked that Cloudflare does not know.
     let log = place.log();
     the_table_is_true(&place);

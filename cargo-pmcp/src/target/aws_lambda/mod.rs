@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use self::account::Account;
 use self::secrets::Granted;
-use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Words, archive};
+use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words, archive};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc, is_region};
 use crate::deploy::Project;
@@ -78,8 +78,9 @@ impl Target for AwsLambda {
         ]
     }
 
-    fn made(&self) -> &'static [&'static str] {
-        &["deploy/aws-lambda/node_modules", "deploy/aws-lambda/cdk.out"]
+    fn traces(&self, _project: &Project) -> Traces {
+        let made = ["node_modules", "cdk.out"].map(|folder| format!("{APP}/{folder}"));
+        Traces { made: made.into(), kept: Vec::new() }
     }
 
     fn doctor(&self, config: &Config) -> Vec<Check> {

@@ -22,7 +22,7 @@ pub(super) fn target() -> Result<String> {
 
 /// Whether what builds is there; whoever has a command of their own knows what that needs.
 pub(super) fn check(settings: &Settings) -> Result {
-    if settings.build().0.split_whitespace().next() == Some(WORKER_BUILD.name) {
+    if settings.calls_worker_build() {
         WORKER_BUILD.call([""; 0])?;
         target()?;
     }

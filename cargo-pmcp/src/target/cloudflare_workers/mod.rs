@@ -17,7 +17,7 @@ pub(crate) use self::account::quiet;
 use self::account::Account;
 use self::bindings::Made;
 use self::settings::{Package, Settings};
-use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Words, after_failure, missing_secrets};
+use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words, after_failure, missing_secrets};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Config, is_account};
 use crate::deploy::Project;
@@ -104,8 +104,8 @@ impl Target for CloudflareWorkers {
         own.into_iter().chain(wrangler_files(&folder)).collect()
     }
 
-    fn made(&self) -> &'static [&'static str] {
-        &["cloudflare-workers/build", "cloudflare-workers/.wrangler", "cloudflare-workers/wrangler.pmcp.json"]
+    fn traces(&self, project: &Project) -> Traces {
+        settings::traces(&project.root, &project.config)
     }
 
     fn doctor(&self, config: &Config) -> Vec<Check> {

@@ -9,9 +9,11 @@ use super::account::named;
 use super::bindings::Made;
 use crate::cli::Platform;
 use crate::config::Config;
+use crate::exec::WORKER_BUILD;
 use crate::failure::{Failure, Result};
 use crate::mains::{Words, relative};
 use crate::output::encode_json;
+use crate::target::Traces;
 use crate::workspace::{WORKERS, Workspace};
 
 /// The user's file, and the one that is made of it and deploy.toml, beside each other: paths mean the same in both.
@@ -36,17 +38,47 @@ impl Package {
     }
 }
 
-/// Where wrangler.toml is in a project, as well as that can be known.
+/// What deploying made beside wrangler.toml, and what belongs to the Worker's package.
+pub(super) fn traces(root: &Path, config: &Config) -> Traces {
+    let beside = folder(root, config);
+    let at = |file: &str| format!("{beside}/{file}");
+    let mut traces = Traces { made: vec![at(MADE)], kept: Vec::new() };
+    // With the databases of `cargo pmcp dev`, if there are any.
+    match root.join(at(".wrangler/state")).exists() {
+        true => {
+            traces.made.push(at(".wrangler/tmp"));
+            traces.kept.push((at(".wrangler/state"), "has the databases and buckets of `cargo pmcp dev`"));
+        }
+        false => traces.made.push(at(".wrangler")),
+    }
+    let is_built_here = |settings: Settings| settings.calls_worker_build() && settings.build().1 == settings.folder;
+    match Settings::load(&root.join(&beside)).is_ok_and(is_built_here) {
+        true => traces.made.push(at("build")),
+        false => traces.kept.push((at("build"), "wrangler.toml does not say that worker-build made it")),
+    }
+    if root.join(at("Cargo.toml")).exists() {
+        for file in [OWN, ".gitignore"] {
+            traces.kept.push((at(file), "belongs to the Worker's package, which stays"));
+        }
+    }
+    traces
+}
+
+/// Where wrangler.toml is in a project: beside the Worker's package, or where that would be made.
 pub(super) fn folder(root: &Path, config: &Config) -> String {
     let Words { folder, .. } = Platform::CloudflareWorkers.words();
     if !root.join("Cargo.toml").exists() {
         return folder.into();
     }
     let found = Package::find(root, config).ok().and_then(|package| {
-        let root = root.canonicalize().ok()?;
-        Some(package.folder.canonicalize().ok()?.strip_prefix(root).ok()?.to_string_lossy().into_owned())
+        let way = relative(&root.canonicalize().ok()?, &package.folder.canonicalize().ok()?);
+        Some(way.to_string_lossy().into_owned())
     });
-    found.filter(|found| !found.is_empty()).unwrap_or_else(|| folder.into())
+    match found.as_deref() {
+        // The workspace is that package alone.
+        Some("") => ".".into(),
+        _ => found.unwrap_or_else(|| folder.into()),
+    }
 }
 
 /// What wrangler is told.
@@ -82,6 +114,11 @@ impl Settings {
         let of = |key: &str| self.build.as_ref().and_then(|build| build.get(key)).and_then(Value::as_str);
         let folder = of("cwd").map_or_else(|| self.folder.clone(), |cwd| self.folder.join(cwd));
         (of("command").unwrap_or(BUILD).to_owned(), folder)
+    }
+
+    /// Whether it is worker-build that builds.
+    pub(super) fn calls_worker_build(&self) -> bool {
+        self.build().0.split_whitespace().next() == Some(WORKER_BUILD.name)
     }
 
     /// Puts over it what deploy.toml says.

@@ -101,10 +101,6 @@ impl Target for GoogleCloudRun {
         ]
     }
 
-    fn made(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn doctor(&self, config: &Config) -> Vec<Check> {
         let mut checks = Vec::new();
         let mut check = |what: String, found: Result<String>| {

@@ -67,10 +67,6 @@ impl Target for PmcpRun {
         vec![NewFile::new(crate::config::PATH, config), NewFile::new(".pmcp/.gitignore", "build/\nlock\n")]
     }
 
-    fn made(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn doctor(&self, config: &Config) -> Vec<Check> {
         let mut checks = vec![Check::of_program(&CARGO)];
         let mut check = |what: String, found: Result<String>| checks.push(Check::of(what, found));

@@ -1,5 +1,7 @@
 //! Cloudflare Workers: what a person meets first, with a wrangler and an API that say what the test wants.
 
+mod traces;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -69,6 +71,7 @@ impl Place {
         let metadata = format!(r#"{{"packages":[{package}],"target_directory":"target","workspace_root":"{root}"}}"#);
         folder.program("cargo", &format!("echo '{metadata}'"));
         folder.write("Cargo.toml", "[workspace]\nmembers = [\"w\"]\n");
+        folder.write("w/Cargo.toml", "[package]\nname = \"crm-workers\"\n");
         folder.write("w/wrangler.toml", "main = \"index.js\"\n[build]\ncommand = \"true\"\n");
         let environment = vec![
             ("CLOUDFLARE_API_BASE_URL", format!("http://{}", api(answers))),
@@ -324,11 +327,18 @@ fn moving_there_changes_one_value_and_keeps_the_other_deployment() {
     let (code, printed, words) = place.run(&["deploy", "destroy", "--clean", "--yes"]);
     assert_eq!(
         (code, &printed as &str),
-        (Some(0), "remove  w/.gitignore\nleave   w/wrangler.toml\n        was changed by you\n"),
+        (
+            Some(0),
+            "leave   w/wrangler.toml\n        belongs to the Worker's package, which stays\nleave   w/.gitignore\n        belongs \
+             to the Worker's package, which stays\nleave   .pmcp/.gitignore\n        is there for what is deployed elsewhere, \
+             too\nleave   .pmcp/deploy.toml\n        is there for what is deployed elsewhere, too\n"
+        ),
         "{words}"
     );
     assert!(
         read(".pmcp/deployed.json").contains("eu-central-1") && !read(".pmcp/deployed.json").contains("cloudflare")
     );
-    assert!(folder.0.join(".pmcp/.gitignore").exists());
+    for file in [".pmcp/.gitignore", ".pmcp/lock", "w/.gitignore", "w/wrangler.toml"] {
+        assert!(folder.0.join(file).exists(), "{file} is needed");
+    }
 }
