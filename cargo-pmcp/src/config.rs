@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use aws::{Alarms, Architecture, Aws, Cognito, Front, Throttling, Vpc};
 pub(crate) use check::{check_name, is_region};
-pub(crate) use cloudflare::{Cloudflare, is_account};
+pub(crate) use cloudflare::{Cloudflare, LONGEST_VALUE, is_account};
 pub(crate) use gcp::{
     Authentication, Gcp, ImageBuilder, check_name as check_gcp_name, is_project, is_region as is_gcp_region,
 };

@@ -9,15 +9,12 @@ use serde::Serialize;
 
 use super::{Project, lock};
 use crate::cli::{DeleteSecret, Secrets, SetSecret};
-use crate::config::{Config, check_variable};
+use crate::config::{Config, TargetType, check_variable};
 use crate::exec::Hidden;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::plan::{Action, Plan};
 use crate::target::{Target, Words};
-
-/// What every platform keeps of one value, in bytes.
-const LONGEST: usize = 64 << 10;
 
 pub(super) fn run(project: &Project, target: &dyn Target, command: &Secrets, output: Output) -> Result {
     match command {
@@ -75,7 +72,7 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
         plan.step(Action::Change, target.secret_name(config, key));
         return output.result(&plan);
     }
-    let value = value(key, from_env.as_deref())?;
+    let value = value(key, from_env.as_deref(), target.longest_secret(), config.target.target_type)?;
     let _only_one = lock::lock(root)?;
     target.set_secret(config, key, value).map_err(|failure| {
         let advice =
@@ -86,7 +83,7 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
 }
 
 /// The value, without the end of its line.
-fn value(key: &str, from_env: Option<&str>) -> Result<Hidden> {
+fn value(key: &str, from_env: Option<&str>, longest: usize, target: TargetType) -> Result<Hidden> {
     let refused = |what: String, advice: &str| Err(Failure::usage(what, advice));
     let mut bytes = Vec::new();
     if let Some(name) = from_env {
@@ -100,9 +97,19 @@ fn value(key: &str, from_env: Option<&str>) -> Result<Hidden> {
         let typed = rpassword::prompt_password(format!("Value of {key} (it is not shown): "));
         bytes.extend_from_slice(typed.map_err(Failure::file("reading", "the terminal"))?.as_bytes());
     } else {
-        let limit = u64::try_from(LONGEST + 3).unwrap_or(u64::MAX);
+        let limit = u64::try_from(longest + 3).unwrap_or(u64::MAX);
         let read = io::stdin().lock().take(limit).read_to_end(&mut bytes);
         read.map_err(Failure::file("reading", "standard input"))?;
+    }
+    let too_long = || {
+        refused(
+            format!("the value of {key} is longer than {} KiB", longest >> 10),
+            &format!("{} takes no longer one: keep it elsewhere, and store where it is", target.title()),
+        )
+    };
+    // With the end of a line; what is cut off may end within a letter.
+    if bytes.len() > longest + 2 {
+        return too_long();
     }
     let Ok(mut text) = String::from_utf8(bytes) else {
         return refused(
@@ -123,11 +130,8 @@ fn value(key: &str, from_env: Option<&str>) -> Result<Hidden> {
             "encode it, as base64 does",
         );
     }
-    if text.len() > LONGEST {
-        return refused(
-            format!("the value of {key} is longer than 64 KiB"),
-            "keep it elsewhere, and store where it is",
-        );
+    if text.len() > longest {
+        return too_long();
     }
     Ok(Hidden(text))
 }

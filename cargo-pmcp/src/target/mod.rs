@@ -69,6 +69,10 @@ pub(crate) trait Target {
     fn secret_words(&self) -> Words;
     /// Secrets that have a value, by variable, and when each was stored.
     fn secrets(&self, config: &Config) -> Result<BTreeMap<String, Option<String>>>;
+    /// The most that is kept of one value, in bytes.
+    fn longest_secret(&self) -> usize {
+        64 << 10
+    }
     fn set_secret(&self, config: &Config, key: &str, value: Hidden) -> Result;
     fn delete_secret(&self, config: &Config, key: &str) -> Result;
     /// What `destroy` would remove.

@@ -19,7 +19,7 @@ use self::bindings::Made;
 use self::settings::{Package, Settings};
 use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words, after_failure, missing_secrets};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
-use crate::config::{Config, is_account};
+use crate::config::{Config, LONGEST_VALUE, is_account};
 use crate::deploy::Project;
 use crate::exec::{CARGO, Hidden, WORKER_BUILD, WRANGLER};
 use crate::failure::{Failure, Result};
@@ -125,6 +125,7 @@ impl Target for CloudflareWorkers {
         let Project { root, config } = project;
         let package = Package::find(root, config)?;
         let settings = Settings::load(&package.folder)?;
+        package.check_migrations(config)?;
         let mut plan = Plan::new();
         plan.detailed(Action::Run, settings.build().0, format!("for {}", package.name));
         for (kind, binding, name) in Made::load(root)?.missing(config) {
@@ -170,6 +171,7 @@ impl Target for CloudflareWorkers {
         let package = Package::find(root, config)?;
         let mut settings = Settings::load(&package.folder)?;
         build::check(&settings)?;
+        package.check_migrations(config)?;
         let mut made = Made::load(root)?;
         let account = output.wait(format!("look at {name} in {}", self.place(config)), || Account::open(config))?;
         let was_begun = made.worker.as_ref() == Some(name);
@@ -297,6 +299,10 @@ impl Target for CloudflareWorkers {
         bulk(&account, name, key, Some(value))?;
         // wrangler has made a Worker that does nothing yet.
         if is_new { worker::mark(&account, name, false) } else { Ok(()) }
+    }
+
+    fn longest_secret(&self) -> usize {
+        LONGEST_VALUE
     }
 
     fn delete_secret(&self, config: &Config, key: &str) -> Result {

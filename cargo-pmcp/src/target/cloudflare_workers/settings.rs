@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::account::named;
 use super::bindings::Made;
 use crate::cli::Platform;
-use crate::config::Config;
+use crate::config::{Config, LONGEST_VALUE, PATH};
 use crate::exec::WORKER_BUILD;
 use crate::failure::{Failure, Result};
 use crate::mains::{Words, relative};
@@ -35,6 +35,26 @@ impl Package {
         let name = workspace.server(&WORKERS, Some(&config.server))?;
         let folder = workspace.folder(&name).unwrap_or_else(|| root.to_path_buf());
         Ok(Self { name, folder })
+    }
+}
+
+impl Package {
+    /// Whether the folders of migrations are there; wrangler would find out when databases are made already.
+    pub(super) fn check_migrations(&self, config: &Config) -> Result {
+        for (binding, database) in &config.cloudflare.d1 {
+            if let Some(folder) = database.migrations.as_ref().map(|folder| self.folder.join(folder))
+                && !folder.is_dir()
+            {
+                return Err(Failure::setting(
+                    format!(
+                        "`cloudflare.d1.{binding}.migrations` in {PATH} names {}, which is no folder",
+                        folder.display()
+                    ),
+                    "make it, with a file such as 0001_first.sql in it, or leave out `migrations`",
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -91,6 +111,15 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(OWN);
+        // wrangler itself would read them, and before the other.
+        if let Some(other) =
+            ["wrangler.json", "wrangler.jsonc"].map(|name| folder.join(name)).iter().find(|path| path.exists())
+        {
+            return Err(Failure::refused(
+                format!("{} is there, and cargo pmcp reads {OWN} alone", other.display()),
+                format!("write what it says into {OWN} beside it, as TOML, and remove it"),
+            ));
+        }
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -105,6 +134,24 @@ impl Settings {
             let what = format!("{} is no TOML: {}", path.display(), error.message());
             Failure::refused(what, "mend it, or remove it and run `cargo pmcp deploy init`")
         })?;
+        for key in ["build", "vars", "durable_objects"] {
+            if all.get(key).is_some_and(|value| !value.is_object()) {
+                let what = format!("`{key}` in {} is no table", path.display());
+                return Err(Failure::refused(what, format!("make it one: [{key}]")));
+            }
+        }
+        for (name, value) in all.get("vars").and_then(Value::as_object).into_iter().flatten() {
+            let length = value.as_str().map_or_else(|| value.to_string().len(), str::len);
+            if length > LONGEST_VALUE {
+                return Err(Failure::refused(
+                    format!(
+                        "`vars.{name}` in {} has {length} bytes, and Cloudflare takes {LONGEST_VALUE} at most",
+                        path.display()
+                    ),
+                    "keep it elsewhere, in KV for instance, and let the variable say where",
+                ));
+            }
+        }
         let build = all.remove("build");
         Ok(Self { folder: folder.to_path_buf(), all, build })
     }

@@ -1,5 +1,6 @@
 //! Cloudflare Workers: what a person meets first, with a wrangler and an API that say what the test wants.
 
+mod elsewhere;
 mod traces;
 
 use std::fs;
@@ -120,6 +121,7 @@ fn init_and_a_dry_run_are_what_they_were() {
     }
     assert_snapshot("init-workers.txt", &shown);
     let config = fs::read_to_string(folder.0.join(".pmcp/deploy.toml")).expect("was written");
+    folder.write("w/migrations/0001_notes.sql", "");
     let more = "[cloudflare.kv]\nSHARED = {}\n[cloudflare.d1]\nNOTES = { migrations = \"migrations\" }\n[environment]\n\
                 GREETING = \"Hello\"\n[secrets]\nKEY = {}\n";
     folder.write(".pmcp/deploy.toml", &format!("{config}{more}"));

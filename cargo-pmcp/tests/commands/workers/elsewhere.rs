@@ -1,0 +1,57 @@
+//! Settings that are elsewhere than they are read, and values that Cloudflare would not take.
+
+use std::fs;
+
+use super::Place;
+
+#[test]
+fn settings_that_are_not_read_are_not_passed_over() {
+    let place = Place::new("workers-jsonc", &[]);
+    let root = place.folder.0.join("w");
+    for (file, is_alone) in [("wrangler.jsonc", false), ("wrangler.json", true)] {
+        place.folder.write(&format!("w/{file}"), "{}");
+        if is_alone {
+            fs::remove_file(root.join("wrangler.toml")).expect("is there");
+        }
+        for arguments in [&["deploy"][..], &["deploy", "--dry-run"]] {
+            let (code, words) = place.refused(arguments);
+            let end = format!(
+                "/w/{file} is there, and cargo pmcp reads wrangler.toml alone\nwrite what it says into wrangler.toml beside it, as \
+                 TOML, and remove it\n"
+            );
+            assert!(code == Some(5) && words.ends_with(&end), "{code:?} {words}");
+        }
+        fs::remove_file(root.join(file)).expect("is there");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_is_made() {
+    let place = Place::new("workers-limits", &[]);
+    place.folder.program("wrangler", "echo \"$@\" >> called");
+    for (settings, words) in [
+        (format!("[vars]\nLONG = \"{}\"\n", "x".repeat(5121)), "has 5121 bytes, and Cloudflare takes 5120 at most"),
+        ("vars = \"x\"\n".into(), "is no table\nmake it one: [vars]\n"),
+        ("[[durable_objects]]\n".into(), "is no table\nmake it one: [durable_objects]\n"),
+    ] {
+        place.folder.write("w/wrangler.toml", &settings);
+        let (code, found) = place.refused(&["deploy"]);
+        assert!(code == Some(5) && found.contains("/w/wrangler.toml ") && found.contains(words), "{code:?} {found}");
+    }
+    place.folder.write("w/wrangler.toml", "[build]\ncommand = \"true\"\n");
+    let config = fs::read_to_string(place.folder.0.join(".pmcp/deploy.toml")).expect("is there");
+    place.folder.write(".pmcp/deploy.toml", &format!("{config}[cloudflare.d1]\nNOTES = {{ migrations = \"sql\" }}\n"));
+    let (code, words) = place.refused(&["deploy"]);
+    let named = "`cloudflare.d1.NOTES.migrations` in .pmcp/deploy.toml names ";
+    assert!(
+        code == Some(3) && words.contains(named) && words.contains("/w/sql, which is no folder\n"),
+        "{code:?} {words}"
+    );
+    assert!(!place.folder.0.join("called").exists() && !place.folder.0.join("w/called").exists());
+
+    let mut command = place.folder.command(&["deploy", "secrets", "set", "KEY", "--from-env", "LONG"]);
+    let output = command.envs(place.environment.clone()).env("LONG", "ä".repeat(2561)).output().expect("starts");
+    let words = "error: the value of KEY is longer than 5 KiB\nCloudflare Workers takes no longer one: keep it elsewhere, and \
+                 store where it is\n";
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(2), words));
+}
