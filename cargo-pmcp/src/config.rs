@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use aws::{Alarms, Architecture, Aws, Cognito, Front, Throttling, Vpc};
 pub(crate) use check::{check_name, is_region};
-pub(crate) use cloudflare::{Cloudflare, LONGEST_VALUE, is_account};
+pub(crate) use cloudflare::{Cloudflare, LONGEST_VALUE, is_account, name_of as name_at_cloudflare};
 pub(crate) use gcp::{
     Authentication, Gcp, ImageBuilder, check_name as check_gcp_name, is_project, is_region as is_gcp_region,
 };
@@ -37,6 +37,9 @@ pub(crate) const PATH: &str = ".pmcp/deploy.toml";
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
+    /// The folder of the project that the file is of.
+    #[serde(skip)]
+    pub(crate) root: PathBuf,
     /// Where the server is deployed to.
     pub(crate) target: Target,
     /// What is deployed.
@@ -146,6 +149,7 @@ impl Config {
     /// What a file says that has the least.
     pub(crate) fn new(target_type: TargetType, name: String) -> Self {
         Self {
+            root: PathBuf::new(),
             target: Target { target_type },
             server: Server { name, package: None },
             aws: Aws::default(),
@@ -166,7 +170,7 @@ impl Config {
                 "make one with `cargo pmcp deploy init`, or name the project's folder with -C",
             )
         })?;
-        Ok(Self::parse(&text, target)?)
+        Ok(Self { root: root.to_path_buf(), ..Self::parse(&text, target)? })
     }
 
     /// Parses the file's text, and holds it to what the platform takes.

@@ -84,6 +84,20 @@ impl Failure {
         }
     }
 
+    /// The same with one more line of what happened, before what to do.
+    pub(crate) fn adding(mut self, line: &str) -> Self {
+        if let Self::Refused { what, .. }
+        | Self::Usage { what, .. }
+        | Self::Setting { what, .. }
+        | Self::Missing { what, .. }
+        | Self::Failed { what, .. }
+        | Self::Interrupted { what, .. } = &mut self
+        {
+            *what = format!("{}\n{line}", what.trim_end());
+        }
+        self
+    }
+
     /// For `map_err` on what touches files.
     pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

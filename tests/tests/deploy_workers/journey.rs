@@ -65,6 +65,8 @@ fn from_an_empty_folder_to_workers_and_back() {
     place.pmcp(&["deploy", "doctor"]);
     assert_eq!(place.pmcp(&["deploy", "status"])["deployed"], json!(false));
     let nothing = place.state();
+    // Settings of something else in the folder are nobody's business; wrangler alone would take the account from them.
+    place.write("wrangler.toml", "name = \"other\"\naccount_id = \"ffffffffffffffffffffffffffffffff\"\n");
 
     // The server as it was made, and then one with all that a Worker can be bound to.
     let outputs = place.pmcp(&["deploy"]);

@@ -1,10 +1,11 @@
 //! The account as Cloudflare's API and wrangler reach it, and what their errors mean.
 
 use std::env;
+use std::fs;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::exec::{Api, Call, Hidden, Said, WRANGLER};
@@ -119,7 +120,11 @@ impl Account {
         match self.send(method, &format!("/accounts/{}{path}", self.id), body)? {
             Answered::Result(result) => Ok(result),
             // Of what is gone already nothing is left to do.
-            Answered::NotThere => Ok(Value::Null),
+            Answered::NotThere if method == "DELETE" => Ok(Value::Null),
+            Answered::NotThere => Err(Failure::failed(
+                format!("Cloudflare says that it is not there ({method} {path})"),
+                "somebody may have removed it: see `cargo pmcp deploy status`, and run this again",
+            )),
         }
     }
 
@@ -152,6 +157,18 @@ impl Account {
     pub(super) fn wrangler(&self, arguments: &[&str]) -> Result<Call> {
         let call = WRANGLER.call(arguments.iter().copied())?;
         Ok(quiet(call).env("CLOUDFLARE_ACCOUNT_ID", &self.id))
+    }
+
+    /// The same for what is about a Worker by its name alone. wrangler would take its account from any wrangler.toml in the
+    /// current folder or above it, before the one that it is told.
+    pub(super) fn wrangler_about(&self, config: &Config, arguments: &[&str]) -> Result<Call> {
+        let folder = config.root.join(".pmcp/build");
+        fs::create_dir_all(&folder).map_err(Failure::file("creating", &folder))?;
+        let path = folder.join("wrangler.json");
+        let settings = json!({ "name": config.server.name, "account_id": self.id });
+        fs::write(&path, settings.to_string()).map_err(Failure::file("writing", &path))?;
+        let path = std::path::absolute(&path).map_err(Failure::file("finding", &path))?;
+        self.wrangler(&[arguments, &["--config", &path.to_string_lossy()]].concat())
     }
 
     /// Runs wrangler for what it does, and returns what it printed.
@@ -189,7 +206,7 @@ impl Account {
                 "run `cargo pmcp deploy` first, which goes forward again",
             );
         }
-        otherwise("nothing else was done; run the command again when this is mended")
+        otherwise("run the command again when this is mended")
     }
 }
 

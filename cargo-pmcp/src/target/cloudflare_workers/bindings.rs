@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::account::Account;
-use crate::config::Config;
+use crate::config::{Config, name_at_cloudflare};
 use crate::failure::{Failure, Result};
 use crate::output::encode_json;
 
@@ -22,7 +22,18 @@ pub(super) const PATH: &str = ".pmcp/cloudflare.json";
 pub(super) struct Made {
     /// The Worker, from before its first deployment.
     pub(super) worker: Option<String>,
+    /// The same from before its first secret, until a deployment begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) draft: Option<String>,
     things: Vec<Thing>,
+}
+
+/// What there is of a Worker.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing but secrets.
+    Draft,
+    Server,
 }
 
 /// One thing that was made for a binding.
@@ -79,9 +90,8 @@ fn wanted(config: &Config) -> Vec<(Kind, &String, Option<&String>)> {
     kv.chain(d1).chain(r2).collect()
 }
 
-/// `crm-shared` for the binding SHARED of the server crm.
 fn name(config: &Config, binding: &str) -> String {
-    format!("{}-{}", config.server.name, binding.to_ascii_lowercase().replace('_', "-"))
+    name_at_cloudflare(&config.server.name, binding)
 }
 
 impl Made {
@@ -100,13 +110,49 @@ impl Made {
 
     pub(super) fn save(&self, root: &Path) -> Result {
         let path = path(root);
-        if self.worker.is_some() || !self.things.is_empty() {
+        if self.worker.is_some() || self.draft.is_some() || !self.things.is_empty() {
             return fs::write(&path, encode_json(self)? + "\n").map_err(Failure::file("writing", path));
         }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file("removing", path)(error)),
             _ => Ok(()),
         }
+    }
+
+    /// What was begun of the Worker of this name.
+    pub(super) fn begun(&self, name: &str) -> Option<Found> {
+        let is = |begun: &Option<String>| begun.as_deref() == Some(name);
+        match (is(&self.worker), is(&self.draft)) {
+            (true, _) => Some(Found::Server),
+            (false, true) => Some(Found::Draft),
+            (false, false) => None,
+        }
+    }
+
+    /// Notes what is about to be begun, so that whatever cuts it off leaves something that is known to be this tool's.
+    pub(super) fn begin(&mut self, root: &Path, name: &str, found: Found) -> Result {
+        match found {
+            Found::Server => (self.worker, self.draft) = (Some(name.to_owned()), None),
+            Found::Draft => {
+                self.worker.take_if(|worker| *worker == name);
+                self.draft = Some(name.to_owned());
+            }
+        }
+        self.save(root)
+    }
+
+    /// Forgets the Worker, of which nothing is there.
+    pub(super) fn forget(&mut self, root: &Path, name: &str) -> Result {
+        for begun in [&mut self.worker, &mut self.draft] {
+            begun.take_if(|begun| *begun == name);
+        }
+        self.save(root)
+    }
+
+    /// What is for this server, as it stands in a sentence.
+    pub(super) fn list(&self, config: &Config) -> Vec<String> {
+        let titled = |thing: &&Thing| format!("the {} {}", thing.kind.title(), thing.name);
+        self.things(config).iter().map(titled).collect()
     }
 
     /// What is for this server: another name in deploy.toml is another server.
@@ -144,7 +190,8 @@ impl Made {
             Failure::refused(
                 format!("the account has a {} {name} already, which {PATH} does not name", kind.title()),
                 format!(
-                    "if it is yours to use, say so: `{binding} = {{ {key} = \"…\" }}` under [cloudflare.{section}]"
+                    "if another checkout of this project made it, take that file from there; if it is yours to use, say \
+                     so: `{binding} = {{ {key} = \"…\" }}` under [cloudflare.{section}]"
                 ),
             )
         })?;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::account::Account;
 use crate::cli::Logs;
+use crate::config::Config;
 use crate::exec::Interrupt;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
@@ -56,13 +57,13 @@ pub(super) fn check(options: &Logs, output: Output) -> Result {
 }
 
 /// Until Ctrl-C.
-pub(super) fn follow(account: &Account, name: &str, options: &Logs, output: Output) -> Result {
+pub(super) fn follow(account: &Account, config: &Config, options: &Logs, output: Output) -> Result {
     let interrupt = Interrupt::catch()?;
     // An option's value of its own would be one of wrangler's.
     let search = options.filter.as_ref().map(|filter| format!("--search={filter}"));
-    let mut arguments = vec!["tail", name, "--format", "json"];
+    let mut arguments = vec!["tail", &config.server.name, "--format", "json"];
     arguments.extend(search.as_deref());
-    let mut tail = account.wrangler(&arguments)?.start_piped()?;
+    let mut tail = account.wrangler_about(config, &arguments)?.start_piped()?;
     let stdout = tail.stdout();
     let (send, events) = mpsc::channel();
     thread::spawn(move || {

@@ -3,21 +3,21 @@
 mod account;
 mod bindings;
 mod build;
+mod deployment;
 mod logs;
+mod secrets;
 mod settings;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::json;
-
 pub(crate) use self::account::quiet;
 
 use self::account::Account;
 use self::bindings::Made;
 use self::settings::{Package, Settings};
-use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words, after_failure, missing_secrets};
+use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Config, LONGEST_VALUE, is_account};
 use crate::deploy::Project;
@@ -163,57 +163,13 @@ impl Target for CloudflareWorkers {
     }
 
     fn deploy(&self, project: &Project, output: Output) -> Result<Outputs> {
-        let Project { root, config } = project;
-        let name = &config.server.name;
-        for program in [&CARGO, &WRANGLER] {
-            program.call([""; 0])?;
-        }
-        let package = Package::find(root, config)?;
-        let mut settings = Settings::load(&package.folder)?;
-        build::check(&settings)?;
-        package.check_migrations(config)?;
-        let mut made = Made::load(root)?;
-        let account = output.wait(format!("look at {name} in {}", self.place(config)), || Account::open(config))?;
-        let was_begun = made.worker.as_ref() == Some(name);
-        let stored = match worker::is_there(&account, name, was_begun)? {
-            true => secrets(&account, name)?,
-            false => BTreeMap::new(),
-        };
-        missing_secrets(config, &stored)?;
-        output.step(format!("build {} for Cloudflare Workers", package.name), || build::run(&settings))?;
-        for (kind, binding, name) in made.missing(config) {
-            let what = format!("make the {} {name}", kind.title());
-            output.wait(what, || made.make(&account, root, kind, binding, name))?;
-        }
-        settings.apply(config, &made);
-        let path = settings.write()?;
-        let path = path.to_string_lossy();
-        for (binding, _) in config.cloudflare.d1.iter().filter(|(_, database)| database.migrations.is_some()) {
-            output.wait(format!("bring the tables of {binding} up to date"), || {
-                let arguments = ["d1", "migrations", "apply", binding, "--remote", "--config", &path];
-                account.run(account.wrangler(&arguments)?.folder(&package.folder))
-            })?;
-        }
-        if !was_begun {
-            made.worker = Some(name.clone());
-            made.save(root)?;
-        }
-        output.wait(format!("deploy {name} to {}", self.place(config)), || {
-            let call = account.wrangler(&["deploy", "--config", &path])?.folder(&package.folder);
-            account.run(call).map_err(|failure| {
-                let as_ever = || ("the version before answers as ever".into(), "mend what it says, and deploy again");
-                after_failure(name, failure, || Ok(worker::is_deployed(&account, name)?.then(as_ever)))
-            })
-        })?;
-        worker::mark(&account, name, true)?;
-        Ok(Outputs(worker::outputs(&account, name)?))
+        deployment::run(project, &self.place(&project.config), output)
     }
 
     fn outputs(&self, config: &Config) -> Result<Outputs> {
         let account = Account::open(config)?;
-        let name = &config.server.name;
-        match worker::is_deployed(&account, name)? {
-            true => Ok(Outputs(worker::outputs(&account, name)?)),
+        match worker::is_deployed(&account, config)? {
+            true => Ok(Outputs(worker::outputs(&account, &config.server.name)?)),
             false => Err(account::not_deployed(config, &self.place(config))),
         }
     }
@@ -248,7 +204,7 @@ impl Target for CloudflareWorkers {
     fn status(&self, config: &Config) -> Result<Status> {
         let account = Account::open(config)?;
         let name = config.server.name.clone();
-        let (live, versions) = match worker::is_deployed(&account, &name)? {
+        let (live, versions) = match worker::is_deployed(&account, config)? {
             true => (worker::deployment(&account, &name)?, worker::versions(&account, &name)?),
             false => (None, Vec::new()),
         };
@@ -264,10 +220,10 @@ impl Target for CloudflareWorkers {
     fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result {
         logs::check(options, output)?;
         let account = Account::open(config)?;
-        if !worker::is_deployed(&account, &config.server.name)? {
+        if !worker::is_deployed(&account, config)? {
             return Err(account::not_deployed(config, &self.place(config)));
         }
-        logs::follow(&account, &config.server.name, options, output)
+        logs::follow(&account, config, options, output)
     }
 
     fn secret_name(&self, config: &Config, key: &str) -> String {
@@ -285,20 +241,15 @@ impl Target for CloudflareWorkers {
 
     fn secrets(&self, config: &Config) -> Result<BTreeMap<String, Option<String>>> {
         let account = Account::open(config)?;
-        match worker::is_there(&account, &config.server.name, false)? {
-            true => secrets(&account, &config.server.name),
-            false => Ok(BTreeMap::new()),
+        match worker::find(&account, config)? {
+            Some(_) => secrets::list(&account, &config.server.name),
+            None => Ok(BTreeMap::new()),
         }
     }
 
     fn set_secret(&self, config: &Config, key: &str, value: Hidden) -> Result {
         let account = Account::open(config)?;
-        let name = &config.server.name;
-        let is_new = !worker::is_there(&account, name, false)?;
-        let Hidden(value) = value;
-        bulk(&account, name, key, Some(value))?;
-        // wrangler has made a Worker that does nothing yet.
-        if is_new { worker::mark(&account, name, false) } else { Ok(()) }
+        secrets::set(&account, config, key, value)
     }
 
     fn longest_secret(&self) -> usize {
@@ -313,15 +264,14 @@ impl Target for CloudflareWorkers {
                 "take it out of [secrets] in .pmcp/deploy.toml first",
             ));
         }
-        bulk(&Account::open(config)?, name, key, None)
+        secrets::delete(&Account::open(config)?, config, key)
     }
 
     fn removal(&self, project: &Project, _clean: bool) -> Result<Removal> {
         let Project { root, config } = project;
         let account = Account::open(config)?;
         let made = Made::load(root)?;
-        let name = &config.server.name;
-        let deployed = worker::is_there(&account, name, made.worker.as_ref() == Some(name))?;
+        let deployed = worker::find(&account, config)?.is_some();
         let outliving = made.things(config).into_iter();
         let outliving =
             outliving.map(|thing| Outliving { kind: thing.kind.title(), name: thing.name.clone() }).collect();
@@ -335,33 +285,13 @@ impl Target for CloudflareWorkers {
         let name = &config.server.name;
         if removal.deployed {
             output.wait(format!("remove the Worker {name} in {}", self.place(config)), || {
-                account.run(account.wrangler(&["delete", name, "--force"])?)
+                account.run(account.wrangler_about(config, &["delete", name, "--force"])?)
             })?;
         }
-        if made.worker.as_ref() == Some(name) {
-            made.worker = None;
-            made.save(root)?;
-        }
+        made.forget(root, name)?;
         for Outliving { kind, name } in &removal.outliving {
             output.wait(format!("remove the {kind} {name}"), || made.remove(&account, root, name))?;
         }
         Ok(())
     }
-}
-
-/// What the Worker has, by its name; Cloudflare does not say when each was stored.
-fn secrets(account: &Account, name: &str) -> Result<BTreeMap<String, Option<String>>> {
-    #[derive(serde::Deserialize)]
-    struct Secret {
-        name: String,
-    }
-    let found: Option<Vec<Secret>> = account.ask(&format!("/workers/scripts/{name}/secrets"))?;
-    Ok(found.into_iter().flatten().map(|secret| (secret.name, None)).collect())
-}
-
-/// Stores this under `key`, or deletes what is there.
-fn bulk(account: &Account, name: &str, key: &str, value: Option<String>) -> Result {
-    let input = Hidden(json!({ key: value }).to_string());
-    let call = account.wrangler(&["secret", "bulk", "--name", name])?.input(input);
-    account.run(call.hiding(Hidden(value.unwrap_or_default()))).map(drop)
 }

@@ -168,6 +168,11 @@ impl Settings {
         self.build().0.split_whitespace().next() == Some(WORKER_BUILD.name)
     }
 
+    /// Lets wrangler deploy where everything else was asked.
+    pub(super) fn settle(&mut self, account: &str) {
+        self.all.insert("account_id".into(), json!(account));
+    }
+
     /// Puts over it what deploy.toml says.
     pub(super) fn apply(&mut self, config: &Config, made: &Made) {
         let cloudflare = &config.cloudflare;

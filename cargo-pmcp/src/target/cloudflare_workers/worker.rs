@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::account::{self, Account};
+use super::bindings::{Found, Made};
 use crate::cli::Rollback;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
@@ -37,28 +38,45 @@ fn tags(account: &Account, name: &str) -> Result<Option<Vec<String>>> {
     Ok(settings.map(|settings| settings.tags.unwrap_or_default()))
 }
 
-/// Whether it is there, if only with secrets. One that somebody else made is not touched, unless it was begun here.
-pub(super) fn is_there(account: &Account, name: &str, was_begun: bool) -> Result<bool> {
-    let Some(tags) = tags(account, name)? else { return Ok(false) };
-    if was_begun || tags.contains(&tag(name)) || tags.contains(&draft(name)) {
-        return Ok(true);
+/// What there is of it. One that somebody else made is not touched.
+pub(super) fn find(account: &Account, config: &Config) -> Result<Option<Found>> {
+    let name = &config.server.name;
+    let Some(tags) = tags(account, name)? else { return Ok(None) };
+    if tags.contains(&tag(name)) {
+        return Ok(Some(Found::Server));
     }
-    Err(Failure::refused(
-        format!("the account {} has a Worker {name} that cargo pmcp did not make", account.id),
-        "choose another `name` under [server] in .pmcp/deploy.toml",
-    ))
+    if tags.contains(&draft(name)) {
+        return Ok(Some(Found::Draft));
+    }
+    // What was cut off before it was marked.
+    let made = Made::load(&config.root)?;
+    match made.begun(name) {
+        Some(found) => Ok(Some(found)),
+        None => Err(Failure::refused(
+            format!("the account {} has a Worker {name} that cargo pmcp did not make", account.id),
+            "choose another `name` under [server] in .pmcp/deploy.toml",
+        )),
+    }
 }
 
 /// Whether it was deployed.
-pub(super) fn is_deployed(account: &Account, name: &str) -> Result<bool> {
-    Ok(is_there(account, name, false)? && tags(account, name)?.is_some_and(|tags| tags.contains(&tag(name))))
+pub(super) fn is_deployed(account: &Account, config: &Config) -> Result<bool> {
+    Ok(find(account, config)? == Some(Found::Server))
+}
+
+/// Whether nothing of this name is there, whoever made it.
+pub(super) fn is_free(account: &Account, name: &str) -> Result<bool> {
+    Ok(tags(account, name)?.is_none())
 }
 
 /// Marks it as made by this tool: deployed, or with its first secret.
-pub(super) fn mark(account: &Account, name: &str, is_deployed: bool) -> Result {
+pub(super) fn mark(account: &Account, name: &str, found: Found) -> Result {
     let mut tags = tags(account, name)?.unwrap_or_default();
-    let mark = if is_deployed { tag(name) } else { draft(name) };
-    if tags.contains(&mark) {
+    let mark = match found {
+        Found::Server => tag(name),
+        Found::Draft => draft(name),
+    };
+    if tags.contains(&tag(name)) || tags.contains(&mark) {
         return Ok(());
     }
     tags.retain(|tag| *tag != draft(name));
@@ -110,6 +128,11 @@ impl Deployment {
     }
 }
 
+/// The version that answers most requests; nothing where no Worker is.
+pub(super) fn live(account: &Account, name: &str) -> Result<Option<String>> {
+    Ok(deployment(account, name)?.and_then(|deployment| deployment.live()))
+}
+
 /// What was made live last.
 pub(super) fn deployment(account: &Account, name: &str) -> Result<Option<Deployment>> {
     let found: Option<Deployments> = account.ask(&path(name, "/deployments"))?;
@@ -139,7 +162,7 @@ struct Route {
 /// Its name, its live version and its addresses, as Cloudflare has them.
 pub(super) fn outputs(account: &Account, name: &str) -> Result<BTreeMap<String, String>> {
     let mut outputs = BTreeMap::from([("Worker".to_owned(), name.to_owned()), ("Account".into(), account.id.clone())]);
-    if let Some(live) = deployment(account, name)?.and_then(|deployment| deployment.live()) {
+    if let Some(live) = live(account, name)? {
         outputs.insert("Version".into(), live);
     }
     let domains: Option<Vec<Domain>> = account.ask(&format!("/workers/domains?service={name}"))?;
@@ -166,11 +189,11 @@ pub(super) fn outputs(account: &Account, name: &str) -> Result<BTreeMap<String, 
 
 pub(super) fn rollback(account: &Account, config: &Config, place: &str, options: &Rollback) -> Result<Plan> {
     let name = &config.server.name;
-    if !is_deployed(account, name)? {
+    if !is_deployed(account, config)? {
         return Err(account::not_deployed(config, place));
     }
     let versions = versions(account, name)?;
-    let Some(live) = deployment(account, name)?.and_then(|deployment| deployment.live()) else {
+    let Some(live) = live(account, name)? else {
         return Err(account::not_deployed(config, place));
     };
     let version = choose(&versions, &live, options.version.as_deref())?;
@@ -178,7 +201,7 @@ pub(super) fn rollback(account: &Account, config: &Config, place: &str, options:
     plan.detailed(Action::Change, format!("the live version of {name}"), format!("from {live} to {version}"));
     if !options.dry_run {
         let message = "--message=cargo pmcp deploy rollback";
-        account.run(account.wrangler(&["rollback", &version, "--name", name, message, "--yes"])?)?;
+        account.run(account.wrangler_about(config, &["rollback", &version, "--name", name, message, "--yes"])?)?;
     }
     Ok(plan)
 }

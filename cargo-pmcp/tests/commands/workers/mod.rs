@@ -1,11 +1,13 @@
 //! Cloudflare Workers: what a person meets first, with a wrangler and an API that say what the test wants.
 
 mod elsewhere;
+mod halfway;
 mod traces;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::thread;
 
 use super::{Folder, assert_snapshot};
@@ -17,8 +19,9 @@ const MINE: &str = r#"{"bindings":[],"tags":["pmcp:server=crm"]}"#;
 /// What the API answers: the end of a path, a status and a result or an error.
 type Answers = &'static [(&'static str, u16, &'static str)];
 
-/// An API that answers the first that fits, and else that nothing is there.
-fn api(answers: Answers) -> SocketAddr {
+/// An API that answers the first that fits, and else that nothing is there. Before all of them comes what programs have
+/// written into the file meanwhile, the last line first.
+fn api(answers: Answers, file: PathBuf) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let addr = listener.local_addr().expect("an address");
     thread::spawn(move || {
@@ -40,9 +43,11 @@ fn api(answers: Answers) -> SocketAddr {
             stream.read_exact(&mut vec![0; length]).expect("a body");
             let path = first.split(' ').nth(1).unwrap_or_default();
             let missing = (404, r#"{"code":10007,"message":"This Worker does not exist on your account."}"#);
-            let found =
-                answers.iter().find(|(end, ..)| path.ends_with(end)).map(|(_, status, words)| (*status, *words));
-            let (status, words) = found.unwrap_or(missing);
+            let told = fs::read_to_string(&file).unwrap_or_default();
+            let told = told.lines().rev().filter_map(|line| line.split_once(' '));
+            let told = told.map(|(end, words)| (end, if words.starts_with(r#"{"code""#) { 400 } else { 200 }, words));
+            let found = told.chain(answers.iter().copied()).find(|(end, ..)| path.ends_with(end));
+            let (status, words) = found.map_or(missing, |(_, status, words)| (status, words));
             let body = match status {
                 200 => format!(r#"{{"success":true,"errors":[],"messages":[],"result":{words}}}"#),
                 _ => format!(r#"{{"success":false,"errors":[{words}],"messages":[],"result":null}}"#),
@@ -75,7 +80,7 @@ impl Place {
         folder.write("w/Cargo.toml", "[package]\nname = \"crm-workers\"\n");
         folder.write("w/wrangler.toml", "main = \"index.js\"\n[build]\ncommand = \"true\"\n");
         let environment = vec![
-            ("CLOUDFLARE_API_BASE_URL", format!("http://{}", api(answers))),
+            ("CLOUDFLARE_API_BASE_URL", format!("http://{}", api(answers, folder.0.join("answers")))),
             ("CLOUDFLARE_API_TOKEN", "t0ken".into()),
             ("CLOUDFLARE_ACCOUNT_ID", ACCOUNT.into()),
         ];
@@ -233,7 +238,11 @@ fn logs_say_what_wrangler_cannot() {
         "error: `wrangler tail` has ended\nsee what wrangler says above, and `cargo pmcp deploy doctor`\n"
     );
     let called = fs::read_to_string(place.folder.0.join("called")).expect("was written");
-    assert_eq!(called, "tail crm --format json --search=--help\n");
+    let settings = place.folder.0.join(".pmcp/build/wrangler.json").display().to_string();
+    assert_eq!(called, format!("tail crm --format json --search=--help --config {settings}\n"));
+    // So that a wrangler.toml in the current folder has nothing to say.
+    let settings = fs::read_to_string(settings).expect("was written");
+    assert_eq!(settings, format!(r#"{{"name":"crm","account_id":"{ACCOUNT}"}}"#));
 }
 
 #[test]
@@ -271,9 +280,7 @@ fn a_deployment_that_fails_says_what_exists_now() {
     let call = format!(
         "error: `wrangler deploy --config {path}` failed: X [ERROR] Script startup exceeded limit [code: 10021]\n"
     );
-    let call = format!(
-        "{call}nothing else was done; run the command again when this is mended\nthe deployment of crm failed, and "
-    );
+    let call = format!("{call}run the command again when this is mended\nthe deployment of crm failed, and ");
     let words = format!("{call}nothing exists of it now\nmend what it says, and deploy again\n");
     assert_eq!(place.refused(&["deploy"]), (Some(1), words));
     assert!(!place.folder.0.join(".pmcp/deployed.json").exists());
@@ -299,8 +306,9 @@ fn a_thing_of_this_name_that_is_somebody_elses_is_not_used() {
     let place = Place::new("workers-things", &[("/storage/kv/namespaces", 400, TAKEN)]);
     let config = fs::read_to_string(place.folder.0.join(".pmcp/deploy.toml")).expect("is there");
     place.folder.write(".pmcp/deploy.toml", &format!("{config}[cloudflare.kv]\nSHARED = {{}}\n"));
-    let words = "error: the account has a KV namespace crm-shared already, which .pmcp/cloudflare.json does not name\nif it is \
-                 yours to use, say so: `SHARED = { id = \"…\" }` under [cloudflare.kv]\n";
+    let words = "error: the account has a KV namespace crm-shared already, which .pmcp/cloudflare.json does not name\nif \
+                 another checkout of this project made it, take that file from there; if it is yours to use, say so: `SHARED = \
+                 { id = \"…\" }` under [cloudflare.kv]\n";
     assert_eq!(place.refused(&["deploy"]), (Some(5), words.into()));
 }
 

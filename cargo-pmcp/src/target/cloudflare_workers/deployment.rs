@@ -1,0 +1,141 @@
+//! One deployment, from building to the live version; and what exists where it does not come to its end.
+
+use std::collections::BTreeMap;
+
+use super::account::Account;
+use super::bindings::{Found, Made};
+use super::settings::{Package, Settings};
+use super::{build, secrets, worker};
+use crate::deploy::Project;
+use crate::exec::{CARGO, WRANGLER};
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+use crate::target::{Outputs, after_failure, missing_secrets};
+
+/// What wrangler says before the id of what it uploaded.
+const UPLOADED: &str = "Current Version ID: ";
+
+pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outputs> {
+    let Project { root, config } = project;
+    let name = &config.server.name;
+    for program in [&CARGO, &WRANGLER] {
+        program.call([""; 0])?;
+    }
+    let package = Package::find(root, config)?;
+    let mut settings = Settings::load(&package.folder)?;
+    build::check(&settings)?;
+    package.check_migrations(config)?;
+    let mut made = Made::load(root)?;
+    let account = output.wait(format!("look at {name} in {place}"), || Account::open(config))?;
+    let found = worker::find(&account, config)?;
+    let (stored, before) = match found {
+        Some(_) => (secrets::list(&account, name)?, worker::live(&account, name)?),
+        None => (BTreeMap::new(), None),
+    };
+    missing_secrets(config, &stored)?;
+    output.step(format!("build {} for Cloudflare Workers", package.name), || build::run(&settings))?;
+    // Cloudflare has no lock, and whoever comes last wins: at least nobody does so unawares.
+    let now = worker::live(&account, name)?;
+    if now != before {
+        let now = now.map_or("no version is live now".into(), |now| format!("version {now} is live now"));
+        let was = before.map_or("where none was".into(), |before| format!("where {before} was"));
+        return Err(Failure::refused(
+            format!("{name} was changed elsewhere while it was built here: {now}, {was}; nothing was deployed"),
+            "see `cargo pmcp deploy status`, and deploy again to have what is here instead",
+        ));
+    }
+    for (kind, binding, thing) in made.missing(config) {
+        let what = format!("make the {} {thing}", kind.title());
+        let done = output.wait(what, || made.make(&account, root, kind, binding, thing));
+        done.map_err(|failure| match made.list(config) {
+            there if there.is_empty() => failure,
+            there => failure.adding(&format!("there is by now {}; the next deployment uses it", there.join(", "))),
+        })?;
+    }
+    settings.apply(config, &made);
+    settings.settle(&account.id);
+    let path = settings.write()?;
+    let path = path.to_string_lossy();
+    let migrate = || {
+        for (binding, _) in config.cloudflare.d1.iter().filter(|(_, database)| database.migrations.is_some()) {
+            output.wait(format!("bring the tables of {binding} up to date"), || {
+                let arguments = ["d1", "migrations", "apply", binding, "--remote", "--config", &path];
+                account.run(account.wrangler(&arguments)?.folder(&package.folder))
+            })?;
+        }
+        Ok(())
+    };
+    let upload = || {
+        let said = output.wait(format!("deploy {name} to {place}"), || {
+            account.run(account.wrangler(&["deploy", "--config", &path])?.folder(&package.folder))
+        })?;
+        worker::mark(&account, name, Found::Server)?;
+        Ok(said)
+    };
+    migrate().map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), failure))?;
+    if found == Some(Found::Draft) {
+        worker::mark(&account, name, Found::Draft)?;
+    }
+    made.begin(root, name, Found::Server)?;
+    let said = upload().map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), failure))?;
+    let outputs = worker::outputs(&account, name)
+        .map_err(|failure| failure.adding(&format!("{name} was deployed all the same; its addresses are not known")))?;
+    let uploaded = said.lines().find_map(|line| line.strip_prefix(UPLOADED)).map(str::trim);
+    match (uploaded, outputs.get("Version")) {
+        (Some(uploaded), Some(live)) if live != uploaded && Some(live) != before.as_ref() => {
+            // What wrangler says is believed where Cloudflare knows it.
+            if worker::versions(&account, name)?.iter().any(|version| version == uploaded) {
+                return Err(Failure::failed(
+                    format!("version {uploaded} of {name} was deployed, and somebody else has made {live} live since"),
+                    "see `cargo pmcp deploy status`, and deploy again to have what is here instead",
+                ));
+            }
+            Ok(Outputs(outputs))
+        }
+        _ => Ok(Outputs(outputs)),
+    }
+}
+
+/// The failure, with what there is now.
+fn what_exists(
+    account: &Account,
+    project: &Project,
+    made: &mut Made,
+    before: Option<&String>,
+    failure: Failure,
+) -> Failure {
+    let Project { root, config } = project;
+    let name = &config.server.name;
+    after_failure(name, failure, || {
+        if worker::is_free(account, name)? {
+            made.forget(root, name)?;
+        }
+        let live = worker::live(account, name)?;
+        if live.is_some() && live.as_ref() != before {
+            // So that others know as well; where it cannot be, this checkout does.
+            let known = match worker::mark(account, name, Found::Server) {
+                Ok(()) => "",
+                Err(_) => ", which only .pmcp/cloudflare.json here says is this tool's",
+            };
+            let now = format!("version {} is live all the same{known}", live.unwrap_or_default());
+            return Ok(Some((
+                now,
+                "mend what it says, and deploy again: what failed, its address perhaps, is as before",
+            )));
+        }
+        let found = worker::find(account, config)?;
+        if found == Some(Found::Server) && before.is_some() {
+            return Ok(Some(("the version before answers as ever".into(), "mend what it says, and deploy again")));
+        }
+        let worker = found.map(|found| match found {
+            Found::Draft => format!("the Worker {name} with nothing but its secrets"),
+            Found::Server => format!("the Worker {name} with nothing live"),
+        });
+        let there: Vec<String> = worker.into_iter().chain(made.list(config)).collect();
+        if there.is_empty() {
+            return Ok(None);
+        }
+        let now = format!("no version of it is live; there is {}", there.join(", "));
+        Ok(Some((now, "mend what it says, and deploy again, which uses them; `deploy destroy --clean` removes them")))
+    })
+}
