@@ -1,6 +1,6 @@
 //! What is made for a Worker to be bound to: `.pmcp/cloudflare.json` says what this tool made, and nothing else is removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,9 @@ pub(super) struct Made {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) draft: Option<String>,
     things: Vec<Thing>,
+    /// Classes of Durable Objects, by the migration that made them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    classes: Vec<Vec<String>>,
 }
 
 /// What there is of a Worker.
@@ -144,8 +147,29 @@ impl Made {
     /// Forgets the Worker, of which nothing is there.
     pub(super) fn forget(&mut self, root: &Path, name: &str) -> Result {
         for begun in [&mut self.worker, &mut self.draft] {
-            begun.take_if(|begun| *begun == name);
+            if begun.take_if(|begun| *begun == name).is_some() {
+                self.classes.clear();
+            }
         }
+        self.save(root)
+    }
+
+    /// Classes of Durable Objects by the migration that makes them: those that are made, and one more for what is new.
+    /// Cloudflare runs what comes after the last that it knows.
+    pub(super) fn migrations(&self, config: &Config) -> Vec<Vec<String>> {
+        let mut migrations = self.classes.clone();
+        let is_new = |class: &&String| !self.classes.iter().flatten().any(|made| made == *class);
+        let wanted = config.cloudflare.durable_objects.values().map(|object| &object.class);
+        let new: BTreeSet<&String> = wanted.filter(is_new).collect();
+        if !new.is_empty() {
+            migrations.push(new.into_iter().cloned().collect());
+        }
+        migrations
+    }
+
+    /// Notes that these migrations were run.
+    pub(super) fn migrated(&mut self, root: &Path, config: &Config) -> Result {
+        self.classes = self.migrations(config);
         self.save(root)
     }
 

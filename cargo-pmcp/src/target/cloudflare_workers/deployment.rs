@@ -78,6 +78,7 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
     }
     made.begin(root, name, Found::Server)?;
     let said = upload().map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), failure))?;
+    made.migrated(root, config)?;
     let outputs = worker::outputs(&account, name)
         .map_err(|failure| failure.adding(&format!("{name} was deployed all the same; its addresses are not known")))?;
     let uploaded = said.lines().find_map(|line| line.strip_prefix(UPLOADED)).map(str::trim);

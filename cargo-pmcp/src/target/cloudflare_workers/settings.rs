@@ -193,11 +193,12 @@ impl Settings {
             .map(|(name, object)| json!({ "name": name, "class_name": object.class }))
             .collect();
         if !objects.is_empty() {
-            let mut classes: Vec<&String> = cloudflare.durable_objects.values().map(|object| &object.class).collect();
-            classes.sort();
-            classes.dedup();
-            let migrations = json!([{ "tag": "v1", "new_sqlite_classes": classes }]);
-            self.all.entry("migrations").or_insert(migrations);
+            let migrations = made
+                .migrations(config)
+                .into_iter()
+                .enumerate()
+                .map(|(at, classes)| json!({ "tag": format!("v{}", at + 1), "new_sqlite_classes": classes }));
+            self.all.entry("migrations").or_insert(migrations.collect());
             let bound = self.all.entry("durable_objects").or_insert_with(|| json!({}));
             let own = bound["bindings"].as_array_mut().map(std::mem::take).unwrap_or_default();
             objects.splice(0..0, own);
@@ -247,11 +248,15 @@ mod tests {
     use super::*;
 
     fn applied(own: &str, more: &str) -> Value {
+        applied_to(own, more, &Made::default())
+    }
+
+    fn applied_to(own: &str, more: &str, made: &Made) -> Value {
         let text = format!("[target]\ntarget_type = \"cloudflare-workers\"\n[server]\nname = \"crm\"\n{more}");
         let config = Config::parse(&text, None).expect("is right");
         let all = toml::from_str(own).expect("is TOML");
         let mut settings = Settings { folder: PathBuf::new(), all, build: None };
-        settings.apply(&config, &Made::default());
+        settings.apply(&config, made);
         Value::Object(settings.all)
     }
 
@@ -278,6 +283,16 @@ mod tests {
                 "workers_dev": false,
                 "preview_urls": false,
             })
+        );
+    }
+
+    #[test]
+    fn a_class_that_comes_later_has_a_migration_of_its_own() {
+        let made: Made = serde_json::from_value(json!({ "classes": [["Tasks"]] })).expect("is one");
+        let bound = "[cloudflare.durable_objects]\nA = { class = \"Sessions\" }\nB = { class = \"Tasks\" }\n";
+        assert_eq!(
+            applied_to("", bound, &made)["migrations"],
+            json!([{ "tag": "v1", "new_sqlite_classes": ["Tasks"] }, { "tag": "v2", "new_sqlite_classes": ["Sessions"] }])
         );
     }
 

@@ -150,3 +150,23 @@ fn a_deployment_that_another_one_overtakes_says_so() {
     let (code, printed, words) = place.run(&["deploy"]);
     assert!(code == Some(0) && printed.contains("Version = 5\n"), "{words}");
 }
+
+#[test]
+fn a_durable_object_that_comes_later_is_made_then() {
+    let place = Place::new("workers-classes", &[("/settings", 200, MINE)]);
+    let migrations = || {
+        let settings = fs::read_to_string(place.folder.0.join("w/wrangler.pmcp.json")).expect("was written");
+        settings.split_once("\"migrations\"").map(|(_, after)| after.matches("\"tag\"").count())
+    };
+    bind(&place, "[cloudflare.durable_objects]\nTASKS = { class = \"Tasks\" }\n");
+    assert_eq!((place.run(&["deploy"]).0, migrations()), (Some(0), Some(1)));
+    assert_eq!((place.run(&["deploy"]).0, migrations()), (Some(0), Some(1)));
+    bind(&place, "SESSIONS = { class = \"Sessions\" }\n");
+    // What did not come to its end may be told again.
+    wrangler(&place, "deploy", "exit 1");
+    assert_eq!((place.run(&["deploy"]).0, migrations()), (Some(1), Some(2)));
+    wrangler(&place, "deploy", "exit 0");
+    assert_eq!((place.run(&["deploy"]).0, migrations()), (Some(0), Some(2)));
+    let record = fs::read_to_string(place.folder.0.join(".pmcp/cloudflare.json")).expect("was written");
+    assert!(record.find("Tasks") < record.find("Sessions"), "{record}");
+}
