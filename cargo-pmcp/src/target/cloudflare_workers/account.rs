@@ -196,7 +196,7 @@ impl Account {
         if has(&NO_ACCOUNT) && !self.id.is_empty() {
             return Failure::missing(
                 format!("this login may not use the account {} at Cloudflare", self.id),
-                "see `account_id` under [cloudflare] in .pmcp/deploy.toml, and that the token may edit Workers there",
+                "see `account_id` under [cloudflare] in .pmcp/deploy.toml, and that the token may edit Workers there, and what they are bound to",
             );
         }
         // wrangler has words of its own for it, without the code.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::account::Account;
 use super::bindings::{Found, Made};
-use super::settings::{Package, Settings};
+use super::settings::{MADE, Package, Settings};
 use super::{build, secrets, worker};
 use crate::deploy::Project;
 use crate::exec::{CARGO, WRANGLER};
@@ -54,7 +54,7 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
     }
     settings.apply(config, &made);
     settings.settle(&account.id);
-    let path = settings.write()?;
+    let path = settings.write(MADE)?;
     let path = path.to_string_lossy();
     let migrate = || {
         for (binding, _) in config.cloudflare.d1.iter().filter(|(_, database)| database.migrations.is_some()) {

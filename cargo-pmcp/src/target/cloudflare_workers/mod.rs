@@ -51,7 +51,7 @@ impl ForDev {
         settings.watch(watched);
         let databases = project.config.cloudflare.d1.iter().filter(|(_, database)| database.migrations.is_some());
         Ok(Self {
-            path: settings.write()?,
+            path: settings.write(settings::FOR_DEV)?,
             databases: databases.map(|(binding, _)| binding.clone()).collect(),
             has_secrets: folder.join(".dev.vars").exists(),
             folder,

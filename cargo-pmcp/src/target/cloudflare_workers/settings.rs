@@ -16,9 +16,11 @@ use crate::output::encode_json;
 use crate::target::Traces;
 use crate::workspace::{WORKERS, Workspace};
 
-/// The user's file, and the one that is made of it and deploy.toml, beside each other: paths mean the same in both.
+/// The user's file, and those that are made of it and deploy.toml, beside each other: paths mean the same in all.
 pub(super) const OWN: &str = "wrangler.toml";
 pub(super) const MADE: &str = "wrangler.pmcp.json";
+/// `wrangler dev` reads its own again whenever it changes, which a deployment beside it must not do.
+pub(super) const FOR_DEV: &str = "wrangler.pmcp.dev.json";
 
 /// What builds where wrangler.toml does not say.
 const BUILD: &str = "worker-build --profile workers";
@@ -62,7 +64,7 @@ impl Package {
 pub(super) fn traces(root: &Path, config: &Config) -> Traces {
     let beside = folder(root, config);
     let at = |file: &str| format!("{beside}/{file}");
-    let mut traces = Traces { made: vec![at(MADE)], kept: Vec::new() };
+    let mut traces = Traces { made: vec![at(MADE), at(FOR_DEV)], kept: Vec::new() };
     // With the databases of `cargo pmcp dev`, if there are any.
     match root.join(at(".wrangler/state")).exists() {
         true => {
@@ -235,9 +237,9 @@ impl Settings {
         self.all.insert("build".into(), build);
     }
 
-    /// Writes them beside wrangler.toml, and returns where.
-    pub(super) fn write(&self) -> Result<PathBuf> {
-        let path = self.folder.join(MADE);
+    /// Writes them into this file beside wrangler.toml, and returns where that is.
+    pub(super) fn write(&self, file: &str) -> Result<PathBuf> {
+        let path = self.folder.join(file);
         fs::write(&path, encode_json(&self.all)? + "\n").map_err(Failure::file("writing", &path))?;
         std::path::absolute(&path).map_err(Failure::file("finding", path))
     }

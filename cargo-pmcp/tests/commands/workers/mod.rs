@@ -161,7 +161,7 @@ fn the_account_is_known_or_asked_for() {
     let place = Place::new("workers-account", &[("/settings", 404, WRONG)]);
     let words = format!(
         "error: this login may not use {PLACE} at Cloudflare\nsee `account_id` under [cloudflare] in .pmcp/deploy.toml, and \
-         that the token may edit Workers there\n"
+         that the token may edit Workers there, and what they are bound to\n"
     );
     assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words));
 

@@ -1,6 +1,7 @@
 //! What `destroy --clean` removes of a project on Cloudflare Workers, and what it leaves.
 
 use std::fs;
+use std::net::TcpListener;
 
 use super::{MINE, Place};
 
@@ -15,6 +16,7 @@ fn what_was_made_is_removed_where_the_package_is() {
     for file in ["w/build/index.js", "w/wrangler.pmcp.json", "w/.wrangler/tmp/x", "w/.wrangler/state/v3/d1/x"] {
         folder.write(file, "");
     }
+    folder.write("w/wrangler.pmcp.dev.json", "");
     folder.write("cloudflare-workers/build/mine", "");
     folder.write(".pmcp/lock", "");
     let (code, printed, words) = place.run(&["deploy", "destroy", "--clean", "--yes"]);
@@ -24,6 +26,7 @@ fn what_was_made_is_removed_where_the_package_is() {
         lines,
         [
             "remove  w/wrangler.pmcp.json",
+            "remove  w/wrangler.pmcp.dev.json",
             "remove  w/.wrangler/tmp",
             "remove  w/build",
             "remove  .pmcp/.gitignore",
@@ -45,6 +48,22 @@ fn what_was_made_is_removed_where_the_package_is() {
     for file in ["cloudflare-workers/build/mine", "w/.wrangler/state/v3/d1/x", "w/.gitignore", "w/wrangler.toml"] {
         assert!(there(file), "{file}");
     }
+}
+
+#[test]
+fn dev_has_settings_of_its_own() {
+    let place = Place::new("workers-dev", &[]);
+    place.folder.write("w/wrangler.pmcp.json", "of a deployment");
+    place.folder.program("wrangler", "echo \"$@\" >> called; exit 1");
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port().to_string();
+    let (code, words) = place.refused(&["dev", "--target", "cloudflare-workers", "--port", &free]);
+    assert!(code == Some(1) && words.starts_with("error: `wrangler dev` has ended"), "{code:?} {words}");
+    let read = |file: &str| fs::read_to_string(place.folder.0.join(file)).expect("is there");
+    assert_eq!(read("w/wrangler.pmcp.json"), "of a deployment");
+    assert!(
+        read("w/called").contains("/w/wrangler.pmcp.dev.json ")
+            && read("w/wrangler.pmcp.dev.json").contains("watch_dir")
+    );
 }
 
 #[test]
