@@ -174,8 +174,11 @@ pub(crate) enum DeployCommand {
 #[derive(Debug, Args)]
 pub(crate) struct Login {
     /// Open no browser: print a code to type on any device, where the platform has such.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "status")]
     pub(crate) no_browser: bool,
+    /// Say who is logged in, where and until when, and log nobody in.
+    #[arg(long)]
+    pub(crate) status: bool,
 }
 
 #[derive(Debug, Args)]

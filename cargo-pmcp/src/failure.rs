@@ -24,6 +24,9 @@ pub(crate) enum Failure {
     /// deploy.toml is not there, is no text, or names what is not there.
     #[error("{what}\n{advice}")]
     Setting { what: String, advice: String },
+    /// Nobody is logged in, or not any more.
+    #[error("{what}\n{advice}")]
+    LoggedOut { what: String, advice: String },
     /// A program or an account is missing.
     #[error("{what}\n{advice}")]
     Missing { what: String, advice: String },
@@ -45,7 +48,7 @@ impl Failure {
             Self::Failed { .. } | Self::File { .. } => 1,
             Self::Usage { .. } => 2,
             Self::Config(_) | Self::Setting { .. } => 3,
-            Self::Missing { .. } => 4,
+            Self::LoggedOut { .. } | Self::Missing { .. } => 4,
             Self::Refused { .. } => 5,
             // As shells say it of a program that Ctrl-C has ended.
             Self::Interrupted { .. } => 130,
@@ -62,6 +65,10 @@ impl Failure {
 
     pub(crate) fn setting(what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::Setting { what: what.into(), advice: advice.into() }
+    }
+
+    pub(crate) fn logged_out(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::LoggedOut { what: what.into(), advice: advice.into() }
     }
 
     pub(crate) fn missing(what: impl Into<String>, advice: impl Into<String>) -> Self {

@@ -4,6 +4,7 @@ mod destroy;
 mod doctor;
 mod init;
 mod lock;
+mod login;
 mod main_package;
 mod record;
 mod run;
@@ -73,7 +74,7 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
         None => run::run(&project, &deploy.run, output),
         Some(command) => match command {
             DeployCommand::Init(_) => Ok(()),
-            DeployCommand::Login(options) => output.result(&target.login(config, &options, output)?),
+            DeployCommand::Login(options) => login::run(target, config, &options, output),
             DeployCommand::Logout => output.result(&target.logout(config)?),
             DeployCommand::Outputs => output.result(&target.outputs(config)?),
             DeployCommand::Status => output.result(&target.status(config)?),

@@ -43,8 +43,10 @@ pub(crate) trait Target {
     fn plan(&self, project: &Project) -> Result<Plan>;
     fn deploy(&self, project: &Project, output: Output) -> Result<Outputs>;
     fn outputs(&self, config: &Config) -> Result<Outputs>;
-    /// Logs in where that is the platform's own business, and says who is logged in.
-    fn login(&self, config: &Config, options: &cli::Login, output: Output) -> Result<Login>;
+    /// Who is logged in; [`Failure::LoggedOut`] if nobody is.
+    fn who(&self, config: &Config) -> Result<Login>;
+    /// Logs in; `false` where there is no way to do that from here.
+    fn login(&self, config: &Config, options: &cli::Login, output: Output) -> Result<bool>;
     /// Ends the login, where it is this program's own.
     fn logout(&self, config: &Config) -> Result<Logout> {
         let platform = config.target.target_type;
@@ -111,6 +113,12 @@ pub(crate) struct Words {
     pub(crate) deleted: &'static str,
 }
 
+/// For commands that need a deployed server.
+fn not_deployed(config: &Config) -> Failure {
+    let place = config.target.target_type.target().place(config);
+    Failure::failed(format!("{} is not deployed in {place}", config.server.name), "deploy it: `cargo pmcp deploy`")
+}
+
 /// That deploy.toml gives to the server what has no value.
 fn missing_secrets(config: &Config, stored: &BTreeMap<String, Option<String>>) -> Result {
     let missing: Vec<&str> =
@@ -163,11 +171,34 @@ impl fmt::Display for Outputs {
 pub(crate) struct Login {
     pub(crate) account: String,
     pub(crate) who: String,
+    /// Of a login that this program made.
+    #[serde(flatten)]
+    pub(crate) term: Option<Term>,
+}
+
+/// Where a login is good, and how long.
+#[derive(Debug, Serialize)]
+pub(crate) struct Term {
+    /// The address of the service.
+    pub(crate) service: String,
+    /// The file, the keyring or the variable that has it.
+    pub(crate) kept_in: String,
+    /// As far as that is known.
+    pub(crate) until: Option<String>,
+    /// Whether this program then gets another by itself.
+    pub(crate) is_renewed: bool,
 }
 
 impl fmt::Display for Login {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "logged in to {} as {}", self.account, self.who)
+        write!(out, "logged in to {} as {}", self.account, self.who)?;
+        let Some(Term { service, kept_in, until, is_renewed }) = &self.term else { return Ok(()) };
+        write!(out, "\nat {service}; kept in {kept_in}")?;
+        if let Some(until) = until {
+            let then = if *is_renewed { ", and then renewed by itself" } else { "" };
+            write!(out, "; good until {until}{then}")?;
+        }
+        Ok(())
     }
 }
 
@@ -176,13 +207,20 @@ impl fmt::Display for Login {
 pub(crate) struct Logout {
     pub(crate) place: String,
     pub(crate) was_logged_in: bool,
+    /// The variable that logs in all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) still_logged_in_by: Option<&'static str>,
 }
 
 impl fmt::Display for Logout {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.was_logged_in {
             true => write!(out, "logged out of {}", self.place),
-            false => write!(out, "nobody was logged in to {}", self.place),
+            false => write!(out, "no login to {} was kept here", self.place),
+        }?;
+        match self.still_logged_in_by {
+            Some(variable) => write!(out, "\n{variable} is set, and logs in all the same: unset it"),
+            None => Ok(()),
         }
     }
 }

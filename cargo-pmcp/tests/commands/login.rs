@@ -23,7 +23,14 @@ fn a_login_in_the_browser_is_made_where_there_can_be_one() {
     );
     assert!(!folder.0.join("logged-in").exists());
     folder.program("aws", &AWS.replace("CONFIGURED", "echo corporate"));
+    assert_eq!(
+        folder.refused(&["deploy", "login", "--status"]),
+        (Some(4), "error: the login to AWS has expired\nlog in again: `aws sso login`\n".into()),
+        "nobody is logged in by a question"
+    );
+    assert!(!folder.0.join("logged-in").exists());
     let words = "logged in to 123456789012 as arn:aws:iam::1:user/ada\n";
     assert_eq!(folder.printed(&["deploy", "login"]), words);
     assert!(folder.0.join("logged-in").exists());
+    assert_eq!(folder.printed(&["deploy", "login", "--status"]), words);
 }

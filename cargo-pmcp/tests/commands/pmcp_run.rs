@@ -36,5 +36,8 @@ fn a_login_of_another_program_is_ended_there() {
             "error: the login to AWS Lambda belongs to a program that others use as well\nend it there: aws sso logout\n".into()
         )
     );
-    assert_eq!(folder.printed(&["deploy", "logout", "--target", "pmcp-run"]), "nobody was logged in to 127.0.0.1:9\n");
+    assert_eq!(
+        folder.printed(&["deploy", "logout", "--target", "pmcp-run"]),
+        "no login to 127.0.0.1:9 was kept here\n"
+    );
 }

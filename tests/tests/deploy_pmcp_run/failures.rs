@@ -153,6 +153,64 @@ fn what_is_there_is_not_touched_by_mistake() {
     assert_eq!((code, &words as &str), (Some(2), "error: pmcp.run knows no --region\nleave out --region\n"));
 }
 
+#[test]
+fn whoever_is_logged_in_and_has_no_access_is_not_asked_to_log_in() {
+    let place = Place::logged_in("pmcp-run-no-access");
+    let words = "error: this account is not part of the early access of pmcp.run\nask for it at https://pmcp.run, or log in to \
+                 another: `cargo pmcp deploy logout`, then `login`\n";
+    for command in [&["deploy", "login"][..], &["deploy", "login", "--status"]] {
+        place.service.trouble("describeAccount", Trouble::Problem(403, "no-access", "this account has to wait"));
+        assert_eq!(place.refused(command), (Some(4), words.into()));
+    }
+    place.service.assert_kept();
+}
+
+#[test]
+fn who_is_logged_in_is_told_and_a_variable_still_counts_after_logout() {
+    let mut place = Place::logged_in("pmcp-run-who");
+    let url = place.service.url();
+    let who = json!({
+        "account": "acme", "who": "ada", "service": url, "kept_in": "PMCP_RUN_TOKEN", "until": null, "is_renewed": false
+    });
+    assert_eq!(place.pmcp(&["deploy", "login", "--status"]), who);
+    let logout = place.pmcp(&["deploy", "logout"]);
+    assert_eq!(
+        (&logout["was_logged_in"], &logout["still_logged_in_by"]),
+        (&json!(false), &json!("PMCP_RUN_TOKEN")),
+        "{logout}"
+    );
+    let printed = place.run(pmcp_tests::binary("cargo-pmcp"), &["pmcp", "deploy", "logout"]).stdout;
+    let host = &url["http://".len()..];
+    assert_eq!(
+        printed,
+        format!("no login to {host} was kept here\nPMCP_RUN_TOKEN is set, and logs in all the same: unset it\n")
+    );
+    // Also where the token is not meant for the service.
+    place.unset("PMCP_RUN_URL");
+    place.configure("[pmcp_run]\nurl = \"https://127.0.0.1:1\"\n");
+    assert_eq!(place.pmcp(&["deploy", "logout"])["was_logged_in"], json!(false));
+    place.configured();
+    place.set("PMCP_RUN_URL", url);
+    place.unset("PMCP_RUN_TOKEN");
+    let words = "error: not logged in to pmcp.run\nlog in: `cargo pmcp deploy login`\n";
+    assert_eq!(place.refused(&["deploy", "login", "--status"]), (Some(4), words.into()));
+    place.service.assert_kept();
+}
+
+#[test]
+fn what_was_removed_and_not_said_so_is_removed() {
+    let place = Place::logged_in("pmcp-run-removed");
+    place.told(&["deploy", "secrets", "set", "KEY"], "s3cret");
+    place.service.trouble("removeSecret", Trouble::Lost);
+    place.pmcp(&["deploy", "secrets", "delete", "KEY"]);
+    assert_eq!(place.service.count("removeSecret"), 2);
+    place.told(&["deploy", "secrets", "set", "KEY"], "s3cret");
+    place.service.trouble("removeSecret", Trouble::Lost);
+    place.pmcp(&["deploy", "destroy", "--clean", "--yes"]);
+    assert!(place.service.inventory().is_empty());
+    place.service.assert_kept();
+}
+
 /// A login elsewhere does not send tokens to whom they were not made for.
 #[test]
 fn a_service_that_calls_itself_something_else_is_not_logged_in_to() {

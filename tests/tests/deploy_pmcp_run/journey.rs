@@ -38,8 +38,12 @@ fn from_an_empty_folder_to_pmcp_run_and_back() {
     // The first deployment, and the same source once more. An answer that is lost is asked for again, and nothing is made twice.
     place.service.trouble("deploy", Trouble::Lost);
     place.service.trouble("storeArtifact", Trouble::Problem(503, "internal", "one moment"));
+    // Nor is it given up while nobody can ask how it goes on.
+    for _ in 0..3 {
+        place.service.trouble("describeDeployment", Trouble::Broken(500));
+    }
     let outputs = place.pmcp(&["deploy"]);
-    assert_eq!(place.service.count("deploy"), 2);
+    assert_eq!((place.service.count("deploy"), place.service.count("describeDeployment")), (2, 4));
     assert_eq!(
         (&outputs["Server"], &outputs["Account"], &outputs["Version"]),
         (&json!("greeter"), &json!("acme"), &json!("1"))
@@ -73,6 +77,8 @@ fn from_an_empty_folder_to_pmcp_run_and_back() {
     // In the end nothing is left of it, but what the user wrote.
     let (code, words) = place.refused(&["deploy", "destroy", "--clean"]);
     assert!(code == Some(5) && words.contains("nothing was removed: there is nobody to ask"), "{code:?} {words}");
+    // An answer that is lost is asked for again, and what is gone was to go.
+    place.service.trouble("removeServer", Trouble::Lost);
     place.pmcp(&["deploy", "destroy", "--yes"]);
     assert_eq!(place.pmcp(&["deploy", "status"])["deployed"], json!(false));
     assert_eq!(place.service.inventory(), ["logs greeter", "secret greeter/GREETING"]);
@@ -93,7 +99,7 @@ fn log_in(place: &Place, server: &AuthorizationServer) {
     let url = lines.find_map(|line| line.strip_prefix("or go to ").map(str::to_owned)).expect("a URL");
     server.visit(&url, true);
     assert!(child.wait().expect("ends").success());
-    assert_eq!(place.pmcp(&["deploy", "login"])["account"], "acme");
+    assert_eq!(place.pmcp(&["deploy", "login", "--status"])["account"], "acme");
 }
 
 /// A server that asks for a secret is not deployed before there is one.

@@ -106,7 +106,10 @@ fn a_login_in_the_browser_lasts_until_logout() {
     let page = server.visit(&url, true);
     assert!(page.contains("cargo pmcp has what it needs"), "{page}");
     let (code, stdout, stderr) = end(child);
-    assert_eq!((code, &stdout as &str), (Some(0), "logged in to acme as ada\n"), "{stderr}");
+    let kept_in = place.logins().display().to_string();
+    let until = format!("logged in to acme as ada\nat {}; kept in {kept_in}; good until 20", place.service.url());
+    assert!(code == Some(0) && stdout.starts_with(&until), "{stdout} {stderr}");
+    assert!(stdout.ends_with("Z, and then renewed by itself\n"), "{stdout}");
 
     // What is secret is nobody else's to read, and is printed nowhere.
     let kept = tokens(&place);
@@ -117,7 +120,10 @@ fn a_login_in_the_browser_lasts_until_logout() {
     assert_eq!(rights(place.logins().parent().expect("a folder")), 0o700);
     assert_eq!(place.pmcp(&["deploy", "status"])["deployed"], json!(false));
     // Whoever is logged in is not asked again.
-    assert_eq!(place.pmcp(&["deploy", "login"]), json!({ "account": "acme", "who": "ada" }));
+    let who = place.pmcp(&["deploy", "login"]);
+    assert_eq!((&who["account"], &who["who"], &who["is_renewed"]), (&json!("acme"), &json!("ada"), &json!(true)));
+    assert_eq!(place.pmcp(&["deploy", "login", "--status"]), who);
+    assert!(!who.to_string().contains(secret), "{who}");
 
     assert_eq!(place.pmcp(&["deploy", "logout"])["was_logged_in"], json!(true));
     assert!(!fs::read_to_string(place.logins()).expect("a file").contains(secret));
@@ -156,7 +162,7 @@ fn without_a_browser_a_code_is_typed_elsewhere() {
         let (child, url) = begin_with_code(&place, arguments);
         server.visit(&url, true);
         let (code, stdout, _) = end(child);
-        assert_eq!((code, &stdout as &str), (Some(0), "logged in to acme as ada\n"));
+        assert!(code == Some(0) && stdout.starts_with("logged in to acme as ada\n"), "{stdout}");
         place.pmcp(&["deploy", "logout", "--target", "pmcp-run"]);
         place.set("DISPLAY", ":9");
     }
@@ -227,11 +233,11 @@ fn a_token_that_was_ended_before_its_time_is_renewed() {
     assert_eq!(place.pmcp(&["deploy", "logout"])["was_logged_in"], json!(false));
 }
 
-/// A keyring that keeps what it is told, unless it is locked.
+/// A keyring that keeps what it is told, unless it is locked, or says that it does.
 #[cfg(not(target_os = "macos"))]
 const KEYRING: &str = r#"
 case "$1" in
-  store) [ -f LOCKED ] && exit 1; cat > KEPT ;;
+  store) [ -f LOCKED ] && exit 1; [ -f DEAF ] && exit 0; cat > KEPT ;;
   lookup) [ -f KEPT ] || exit 1; cat KEPT ;;
   clear) rm -f KEPT ;;
 esac
@@ -245,7 +251,8 @@ fn where_there_is_a_keyring_the_tokens_are_in_it() {
     let Some((server, mut place)) = place(TEST, 30) else { return };
     let kept = place.folder.join("kept");
     let locked = place.folder.join("locked");
-    let words = [("KEPT", &kept), ("LOCKED", &locked)];
+    let deaf = place.folder.join("deaf");
+    let words = [("KEPT", &kept), ("LOCKED", &locked), ("DEAF", &deaf)];
     let script =
         words.iter().fold(KEYRING.to_owned(), |all, (word, path)| all.replace(word, &path.display().to_string()));
     place.program("secret-tool", &script);
@@ -263,7 +270,14 @@ fn where_there_is_a_keyring_the_tokens_are_in_it() {
     assert!(first != second);
     let calls = fs::read_to_string(place.folder.join("kept.calls")).expect("was called");
     assert!(!calls.contains(&second[..20]), "no secret is on a command line: {calls}");
-    // What a locked keyring does not take is not lost.
+    assert_eq!(place.pmcp(&["deploy", "login", "--status"])["kept_in"], "the keyring");
+    // What a locked keyring does not take is not lost, nor what one says it has taken and has not.
+    fs::write(&deaf, "").expect("writes");
+    place.pmcp(&["deploy", "status"]);
+    assert!(tokens(&place)["refresh_token"].is_string());
+    fs::remove_file(&deaf).expect("is removed");
+    place.pmcp(&["deploy", "status"]);
+    assert!(file().contains("in-keyring"));
     fs::write(&locked, "").expect("writes");
     place.pmcp(&["deploy", "status"]);
     assert!(tokens(&place)["refresh_token"].is_string());

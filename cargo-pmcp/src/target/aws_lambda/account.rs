@@ -79,22 +79,17 @@ impl Account {
     /// Who is logged in.
     pub(super) fn identity(&self) -> Result<Identity> {
         self.ask(&["sts", "get-caller-identity"])?
-            .ok_or_else(|| Failure::missing("AWS does not know who is logged in", "log in: `aws configure sso`"))
+            .ok_or_else(|| Failure::logged_out("AWS does not know who is logged in", "log in: `aws configure sso`"))
     }
 
-    /// Who is logged in, after a login in the browser where nobody is and the AWS CLI knows how.
-    pub(super) fn login(&self) -> Result<Identity> {
-        let refusal = match self.identity() {
-            Err(refusal @ Failure::Missing { .. }) if AWS.find().is_some() => refusal,
-            known => return known,
-        };
+    /// Logs in in the browser, where the AWS CLI knows how.
+    pub(super) fn login(&self) -> Result<bool> {
         // Of a key that is not set the AWS CLI says nothing, with an exit code of 1.
         let is_set = |key: &str| -> Result<bool> { Ok(self.call(&["configure", "get", key])?.capture()?.is_ok()) };
         if !is_set("sso_session")? && !is_set("sso_start_url")? {
-            return Err(refusal);
+            return Ok(false);
         }
-        self.call(&["sso", "login"])?.run("see what the AWS CLI says above")?;
-        self.identity()
+        self.call(&["sso", "login"])?.run("see what the AWS CLI says above").map(|()| true)
     }
 
     /// Whether the CDK may put its files here.
@@ -118,7 +113,7 @@ impl Account {
         let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
         let profile = self.profile.as_ref().map(|profile| format!(" --profile {profile}")).unwrap_or_default();
         if has(&["Unable to locate credentials", "NoCredentials"]) {
-            Failure::missing(
+            Failure::logged_out(
                 "not logged in to AWS: the AWS CLI finds no credentials",
                 format!("log in: `aws configure sso{profile}`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
             )
@@ -129,9 +124,9 @@ impl Account {
             "Error loading SSO Token",
             "Error when retrieving token",
         ]) {
-            Failure::missing("the login to AWS has expired", format!("log in again: `aws sso login{profile}`"))
+            Failure::logged_out("the login to AWS has expired", format!("log in again: `aws sso login{profile}`"))
         } else if has(&["InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"]) {
-            Failure::missing(
+            Failure::logged_out(
                 "AWS does not know these credentials",
                 format!("log in again: `aws configure sso{profile}`; a region that was never enabled says the same"),
             )
@@ -163,12 +158,4 @@ impl Account {
 fn is_not_there(words: &str) -> bool {
     let has = |part: &str| words.contains(part);
     (has("ValidationError") && has("does not exist")) || has("ResourceNotFoundException") || has("NoSuchBucket")
-}
-
-/// For commands that need a deployed server.
-pub(super) fn not_deployed(config: &Config) -> Failure {
-    Failure::failed(
-        format!("{} is not deployed in {}", config.server.name, config.aws.region),
-        "deploy it: `cargo pmcp deploy`",
-    )
 }

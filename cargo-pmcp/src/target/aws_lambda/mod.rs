@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use self::account::Account;
 use self::secrets::Granted;
-use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words, archive};
+use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words, archive, not_deployed};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc, is_region};
 use crate::deploy::Project;
@@ -181,13 +181,17 @@ impl Target for AwsLambda {
         let account = Account::new(config);
         match stack::describe(&account, &config.server.name)? {
             Some(stack) => Ok(Outputs(stack.outputs())),
-            None => Err(account::not_deployed(config)),
+            None => Err(not_deployed(config)),
         }
     }
 
-    fn login(&self, config: &Config, _options: &cli::Login, _output: Output) -> Result<Login> {
-        let account::Identity { account, arn } = Account::new(config).login()?;
-        Ok(Login { account, who: arn })
+    fn who(&self, config: &Config) -> Result<Login> {
+        let account::Identity { account, arn } = Account::new(config).identity()?;
+        Ok(Login { account, who: arn, term: None })
+    }
+
+    fn login(&self, config: &Config, _options: &cli::Login, _output: Output) -> Result<bool> {
+        Account::new(config).login()
     }
 
     fn url(&self, config: &Config) -> Result<String> {

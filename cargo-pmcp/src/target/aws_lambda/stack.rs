@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Rollback;
-use super::account::{self, Account};
+use super::account::Account;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
+use crate::target::not_deployed;
 use crate::target::versions::choose;
 
 /// The tag that everything of a server has.
@@ -174,7 +175,7 @@ pub(super) fn go_live(account: &Account, name: &str) -> Result {
 pub(super) fn rollback(account: &Account, config: &Config, options: &Rollback) -> Result<Plan> {
     let name = &config.server.name;
     if describe(account, name)?.is_none() {
-        return Err(account::not_deployed(config));
+        return Err(not_deployed(config));
     }
     let versions = versions(account, name)?;
     let Some(live) = live(account, name)? else {

@@ -188,7 +188,7 @@ impl Account {
             return unreachable("wrangler got no connection");
         }
         if has(&UNKNOWN_TOKEN) {
-            return Failure::missing(
+            return Failure::logged_out(
                 "Cloudflare does not know this token",
                 "log in again: `wrangler login`, or set CLOUDFLARE_API_TOKEN to one that is valid",
             );
@@ -238,7 +238,7 @@ fn bearer(token: &str) -> (&'static str, Hidden) {
 fn token() -> Result<Token> {
     let said = quiet(WRANGLER.call(["auth", "token", "--json"])?).capture()?;
     let not_logged_in =
-        || Failure::missing("not logged in to Cloudflare", "log in: `wrangler login`, or set CLOUDFLARE_API_TOKEN");
+        || Failure::logged_out("not logged in to Cloudflare", "log in: `wrangler login`, or set CLOUDFLARE_API_TOKEN");
     let text = said.map_err(|said| match said.words.contains("fetch failed") {
         true => unreachable("wrangler got no connection"),
         false => not_logged_in(),
@@ -268,9 +268,4 @@ fn plain(words: &str) -> String {
 
 fn unreachable(why: &str) -> Failure {
     Failure::failed(format!("Cloudflare cannot be reached: {why}"), "see that the network is up, and run this again")
-}
-
-/// For commands that need a deployed server.
-pub(super) fn not_deployed(config: &Config, place: &str) -> Failure {
-    Failure::failed(format!("{} is not deployed in {place}", config.server.name), "deploy it: `cargo pmcp deploy`")
 }

@@ -17,7 +17,7 @@ pub(crate) use self::account::quiet;
 use self::account::Account;
 use self::bindings::Made;
 use self::settings::{Package, Settings};
-use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words};
+use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words, not_deployed};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Config, LONGEST_VALUE, is_account};
 use crate::deploy::Project;
@@ -170,26 +170,26 @@ impl Target for CloudflareWorkers {
         let account = Account::open(config)?;
         match worker::is_deployed(&account, config)? {
             true => Ok(Outputs(worker::outputs(&account, &config.server.name)?)),
-            false => Err(account::not_deployed(config, &self.place(config))),
+            false => Err(not_deployed(config)),
         }
     }
 
-    fn login(&self, config: &Config, _options: &cli::Login, _output: Output) -> Result<Login> {
-        let account = match Account::open(config) {
-            Err(Failure::Missing { .. })
-                if WRANGLER.find().is_some() && std::env::var_os("CLOUDFLARE_API_TOKEN").is_none() =>
-            {
-                WRANGLER.call(["login"])?.run("see what wrangler says above")?;
-                Account::open(config)?
-            }
-            known => known?,
-        };
+    fn who(&self, config: &Config) -> Result<Login> {
+        let account = Account::open(config)?;
         // A token need not have the right to know whose it is.
         let user: Result<Option<BTreeMap<String, serde_json::Value>>> = account.ask_at("/user");
         let email = user.ok().flatten().and_then(|mut user| Some(user.remove("email")?.as_str()?.to_owned()));
         // That it may use the account at all.
         account.ask::<serde_json::Value>("/workers/subdomain")?;
-        Ok(Login { account: account.id, who: email.unwrap_or_else(|| "a token".into()) })
+        Ok(Login { account: account.id, who: email.unwrap_or_else(|| "a token".into()), term: None })
+    }
+
+    fn login(&self, _config: &Config, _options: &cli::Login, _output: Output) -> Result<bool> {
+        // wrangler goes by the token, whoever logs in.
+        if std::env::var_os("CLOUDFLARE_API_TOKEN").is_some_and(|token| !token.is_empty()) {
+            return Ok(false);
+        }
+        WRANGLER.call(["login"])?.run("see what wrangler says above").map(|()| true)
     }
 
     fn url(&self, config: &Config) -> Result<String> {
@@ -214,14 +214,14 @@ impl Target for CloudflareWorkers {
     }
 
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan> {
-        worker::rollback(&Account::open(config)?, config, &self.place(config), options)
+        worker::rollback(&Account::open(config)?, config, options)
     }
 
     fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result {
         logs::check(options, output)?;
         let account = Account::open(config)?;
         if !worker::is_deployed(&account, config)? {
-            return Err(account::not_deployed(config, &self.place(config)));
+            return Err(not_deployed(config));
         }
         logs::follow(&account, config, options, output)
     }

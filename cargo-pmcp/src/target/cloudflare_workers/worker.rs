@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::account::{self, Account};
+use super::account::Account;
 use super::bindings::{Found, Made};
 use crate::cli::Rollback;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
+use crate::target::not_deployed;
 use crate::target::versions::choose;
 
 /// What this tool deployed has it, with the server's name.
@@ -187,14 +188,14 @@ pub(super) fn outputs(account: &Account, name: &str) -> Result<BTreeMap<String, 
     Ok(outputs)
 }
 
-pub(super) fn rollback(account: &Account, config: &Config, place: &str, options: &Rollback) -> Result<Plan> {
+pub(super) fn rollback(account: &Account, config: &Config, options: &Rollback) -> Result<Plan> {
     let name = &config.server.name;
     if !is_deployed(account, config)? {
-        return Err(account::not_deployed(config, place));
+        return Err(not_deployed(config));
     }
     let versions = versions(account, name)?;
     let Some(live) = live(account, name)? else {
-        return Err(account::not_deployed(config, place));
+        return Err(not_deployed(config));
     };
     let version = choose(&versions, &live, options.version.as_deref())?;
     let mut plan = Plan::new();

@@ -117,19 +117,11 @@ impl Project {
         Ok(accounts.into_iter().next().map_or_else(|| "whoever its access token is of".into(), |found| found.account))
     }
 
-    /// Who is logged in, after a login in the browser where nobody is, here or on another device.
-    pub(super) fn login(&self, no_browser: bool) -> Result<String> {
-        match self.who() {
-            Err(Failure::Missing { .. }) if GCLOUD.find().is_some() => {
-                let browser: &[&str] = if no_browser { &["--no-launch-browser"] } else { &[] };
-                GCLOUD
-                    .call([&["auth", "login", "--brief"], browser].concat())?
-                    .terminal()
-                    .run("log in yourself: `gcloud auth login`")?;
-                self.who()
-            }
-            known => known,
-        }
+    /// Logs in in the browser, here or on another device.
+    pub(super) fn login(no_browser: bool) -> Result {
+        let browser: &[&str] = if no_browser { &["--no-launch-browser"] } else { &[] };
+        let login = GCLOUD.call([&["auth", "login", "--brief"], browser].concat())?;
+        login.terminal().run("log in yourself: `gcloud auth login`")
     }
 
     /// What deploying uses and the project does not have switched on.
@@ -164,7 +156,7 @@ impl Project {
         let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
         let Self { id, region, .. } = self;
         if has(&["do not currently have an active account", "no active account", "do not have any valid credentials"]) {
-            Failure::missing(
+            Failure::logged_out(
                 "not logged in to Google Cloud: gcloud has no active account",
                 "log in: `gcloud auth login`",
             )
@@ -187,7 +179,7 @@ impl Project {
             "UNAUTHENTICATED",
             "invalid authentication credentials",
         ]) {
-            Failure::missing("the login to Google Cloud has expired", "log in again: `gcloud auth login`")
+            Failure::logged_out("the login to Google Cloud has expired", "log in again: `gcloud auth login`")
         } else if is_disabled(words) {
             let api = words.split(|letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-')));
             let api = api.into_iter().find(|word| word.ends_with(".googleapis.com"));
@@ -280,12 +272,4 @@ fn is_not_there(words: &str) -> bool {
 
 fn is_disabled(words: &str) -> bool {
     ["SERVICE_DISABLED", "Enable it by visiting", "] not enabled on project"].iter().any(|part| words.contains(part))
-}
-
-/// For commands that need a deployed server.
-pub(super) fn not_deployed(config: &Config, project: &Project) -> Failure {
-    Failure::failed(
-        format!("{} is not deployed in {}", config.server.name, project.place()),
-        "deploy it: `cargo pmcp deploy`",
-    )
 }

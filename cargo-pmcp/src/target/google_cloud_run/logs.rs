@@ -3,14 +3,14 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::gcloud::{self, Project};
+use super::gcloud::Project;
 use super::{service, time};
 use crate::cli::Logs;
 use crate::config::Config;
 use crate::failure::Result;
 use crate::output::Output;
-use crate::target::Line;
 use crate::target::log_lines::{self, Event};
+use crate::target::{Line, not_deployed};
 
 /// As far as it is of interest: <https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry>.
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ struct Entry {
 /// Prints once what is there, or goes on as it comes.
 pub(super) fn run(project: &Project, config: &Config, options: &Logs, output: Output) -> Result {
     if service::describe(project, &config.server.name)?.is_none() {
-        return Err(gcloud::not_deployed(config, project));
+        return Err(not_deployed(config));
     }
     log_lines::run(options, output, |begin| {
         let filter = filter(project, &config.server.name, begin, options.filter.as_deref());

@@ -20,8 +20,8 @@ use self::container::Builder;
 use self::gcloud::{GCLOUD, Project};
 use self::registry::Registry;
 use super::static_binary::{self, Package};
-use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Words};
-use crate::cli::{Init, Logs, Platform, Rollback};
+use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Words, not_deployed};
+use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Architecture, Authentication, Config, ImageBuilder, check_gcp_name, is_gcp_region, is_project};
 use crate::deploy;
 use crate::exec::{CARGO, Hidden};
@@ -210,14 +210,18 @@ impl Target for GoogleCloudRun {
         let project = Project::new(config)?;
         match service::describe(&project, &config.server.name)? {
             Some(service) => Ok(Outputs(service.outputs(&project))),
-            None => Err(gcloud::not_deployed(config, &project)),
+            None => Err(not_deployed(config)),
         }
     }
 
-    fn login(&self, config: &Config, options: &crate::cli::Login, _output: Output) -> Result<Login> {
+    fn who(&self, config: &Config) -> Result<Login> {
         let project = Project::new(config)?;
-        let who = project.login(options.no_browser)?;
-        Ok(Login { account: project.id, who })
+        let who = project.who()?;
+        Ok(Login { account: project.id, who, term: None })
+    }
+
+    fn login(&self, _config: &Config, options: &cli::Login, _output: Output) -> Result<bool> {
+        Project::login(options.no_browser).map(|()| true)
     }
 
     fn token_advice(&self, config: &Config) -> Option<&'static str> {

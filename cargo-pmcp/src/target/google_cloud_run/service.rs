@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Rollback;
-use super::gcloud::{self, Project};
+use super::gcloud::Project;
 use crate::config::Config;
 use crate::exec::pause;
 use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
-use crate::target::after_failure;
 use crate::target::versions::choose;
+use crate::target::{after_failure, not_deployed};
 
 /// The label that everything of a server has.
 pub(super) const LABEL: &str = "pmcp-server";
@@ -292,7 +292,7 @@ pub(super) fn replace(project: &Project, name: &str, file: &str, begun: Option<u
 
 pub(super) fn rollback(project: &Project, config: &Config, options: &Rollback) -> Result<Plan> {
     let name = &config.server.name;
-    let Some(service) = describe(project, name)? else { return Err(gcloud::not_deployed(config, project)) };
+    let Some(service) = describe(project, name)? else { return Err(not_deployed(config)) };
     let Some(live) = service.live() else {
         return Err(Failure::failed(
             format!("no revision of {name} answers yet"),

@@ -14,8 +14,8 @@ use crate::config::{Config, PmcpRun};
 use crate::exec::{Asking, Hidden, NoReply, Reply, Web, go_on, pause as wait};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
-use crate::target::Line;
 use crate::target::log_lines::Event;
+use crate::target::{Line, Term};
 
 /// For one request with its answer.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -137,7 +137,7 @@ impl Api {
         let base = address(config)?;
         Ok(Self {
             web: Web::new(),
-            session: Session::new(&base, is_chosen_here(config))?,
+            session: Session::new(&base, is_chosen_here(config)),
             base,
             server: config.server.name.clone(),
         })
@@ -150,6 +150,11 @@ impl Api {
     /// `false` if nobody was logged in.
     pub(super) fn logout(&self) -> Result<bool> {
         self.session.logout(&self.web)
+    }
+
+    /// Where the login is good, and how long.
+    pub(super) fn term(&self) -> Result<Term> {
+        self.session.term()
     }
 
     pub(super) fn account(&self) -> Result<Account> {
@@ -247,7 +252,7 @@ impl Api {
                 format!("the live version of {} reads {key} whenever an instance starts", self.server),
                 "take it out of [secrets] in .pmcp/deploy.toml and run `cargo pmcp deploy` first",
             )),
-            answer => answer.map(drop).map_err(|problem| problem.into_failure(&self.server)),
+            answer => self.done("DELETE", answer),
         }
     }
 
@@ -273,7 +278,16 @@ impl Api {
 
     /// Changes something, and wants no answer.
     fn tell(&self, verb: &'static str, path: &str, more: More<'_>) -> Result {
-        self.send(verb, path, &more)?.map(drop).map_err(|problem| problem.into_failure(&self.server))
+        self.done(verb, self.send(verb, path, &more)?)
+    }
+
+    fn done(&self, verb: &str, answer: Result<Reply, Problem>) -> Result {
+        match answer {
+            Ok(_) => Ok(()),
+            // What is gone was to go: the answer that said so got lost, or somebody was quicker.
+            Err(problem) if verb == "DELETE" && problem.is("not-found") => Ok(()),
+            Err(problem) => Err(problem.into_failure(&self.server)),
+        }
     }
 
     /// Sends a request until there is an answer to it: with another token if this one is not taken, and again if it got

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use self::api::{Api, Deployment, NewDeployment, Server, Settings};
+use self::api::{Account, Api, Deployment, NewDeployment, Server, Settings};
 use self::problem::{not_understood, unreachable};
 use super::static_binary::{Builder, Package};
 use super::{
     Check, Login, Logout, Outliving, Outputs, Removal, Status, Target, Words, archive, log_lines, missing_secrets,
-    versions,
+    not_deployed, versions,
 };
-use crate::cli::{Init, Logs, Platform, Rollback};
+use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{self, Config};
 use crate::deploy::Project;
 use crate::exec::{CARGO, Hidden, pause};
@@ -40,6 +40,9 @@ const EXECUTABLE: &str = "server";
 /// How often is asked how a deployment is getting on, and for how long.
 const PAUSE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// For how long it may give no good answer meanwhile.
+const OUTAGE: Duration = Duration::from_secs(60);
 
 const SECRET: &str = "secret";
 const LOGS: &str = "logs of";
@@ -151,30 +154,29 @@ impl Target for PmcpRun {
     }
 
     fn outputs(&self, config: &Config) -> Result<Outputs> {
-        let server = Api::new(config)?.server()?.ok_or_else(|| self.not_deployed(config))?;
+        let server = Api::new(config)?.server()?.ok_or_else(|| not_deployed(config))?;
         let live = server.live_version.map(|version| ("Version".to_owned(), version.to_string()));
         let known = [("Account", server.account), ("Server", config.server.name.clone()), ("Url", server.url)];
         Ok(Outputs(known.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(live).collect()))
     }
 
-    fn login(&self, config: &Config, options: &crate::cli::Login, output: Output) -> Result<Login> {
+    fn who(&self, config: &Config) -> Result<Login> {
         let api = Api::new(config)?;
-        let account = match api.account() {
-            Err(Failure::Missing { .. }) => {
-                api.login(options.no_browser, output)?;
-                api.account()?
-            }
-            account => account?,
-        };
-        Ok(Login { account: account.account, who: account.user })
+        let Account { account, user } = api.account()?;
+        Ok(Login { account, who: user, term: Some(api.term()?) })
+    }
+
+    fn login(&self, config: &Config, options: &cli::Login, output: Output) -> Result<bool> {
+        Api::new(config)?.login(options.no_browser, output).map(|()| true)
     }
 
     fn logout(&self, config: &Config) -> Result<Logout> {
-        Ok(Logout { place: self.place(config), was_logged_in: Api::new(config)?.logout()? })
+        let was_logged_in = Api::new(config)?.logout()?;
+        Ok(Logout { place: self.place(config), was_logged_in, still_logged_in_by: login::given_by() })
     }
 
     fn url(&self, config: &Config) -> Result<String> {
-        Ok(Api::new(config)?.server()?.ok_or_else(|| self.not_deployed(config))?.url)
+        Ok(Api::new(config)?.server()?.ok_or_else(|| not_deployed(config))?.url)
     }
 
     fn status(&self, config: &Config) -> Result<Status> {
@@ -195,7 +197,7 @@ impl Target for PmcpRun {
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan> {
         let api = Api::new(config)?;
         let name = &config.server.name;
-        let server = api.server()?.ok_or_else(|| self.not_deployed(config))?;
+        let server = api.server()?.ok_or_else(|| not_deployed(config))?;
         let Some(live) = server.live_version.map(|version| version.to_string()) else {
             return Err(Failure::failed(format!("no version of {name} is live"), "deploy one: `cargo pmcp deploy`"));
         };
@@ -211,7 +213,7 @@ impl Target for PmcpRun {
     fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result {
         let api = Api::new(config)?;
         if api.server()?.is_none() {
-            return Err(self.not_deployed(config));
+            return Err(not_deployed(config));
         }
         log_lines::run(options, output, |begin| Ok(api.logs(begin, options.filter.as_deref())?.unwrap_or_default()))
     }
@@ -270,16 +272,6 @@ impl Target for PmcpRun {
     }
 }
 
-impl PmcpRun {
-    /// For commands that need a deployed server.
-    fn not_deployed(&self, config: &Config) -> Failure {
-        Failure::failed(
-            format!("{} is not deployed in {}", config.server.name, self.place(config)),
-            "deploy it: `cargo pmcp deploy`",
-        )
-    }
-}
-
 /// The service's address, without a slash at its end.
 fn address(config: &Config) -> Result<String> {
     let url = env::var(VARIABLE).ok().filter(|url| !url.is_empty()).unwrap_or_else(|| config.pmcp_run.url.clone());
@@ -301,20 +293,30 @@ fn under_way(name: &str) -> Failure {
 }
 
 /// Asks until the version is live, or is known not to become it.
-fn finish(api: &Api, mut deployment: Deployment, name: &str) -> Result {
+fn finish(api: &Api, deployment: Deployment, name: &str) -> Result {
     let begin = Instant::now();
+    let (id, mut answered) = (deployment.id.clone(), begin);
+    let mut found = Ok(deployment);
     loop {
-        match (&deployment.state as &str, deployment.problem) {
-            ("live", _) => return Ok(()),
-            ("failed", Some(problem)) => return Err(problem.into_failure(name)),
-            ("failed", None) => return Err(Failure::failed(format!("{SERVICE} does not say what went wrong"), "")),
-            _ if begin.elapsed() > PATIENCE => {
-                let minutes = PATIENCE.as_secs() / 60;
-                return Err(Failure::failed(format!("{name} was not ready within {minutes} minutes"), ""));
-            }
-            _ => pause(PAUSE, &format!("{name} was live; {SERVICE} goes on"))?,
+        match found {
+            Ok(Deployment { state, problem, .. }) => match (&state as &str, problem) {
+                ("live", _) => return Ok(()),
+                ("failed", Some(problem)) => return Err(problem.into_failure(name)),
+                ("failed", None) => {
+                    return Err(Failure::failed(format!("{SERVICE} does not say what went wrong"), ""));
+                }
+                _ => answered = Instant::now(),
+            },
+            // It goes on whether somebody can ask or not, and networks come back.
+            Err(Failure::Failed { .. }) if answered.elapsed() < OUTAGE => {}
+            Err(failure) => return Err(failure),
         }
-        deployment = api.deployment(&deployment.id)?;
+        if begin.elapsed() > PATIENCE {
+            let minutes = PATIENCE.as_secs() / 60;
+            return Err(Failure::failed(format!("{name} was not ready within {minutes} minutes"), ""));
+        }
+        pause(PAUSE, &format!("{name} was live; {SERVICE} goes on"))?;
+        found = api.deployment(&id);
     }
 }
 

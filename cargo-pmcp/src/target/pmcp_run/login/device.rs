@@ -41,7 +41,7 @@ pub(super) fn login(web: &Web, place: &Place, endpoint: &str, output: Output) ->
     let late = || Failure::missing("nobody typed the code in time", "log in again: `cargo pmcp deploy login`");
     let grant = [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", &device_code)];
     loop {
-        thread::sleep(Duration::from_secs(interval));
+        thread::sleep(Duration::from_secs(interval.max(1)));
         if begin.elapsed() >= Duration::from_secs(expires_in) {
             return Err(late());
         }

@@ -37,16 +37,16 @@ impl Keyring {
 
     /// Stores a text, in the place of one that is there.
     pub(super) fn store(self, service: &str, text: &str) -> Result<(), Refused> {
-        let text = STANDARD.encode(text);
+        let encoded = STANDARD.encode(text);
         let call = match self {
             Self::SecretTool => {
                 let label = format!("cargo pmcp: {service}");
                 SECRET_TOOL
                     .call(["store", "--label", &label, "application", NAME, "service", service])
-                    .map(|call| call.input(Hidden(text)))
+                    .map(|call| call.input(Hidden(encoded)))
             }
             Self::Security => {
-                let line = format!("add-generic-password -U -s {NAME} -a \"{service}\" -w {text}\n");
+                let line = format!("add-generic-password -U -s {NAME} -a \"{service}\" -w {encoded}\n");
                 if line.len() > LONGEST {
                     return Err(Refused);
                 }
@@ -54,8 +54,8 @@ impl Keyring {
             }
         };
         match call.and_then(Call::capture) {
-            // `security -i` ends well whatever happened.
-            Ok(Ok(_)) if self.load(service).is_ok_and(|found| found.is_some()) => Ok(()),
+            // `security -i` ends well whatever happened, and what was there before may be there still.
+            Ok(Ok(_)) if self.load(service).is_ok_and(|found| found.as_deref() == Some(text)) => Ok(()),
             _ => Err(Refused),
         }
     }

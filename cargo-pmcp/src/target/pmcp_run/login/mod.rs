@@ -22,6 +22,7 @@ use super::SERVICE;
 use crate::exec::{Hidden, Web, has_browser};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
+use crate::target::Term;
 
 /// Under which name this program is known to authorization servers.
 const CLIENT: &str = "cargo-pmcp";
@@ -35,26 +36,37 @@ const VARIABLE: &str = "PMCP_RUN_TOKEN";
 /// The login to one service.
 pub(super) struct Session {
     service: String,
-    given: Option<String>,
+    /// Whether nobody else's file has chosen it.
+    is_chosen_here: bool,
     known: RefCell<Option<Tokens>>,
 }
 
+/// The variable, if it logs somebody in.
+pub(super) fn given_by() -> Option<&'static str> {
+    given().map(|_| VARIABLE)
+}
+
+fn given() -> Option<Hidden> {
+    let token = env::var(VARIABLE).ok()?.trim().to_owned();
+    (!token.is_empty()).then_some(Hidden(token))
+}
+
 impl Session {
-    pub(super) fn new(service: &str, is_chosen_here: bool) -> Result<Self> {
-        let given = env::var(VARIABLE).ok().map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
-        if given.is_some() && !is_chosen_here {
-            return Err(Failure::refused(
-                format!("{VARIABLE} is set, and .pmcp/deploy.toml names a service of its own: {service}"),
-                "set PMCP_RUN_URL to that address too, if the token is meant for it",
-            ));
-        }
-        Ok(Self { service: service.to_owned(), given, known: RefCell::new(None) })
+    pub(super) fn new(service: &str, is_chosen_here: bool) -> Self {
+        Self { service: service.to_owned(), is_chosen_here, known: RefCell::new(None) }
     }
 
     /// The token to send; one that is about to expire is renewed first.
     pub(super) fn token(&self, web: &Web) -> Result<Hidden> {
-        if let Some(token) = &self.given {
-            return Ok(Hidden(token.clone()));
+        match given() {
+            Some(token) if self.is_chosen_here => return Ok(token),
+            Some(_) => {
+                return Err(Failure::refused(
+                    format!("{VARIABLE} is set, and .pmcp/deploy.toml names a service of its own: {}", self.service),
+                    "set PMCP_RUN_URL to that address too, if the token is meant for it",
+                ));
+            }
+            None => {}
         }
         if let Some(tokens) = self.known.borrow().as_ref().filter(|tokens| tokens.is_fresh()) {
             return Ok(tokens.access());
@@ -68,8 +80,8 @@ impl Session {
 
     /// Another token in the place of one that the service does not take, before the time that was told.
     pub(super) fn another(&self, web: &Web) -> Result<Hidden> {
-        if self.given.is_some() {
-            return Err(Failure::missing(
+        if given().is_some() {
+            return Err(Failure::logged_out(
                 format!("{SERVICE} does not take the token in {VARIABLE}"),
                 "put another there, or log in: `cargo pmcp deploy login`",
             ));
@@ -101,7 +113,7 @@ impl Session {
 
     /// Logs in, in the browser or with a code, and keeps the tokens.
     pub(super) fn login(&self, web: &Web, no_browser: bool, output: Output) -> Result {
-        if self.given.is_some() {
+        if given().is_some() {
             let what = format!("{VARIABLE} has a token, which goes before every login");
             return Err(Failure::refused(what, "unset it, and log in again"));
         }
@@ -125,6 +137,18 @@ impl Session {
         Ok(())
     }
 
+    /// Of whatever is sent.
+    pub(super) fn term(&self) -> Result<Term> {
+        let service = self.service.clone();
+        if let Some(variable) = given_by() {
+            return Ok(Term { service, kept_in: variable.into(), until: None, is_renewed: false });
+        }
+        let store = Store::new()?;
+        let kept_in = store.place(&self.service)?;
+        let (until, is_renewed) = store.load(&self.service)?.ok_or_else(not_logged_in)?.term();
+        Ok(Term { service, kept_in, until, is_renewed })
+    }
+
     /// Forgets the tokens, and has them ended; `false` if there were none.
     pub(super) fn logout(&self, web: &Web) -> Result<bool> {
         let store = Store::new()?;
@@ -142,16 +166,16 @@ impl Session {
 }
 
 fn not_logged_in() -> Failure {
-    Failure::missing(format!("not logged in to {SERVICE}"), "log in: `cargo pmcp deploy login`")
+    Failure::logged_out(format!("not logged in to {SERVICE}"), "log in: `cargo pmcp deploy login`")
 }
 
 fn expired() -> Failure {
-    Failure::missing(format!("the login to {SERVICE} has expired"), "log in again: `cargo pmcp deploy login`")
+    Failure::logged_out(format!("the login to {SERVICE} has expired"), "log in again: `cargo pmcp deploy login`")
 }
 
 /// Of a token that is renewed and still not taken.
 pub(super) fn not_known() -> Failure {
-    Failure::missing(
+    Failure::logged_out(
         format!("{SERVICE} does not know this login any more"),
         "log in again: `cargo pmcp deploy logout`, then `cargo pmcp deploy login`",
     )

@@ -65,12 +65,20 @@ impl Store {
             // One that was removed there is no login any more.
             Some(Kept::InKeyring) => match &self.keyring {
                 Some(keyring) => Ok(keyring.load(service)?.and_then(|text| serde_json::from_str(&text).ok())),
-                None => Err(Failure::missing(
+                None => Err(Failure::logged_out(
                     "the login is in the keyring of the desktop, which cannot be reached from here",
                     "log in again: `cargo pmcp deploy login`",
                 )),
             },
         }
+    }
+
+    /// Where a login is, in words.
+    pub(super) fn place(&self, service: &str) -> Result<String> {
+        Ok(match self.read()?.get(service) {
+            Some(Kept::InKeyring) => "the keyring".into(),
+            _ => self.folder.join(FILE).display().to_string(),
+        })
     }
 
     /// The keyring is asked first; where it does not take them, the file does.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{not_understood, unreachable};
 use super::discovery::Place;
 use super::{CLIENT, LIMIT, form};
+use crate::date;
 use crate::exec::{Asking, Hidden, NoReply, Web};
 use crate::failure::{Failure, Result};
 
@@ -66,7 +67,7 @@ impl Tokens {
         Ok(Self {
             access_token: granted.access_token,
             refresh_token: granted.refresh_token,
-            expires: granted.expires_in.map(|seconds| now() + seconds),
+            expires: granted.expires_in.map(|seconds| now().saturating_add(seconds)),
             resource: place.resource.clone(),
             token_endpoint: server.token_endpoint.clone(),
             revocation_endpoint: server.revocation_endpoint.clone(),
@@ -80,7 +81,7 @@ impl Tokens {
         Some(request(web, &self.token_endpoint, &self.resource, &grant).map(|granted| Self {
             access_token: granted.access_token,
             refresh_token: granted.refresh_token.or_else(|| self.refresh_token.clone()),
-            expires: granted.expires_in.map(|seconds| now() + seconds),
+            expires: granted.expires_in.map(|seconds| now().saturating_add(seconds)),
             ..self.clone()
         }))
     }
@@ -90,7 +91,12 @@ impl Tokens {
     }
 
     pub(super) fn is_fresh(&self) -> bool {
-        self.expires.is_none_or(|expires| expires > now() + MARGIN)
+        self.expires.is_none_or(|expires| expires > now().saturating_add(MARGIN))
+    }
+
+    /// Until when they are good, and whether others follow.
+    pub(super) fn term(&self) -> (Option<String>, bool) {
+        (self.expires.map(date::encode), self.refresh_token.is_some())
     }
 
     /// Ends them at the authorization server; with a refresh token goes what was made with it.
