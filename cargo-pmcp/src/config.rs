@@ -21,10 +21,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) use aws::{Alarms, Architecture, Aws, Cognito, Front, Throttling, Vpc};
 pub(crate) use check::{check_name, is_region};
 pub(crate) use cloudflare::{Cloudflare, LONGEST_VALUE, is_account, name_of as name_at_cloudflare};
+pub(crate) use form::{is_loopback, is_safe_address};
 pub(crate) use gcp::{
     Authentication, Gcp, ImageBuilder, check_name as check_gcp_name, is_project, is_region as is_gcp_region,
 };
-pub(crate) use pmcp_run::PmcpRun;
+pub(crate) use pmcp_run::{PmcpRun, check_url};
 pub(crate) use problem::{Problem, span};
 pub(crate) use variable::check_variable;
 

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::check::Broken;
+use super::form::is_safe_address;
 use super::{Architecture, Config, TargetType};
 
 /// For the target pmcp-run.
@@ -11,6 +12,7 @@ use super::{Architecture, Config, TargetType};
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct PmcpRun {
     /// The address of the service. The variable PMCP_RUN_URL goes before it.
+    #[schemars(regex(pattern = r"^https?://[^\s?#@]+$"))]
     pub(crate) url: String,
     /// The processor.
     pub(crate) architecture: Architecture,
@@ -37,10 +39,22 @@ impl Default for PmcpRun {
     }
 }
 
+/// Whether this is an address that a login may be sent to, and that paths can be put behind.
+pub(crate) fn check_url(url: &str) -> Result<(), &'static str> {
+    match is_safe_address(url) && !url.contains('?') {
+        true => Ok(()),
+        false => Err("a login is sent there, so it must begin with `https://`, or lead to this machine, with nothing \
+                      but a host, a port and a path"),
+    }
+}
+
 /// What pmcp.run does not take.
 pub(super) fn check(config: &Config) -> Result<(), Broken> {
     let broken = |key: &[&str], what: String| Err((key.iter().map(|part| (*part).to_owned()).collect(), what));
-    let PmcpRun { memory_mb, timeout_seconds, max_instances, .. } = config.pmcp_run;
+    let PmcpRun { ref url, memory_mb, timeout_seconds, max_instances, .. } = config.pmcp_run;
+    if let Err(what) = check_url(url) {
+        return broken(&["pmcp_run", "url"], what.into());
+    }
     for (key, value, least, most) in [
         ("memory_mb", memory_mb, 128, 8192),
         ("timeout_seconds", timeout_seconds, 1, 3600),

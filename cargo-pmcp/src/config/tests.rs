@@ -114,6 +114,12 @@ fn values_the_platform_would_refuse_are_refused_at_their_place() {
         ("[secrets]\nPMCP_TRUST_AUTHORIZER = {}\n", "7:25", "cargo pmcp sets this variable itself: [auth] is for that"),
         ("[environment]\nPMCP_SECRETS = \"{}\"\n", "7:16", "[secrets] is for that"),
         ("[environment]\nPMCP_STATE_KEYS = \"x\"\n", "7:19", "write `PMCP_STATE_KEYS = {}` under [secrets]"),
+        (
+            "[pmcp_run]\nurl = \"http://example.com\"\n",
+            "7:7",
+            "`pmcp_run.url` is wrong: a login is sent there, so it must begin with `https://`, or lead to this machine",
+        ),
+        ("[pmcp_run]\nurl = \"https://example.com?a=b\"\n", "7:7", "with nothing but a host, a port and a path"),
         ("[environment]\nA-B = \"x\"\n", "7:7", "two or more letters, digits and underscores"),
         ("[auth.cognito]\nscopes = [\"a\"]\ncallback_urls = [\"b\"]\n", "6:", "a Function URL cannot check tokens"),
     ] {

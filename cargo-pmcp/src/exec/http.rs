@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
-use ureq::{Agent, Body, http};
+use ureq::{Agent, AsSendBody, Body, http};
 
 use super::Hidden;
+use crate::config::is_loopback;
 
 /// More than any answer has that is worth reading, in bytes.
 const LONGEST: u64 = 16 << 20;
@@ -15,6 +16,7 @@ pub(crate) struct Endpoint {
     agent: Agent,
     pub(crate) url: String,
     token: Option<Hidden>,
+    limit: Duration,
 }
 
 /// An answer whose body may still be on its way.
@@ -25,19 +27,19 @@ pub(crate) struct Answer {
 impl Endpoint {
     /// `limit` is for one request with its whole answer.
     pub(crate) fn new(url: String, token: Option<Hidden>, limit: Duration) -> Self {
-        Self { agent: agent(limit), url, token }
+        Self { agent: agent(), url, token, limit }
     }
 
     /// Posts JSON; the error is in the words of whoever could not.
     pub(crate) fn post(&self, headers: &[(String, String)], body: &str) -> Result<Answer, String> {
-        let mut request = self.agent.post(&self.url).header("content-type", "application/json");
+        let mut request = http::Request::post(&self.url).header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(name, value);
         }
         if let Some(Hidden(token)) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        request.send(body).map(|response| Answer { response }).map_err(|error| error.to_string())
+        send(&self.agent, request.body(body), self.limit)
     }
 }
 
@@ -50,7 +52,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(base: String, headers: Vec<(&'static str, Hidden)>) -> Self {
-        Self { agent: agent(Duration::from_secs(60)), base, headers }
+        Self { agent: agent(), base, headers }
     }
 
     /// The status and the text of what is answered; the error is in the words of whoever could not.
@@ -65,14 +67,11 @@ impl Api {
         for (name, Hidden(value)) in &self.headers {
             request = request.header(*name, value);
         }
-        let response = match body {
-            Some(body) => {
-                let request = request.header("content-type", content_type).body(body.to_owned());
-                self.agent.run(request.map_err(|error| error.to_string())?)
-            }
-            None => self.agent.run(request.body(()).map_err(|error| error.to_string())?),
-        };
-        let answer = Answer { response: response.map_err(|error| error.to_string())? };
+        let limit = Duration::from_secs(60);
+        let answer = match body {
+            Some(body) => send(&self.agent, request.header("content-type", content_type).body(body), limit),
+            None => send(&self.agent, request.body(()), limit),
+        }?;
         let status = answer.status();
         answer.text().map(|text| (status, text))
     }
@@ -81,12 +80,13 @@ impl Api {
 /// Requests with any verb and any bytes, for what no program on this machine does.
 pub(crate) struct Exchange {
     agent: Agent,
+    limit: Duration,
 }
 
 impl Exchange {
     /// `limit` is for one request with its whole answer.
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { agent: agent(limit) }
+        Self { agent: agent(), limit }
     }
 
     /// The error is in the words of whoever could not send it.
@@ -101,22 +101,42 @@ impl Exchange {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let sent = match body {
-            Some(body) => self.agent.run(request.body(body).map_err(|error| error.to_string())?),
-            None => self.agent.run(request.body(()).map_err(|error| error.to_string())?),
-        };
-        sent.map(|response| Answer { response }).map_err(|error| error.to_string())
+        match body {
+            Some(body) => send(&self.agent, request.body(body), self.limit),
+            None => send(&self.agent, request.body(()), self.limit),
+        }
     }
 }
 
-fn agent(limit: Duration) -> Agent {
+pub(super) fn agent() -> Agent {
     let config = Agent::config_builder()
-        .timeout_global(Some(limit))
         .http_status_as_error(false)
-        // Whoever follows one with a POST sends it to where nobody meant it to go.
+        // Whoever follows one may carry a token, or a POST, to where nobody meant it to go.
         .max_redirects(0)
         .user_agent(concat!("cargo-pmcp/", env!("CARGO_PKG_VERSION")));
     config.build().into()
+}
+
+/// Sends a request, within `limit` from the name's look-up to the last byte of the answer. What does not leave this machine
+/// goes through no proxy, whatever the environment says of one.
+pub(super) fn run(
+    agent: &Agent,
+    request: http::Request<impl AsSendBody>,
+    limit: Duration,
+) -> Result<http::Response<Body>, ureq::Error> {
+    let is_here = request.uri().host().is_some_and(is_loopback);
+    let config = agent.configure_request(request).timeout_global(Some(limit));
+    let config = if is_here { config.proxy(None) } else { config };
+    agent.run(config.build())
+}
+
+fn send(
+    agent: &Agent,
+    request: http::Result<http::Request<impl AsSendBody>>,
+    limit: Duration,
+) -> Result<Answer, String> {
+    let response = run(agent, request.map_err(|error| error.to_string())?, limit);
+    response.map(|response| Answer { response }).map_err(|error| error.to_string())
 }
 
 impl Answer {

@@ -5,11 +5,12 @@ use std::time::Duration;
 use ureq::{Agent, Error, http};
 
 use super::Hidden;
+use super::http::{agent, run};
 
 /// More than any answer has that is worth reading, in bytes.
 const LONGEST: u64 = 16 << 20;
 
-/// Sends requests. Redirects are not followed: whoever does may carry a token to where nobody meant it to go.
+/// Sends requests.
 pub(crate) struct Web {
     agent: Agent,
 }
@@ -44,11 +45,7 @@ pub(crate) enum NoReply {
 
 impl Web {
     pub(crate) fn new() -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .user_agent(concat!("cargo-pmcp/", env!("CARGO_PKG_VERSION")));
-        Self { agent: config.build().into() }
+        Self { agent: agent() }
     }
 
     pub(crate) fn send(&self, asking: &Asking<'_>) -> Result<Reply, NoReply> {
@@ -59,17 +56,13 @@ impl Web {
         if let Some(Hidden(token)) = asking.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let limit = Some(asking.limit);
         let unsent = |error: http::Error| NoReply::Unreached(error.to_string());
         let sent = match asking.body {
             Some((kind, bytes)) => {
                 let request = request.header("content-type", kind).body(bytes).map_err(unsent)?;
-                self.agent.run(self.agent.configure_request(request).timeout_global(limit).build())
+                run(&self.agent, request, asking.limit)
             }
-            None => {
-                let request = request.body(()).map_err(unsent)?;
-                self.agent.run(self.agent.configure_request(request).timeout_global(limit).build())
-            }
+            None => run(&self.agent, request.body(()).map_err(unsent)?, asking.limit),
         };
         let mut response = sent.map_err(|error| no_reply(&error))?;
         let body = response.body_mut().with_config().limit(LONGEST).lossy_utf8(true).read_to_string();

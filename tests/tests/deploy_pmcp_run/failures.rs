@@ -26,9 +26,18 @@ fn a_service_that_cannot_be_reached_is_in_early_access() {
     // deploy.toml says the same as the variable, which goes before it.
     place.unset("PMCP_RUN_URL");
     place.configure("[pmcp_run]\nurl = \"http://example.com\"\n");
-    let words = "error: `http://example.com` is no address for pmcp.run: a login is sent there\nit must begin with https://, or \
-                 lead to this machine\n";
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(5), words.into()));
+    let what = "a login is sent there, so it must begin with `https://`, or lead to this machine, with nothing but a host, a \
+                port and a path\n";
+    let words = format!(
+        "error: `pmcp_run.url` is wrong: {what} --> .pmcp/deploy.toml:6:7\n  |\n6 | url = \"http://example.com\"\n  |       \
+         ^^^^^^^^^^^^^^^^^^^^\n"
+    );
+    assert_eq!(place.refused(&["deploy", "status"]), (Some(3), words));
+    place.configured();
+    place.set("PMCP_RUN_URL", "https://ada@example.com");
+    let words = format!("error: the address in PMCP_RUN_URL is wrong: {what}correct the variable, or unset it\n");
+    assert_eq!(place.refused(&["deploy", "status"]), (Some(5), words));
+    place.unset("PMCP_RUN_URL");
     // Whoever wrote the file is not sent a token that was meant for pmcp.run.
     place.configured();
     place.configure("[pmcp_run]\nurl = \"https://127.0.0.1:1\"\n");
@@ -151,6 +160,22 @@ fn what_is_there_is_not_touched_by_mistake() {
     place.configured();
     let (code, words) = place.refused(&["deploy", "init", "--region", "eu-central-1"]);
     assert_eq!((code, &words as &str), (Some(2), "error: pmcp.run knows no --region\nleave out --region\n"));
+}
+
+/// Whoever works behind one has it in the environment of every program.
+#[test]
+fn what_does_not_leave_this_machine_goes_through_no_proxy() {
+    let mut place = Place::logged_in("pmcp-run-proxy");
+    for variable in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "http_proxy"] {
+        place.set(variable, "http://127.0.0.1:9");
+    }
+    place.unset("NO_PROXY");
+    place.unset("no_proxy");
+    assert_eq!(place.pmcp(&["deploy", "status"])["deployed"], json!(false));
+    place.set("PMCP_RUN_URL", "https://pmcp.invalid");
+    let (code, words) = place.refused(&["deploy", "status"]);
+    assert!(code == Some(1) && words.contains("cannot be reached at https://pmcp.invalid"), "{words}");
+    place.service.assert_kept();
 }
 
 #[test]

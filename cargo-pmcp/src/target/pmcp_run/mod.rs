@@ -19,7 +19,7 @@ use super::{
     not_deployed, versions,
 };
 use crate::cli::{self, Init, Logs, Platform, Rollback};
-use crate::config::{self, Config};
+use crate::config::{self, Config, check_url};
 use crate::deploy::Project;
 use crate::exec::{CARGO, Hidden, pause};
 use crate::failure::{Failure, Result};
@@ -55,7 +55,7 @@ impl Target for PmcpRun {
     }
 
     fn place(&self, config: &Config) -> String {
-        let url = env::var(VARIABLE).ok().filter(|url| !url.is_empty()).unwrap_or_else(|| config.pmcp_run.url.clone());
+        let url = given_address().unwrap_or_else(|| config.pmcp_run.url.clone());
         let host = url.trim_end_matches('/').rsplit("://").next().unwrap_or_default().to_owned();
         if host == "api.pmcp.run" { SERVICE.into() } else { host }
     }
@@ -274,15 +274,22 @@ impl Target for PmcpRun {
 
 /// The service's address, without a slash at its end.
 fn address(config: &Config) -> Result<String> {
-    let url = env::var(VARIABLE).ok().filter(|url| !url.is_empty()).unwrap_or_else(|| config.pmcp_run.url.clone());
-    let url = url.trim_end_matches('/').to_owned();
-    login::check_address(&url)?;
-    Ok(url)
+    let given = given_address();
+    if let Some(Err(what)) = given.as_deref().map(check_url) {
+        let advice = "correct the variable, or unset it";
+        return Err(Failure::refused(format!("the address in {VARIABLE} is wrong: {what}"), advice));
+    }
+    let url = given.unwrap_or_else(|| config.pmcp_run.url.clone());
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+fn given_address() -> Option<String> {
+    env::var(VARIABLE).ok().filter(|url| !url.is_empty())
 }
 
 /// Whether the address is nobody else's choice: a repository's file could have a token sent anywhere.
 fn is_chosen_here(config: &Config) -> bool {
-    env::var(VARIABLE).is_ok_and(|url| !url.is_empty()) || config.pmcp_run.url == config::PmcpRun::default().url
+    given_address().is_some() || config.pmcp_run.url == config::PmcpRun::default().url
 }
 
 fn under_way(name: &str) -> Failure {

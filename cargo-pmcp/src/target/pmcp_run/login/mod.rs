@@ -13,7 +13,6 @@ use std::env;
 use std::time::Duration;
 
 pub(super) use code::random;
-pub(super) use discovery::check_address;
 pub(super) use form::encode_part;
 
 use self::store::Store;
