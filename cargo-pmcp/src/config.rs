@@ -101,6 +101,16 @@ impl TargetType {
             Self::PmcpRun => "pmcp.run",
         }
     }
+
+    /// What only this platform reads in deploy.toml.
+    pub(crate) fn section(self) -> &'static str {
+        match self {
+            Self::AwsLambda => "aws",
+            Self::CloudflareWorkers => "cloudflare",
+            Self::GoogleCloudRun => "gcp",
+            Self::PmcpRun => "pmcp_run",
+        }
+    }
 }
 
 /// What is deployed.

@@ -167,7 +167,11 @@ impl Workspace {
             [only] => Ok(only.to_owned()),
             [] => Err(Failure::refused(
                 format!("no package here uses {crate_name}: {}", names()),
-                format!("make a `main` that calls `{}`, in a package that depends on {crate_name}", adapter.call),
+                format!(
+                    "`cargo pmcp deploy init --target …` writes one; or make a `main` that calls `{}`, in a package that depends \
+                     on {crate_name}",
+                    adapter.call
+                ),
             )),
             _ => Err(Failure::refused(
                 format!("several packages here use {crate_name}: {}", adapted.join(", ")),
@@ -238,7 +242,7 @@ mod tests {
             "there is no package `cmr` here, which .pmcp/deploy.toml names under [server]\nname one of these: crm, crm-lambda"
         );
         let refused = choose(vec![package("crm", "pmcp-core")], None, "crm").expect_err("has no adapter");
-        assert!(refused.starts_with("no package here uses pmcp-lambda: crm\nmake a `main`"), "{refused}");
+        assert!(refused.starts_with("no package here uses pmcp-lambda: crm\n`cargo pmcp deploy init"), "{refused}");
         let two = vec![package("a", "pmcp-lambda"), package("b", "pmcp-lambda")];
         let refused = choose(two, None, "crm").expect_err("is unclear");
         assert!(refused.starts_with("several packages here use pmcp-lambda: a, b\n"), "{refused}");

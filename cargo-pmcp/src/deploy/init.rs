@@ -11,9 +11,9 @@ use super::main_package::MainPackage;
 use crate::cli::Init;
 use crate::config::{self, Config, PATH, TargetType, check_name};
 use crate::failure::{Failure, Result};
-use crate::files::{Changed, Written};
+use crate::files::{Changed, NewFile, Written};
 use crate::output::Output;
-use crate::toml_text::replace_string;
+use crate::toml_text::{append, has, replace_string};
 
 pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, output: Output) -> Result {
     // What is there already decides, so that running it again changes nothing.
@@ -36,19 +36,17 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     let platform = target.target();
     let mut config = known.clone().unwrap_or_else(|| Config::new(target, name.clone()));
     platform.settle(&mut config, options)?;
-    if let Some(known) = &known {
-        let place = platform.place(known);
-        if known.server.name != name || platform.place(&config) != place {
+    let is_elsewhere = known.as_ref().is_some_and(|known| platform.place(known) != platform.place(&config));
+    if let (Some(text), Some(known)) = (&text, &known) {
+        // Without a section of the target nobody has said where yet.
+        if known.server.name != name || (is_elsewhere && has(text, &[target.section()])) {
+            let place = platform.place(known);
             return Err(Failure::refused(
                 format!("{PATH} is there already, and says {} in {place}", known.server.name),
                 "change that in the file, or leave out what says otherwise here",
             ));
         }
     }
-    let moved = match (&text, &before) {
-        (Some(text), Some(before)) if before.target.target_type != target => Some(move_to(text, target)?),
-        _ => None,
-    };
     if !folder.join("Cargo.toml").exists() {
         return Err(Failure::refused(
             format!("{} has no Cargo.toml, so there is no server to deploy", folder.display()),
@@ -57,6 +55,10 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     }
     let project = Project { root: folder.to_path_buf(), config };
     let mut files = platform.files(&project);
+    let moved = match (&text, &before) {
+        (Some(text), Some(before)) => moved(text, before.target.target_type, target, &files, is_elsewhere)?,
+        _ => None,
+    };
     if moved.is_some() {
         files.retain(|file| file.path != PATH);
     }
@@ -81,16 +83,43 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     output.result(&written)
 }
 
-/// The text of deploy.toml for another target: nothing but that is changed.
-fn move_to(text: &str, target: TargetType) -> Result<(String, Changed)> {
-    let value = target.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    let moved = replace_string(text, &["target", "target_type"], &value).ok_or_else(|| {
-        Failure::refused(
-            format!("the target cannot be changed in {PATH}"),
-            format!("write it: target_type = \"{value}\""),
-        )
-    })?;
-    Ok((moved, Changed { path: PATH.into(), what: format!("target_type is {value}; nothing else was touched") }))
+/// The text of deploy.toml for another target, or another place: the value of `target_type` is changed, and the target's
+/// section is added where there is none. `None` if it is all there.
+fn moved(
+    text: &str,
+    before: TargetType,
+    target: TargetType,
+    files: &[NewFile],
+    is_elsewhere: bool,
+) -> Result<Option<(String, Changed)>> {
+    let (mut moved, mut what) = (text.to_owned(), Vec::new());
+    if before != target {
+        let value = target.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        moved = replace_string(text, &["target", "target_type"], &value).ok_or_else(|| {
+            Failure::refused(
+                format!("the target cannot be changed in {PATH}"),
+                format!("write it: target_type = \"{value}\""),
+            )
+        })?;
+        what.push(format!("target_type is {value}"));
+    }
+    let section = target.section();
+    if (before != target || is_elsewhere) && !has(text, &[section]) {
+        let whole = files.iter().find(|file| file.path == PATH).map(|file| file.content.as_str());
+        moved = append(&moved, lines(whole.unwrap_or_default(), section));
+        what.push(format!("[{section}] is at its end"));
+    }
+    let what = format!("{}; nothing else was touched", what.join(", "));
+    Ok((moved != text).then(|| (moved, Changed { path: PATH.into(), what })))
+}
+
+/// A section of a deploy.toml as it is written for a new project, with what is only hinted at there.
+fn lines<'a>(whole: &'a str, section: &str) -> &'a str {
+    let begin = whole.find(&format!("\n[{section}]\n")).map_or(whole.len(), |before| before + 1);
+    let rest = whole.get(begin..).unwrap_or_default();
+    // What all targets have, they have already.
+    let end = rest.find("\n\n# Not for secrets").map_or(rest.len(), |before| before + 1);
+    rest.get(..end).unwrap_or_default()
 }
 
 /// The name of the folder, which is usually the server's.
@@ -118,6 +147,9 @@ fn ask(input: &mut impl BufRead, is_terminal: bool) -> Result<TargetType> {
     if yes(input, "Is what it works with on Google Cloud?")? {
         return Ok(TargetType::GoogleCloudRun);
     }
+    if yes(input, "May pmcp.run run it for you, with no account in a cloud? (It is in early access.)")? {
+        return Ok(TargetType::PmcpRun);
+    }
     Ok(TargetType::AwsLambda)
 }
 
@@ -138,11 +170,28 @@ mod tests {
     }
 
     #[test]
-    fn three_questions_decide() {
+    fn questions_decide() {
         assert_eq!(answered("n\nyes\n"), Ok(TargetType::AwsLambda));
-        assert_eq!(answered("\n\n\n"), Ok(TargetType::AwsLambda));
+        assert_eq!(answered("\n\n\n\n"), Ok(TargetType::AwsLambda));
+        assert_eq!(answered("n\nn\nn\ny\n"), Ok(TargetType::PmcpRun));
         assert_eq!(answered("n\nn\ny\n"), Ok(TargetType::GoogleCloudRun));
         assert_eq!(answered("Y\n"), Ok(TargetType::CloudflareWorkers));
+    }
+
+    #[test]
+    fn every_target_has_a_section_to_be_moved_with() {
+        for target in TargetType::value_variants() {
+            let config = Config::new(*target, "crm".into());
+            let files = target.target().files(&Project { root: "/nowhere".into(), config });
+            let before = TargetType::value_variants().iter().find(|other| *other != target).expect("another");
+            let text =
+                "target = { target_type = \"aws-lambda\" }\nserver = { name = \"crm\" }\n[environment]\nMOOD = \"b\"";
+            let (moved, _) = moved(text, *before, *target, &files, false).expect("is moved").expect("differs");
+            let section = target.section();
+            assert!(moved.contains(&format!("MOOD = \"b\"\n\n[{section}]\n")), "{moved}");
+            assert!(!moved.contains("secrets set") && moved.ends_with('\n') && !moved.ends_with("\n\n"), "{moved}");
+            assert_eq!(Config::parse(&moved, None).expect("is right").target.target_type, *target);
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod light;
 mod login;
 #[cfg(unix)]
 mod logs;
+#[cfg(unix)]
+mod moving;
 mod new;
 #[cfg(unix)]
 mod pmcp_run;

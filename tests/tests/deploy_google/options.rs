@@ -16,11 +16,12 @@ fn every_option_is_deployed_and_removed() {
     // A project that was made for another platform.
     project.new_project("teller", &["aws-lambda"]);
     project.pmcp(&["deploy", "init", "--target", "aws-lambda"]);
-    let moved = project.pmcp(&["deploy", "init", "--target", "google-cloud-run"]);
+    let place = ["--project", "ada-project", "--region", "europe-west1"];
+    let moved = project.pmcp(&[&["deploy", "init", "--target", "google-cloud-run"][..], &place].concat());
     assert!(moved["written"].to_string().contains("google-cloud-run/src/main.rs"), "{moved}");
-    project.set("CLOUDSDK_CORE_PROJECT", "ada-project");
+    // Its section is the last.
     project.configure(
-        "\n[gcp]\nregion = \"europe-west1\"\nservice_account = \"teller@ada-project.iam.gserviceaccount.com\"\ncpu = 2\n\
+        "service_account = \"teller@ada-project.iam.gserviceaccount.com\"\ncpu = 2\n\
          memory_mb = 1024\nconcurrency = 10\nmin_instances = 1\nmax_instances = 5\ntimeout_seconds = 3600\n\
          ingress = \"internal-and-cloud-load-balancing\"\nauthentication = \"iam\"\ncpu_always = true\n\
          cloud_sql = [\"ada-project:europe-west1:one\", \"example.com:ada-project:europe-west1:two\"]\n\

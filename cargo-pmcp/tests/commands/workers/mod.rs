@@ -325,11 +325,12 @@ fn moving_there_changes_one_value_and_keeps_the_other_deployment() {
     assert_eq!(code, Some(0), "{words}");
     assert_eq!(
         printed,
-        "wrote .pmcp/.gitignore\nwrote w/.gitignore\nchanged .pmcp/deploy.toml: target_type is cloudflare-workers; nothing else \
-         was touched\nleft alone, as you changed it: w/wrangler.toml\n"
+        "wrote .pmcp/.gitignore\nwrote w/.gitignore\nchanged .pmcp/deploy.toml: target_type is cloudflare-workers, \
+         [cloudflare] is at its end; nothing else was touched\nleft alone, as you changed it: w/wrangler.toml\n"
     );
     let read = |path: &str| fs::read_to_string(folder.0.join(path)).expect("is there");
-    assert_eq!(read(".pmcp/deploy.toml"), config.replace("\"aws-lambda\"", "\"cloudflare-workers\""));
+    let moved = config.replace("\"aws-lambda\"", "\"cloudflare-workers\"");
+    assert!(read(".pmcp/deploy.toml").starts_with(&format!("{moved}\n[cloudflare]\n# account_id = ")));
     // Of two deployments one goes, and what both need stays.
     let both = r#"{"deployments":[{"target_type":"aws-lambda","name":"crm","place":"eu-central-1"},
         {"target_type":"cloudflare-workers","name":"crm","place":"the account 0123456789abcdef0123456789abcdef"}]}"#;
