@@ -7,6 +7,7 @@ use std::path::Path;
 use super::record::{Record, Records};
 use super::{Project, lock, renamed};
 use crate::cli::Destroy;
+use crate::config::TargetType;
 use crate::failure::{Failure, Result};
 use crate::files::Written;
 use crate::output::Output;
@@ -23,8 +24,7 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     let (name, place) = (&config.server.name, target.place(config));
     let record = Record::new(project)?;
     let mut records = Records::load(root)?;
-    let is_recorded = records.has(&record);
-    let others_stay = records.remove(&record);
+    let is_recorded = records.remove(&record);
     if removal.deployed {
         plan.step(Action::Remove, format!("{name} in {place}, with its URL and all its versions"));
     }
@@ -38,10 +38,9 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     }
     let Traces { mut made, mut kept } = target.traces(project);
     made.push(".pmcp/build".into());
-    if others_stay {
-        let shared = made.iter().chain(&files.unchanged).chain(&files.left_alone).filter(|path| is_shared(path));
-        kept.extend(shared.map(|path| (path.clone(), "is there for what is deployed elsewhere, too")));
-    }
+    let is_of_others = |path: &&String| is_needed(&records, config.target.target_type, path);
+    let shared = made.iter().chain(&files.unchanged).chain(&files.left_alone).filter(is_of_others);
+    kept.extend(shared.map(|path| (path.clone(), "is there for what is deployed elsewhere, too")));
     let mut removed: Vec<String> = made.iter().chain(&files.unchanged).cloned().collect();
     for list in [&mut removed, &mut files.left_alone] {
         list.retain(|path| kept.iter().all(|(kept, _)| kept != path));
@@ -76,20 +75,20 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     target.destroy(project, &removal, output)?;
     // Read again: another target may have been deployed meanwhile, before the lock.
     let mut records = Records::load(root)?;
-    let others_stay = records.remove(&record);
+    records.remove(&record);
     records.save(root)?;
     if options.clean {
-        removed.retain(|path| !(others_stay && is_shared(path)));
+        removed.retain(|path| !is_needed(&records, config.target.target_type, path));
         // Last, and while it is held: whoever comes next makes another.
-        removed.extend((!others_stay).then(|| ".pmcp/lock".to_owned()));
+        removed.extend(records.is_empty().then(|| ".pmcp/lock".to_owned()));
         clean(root, &removed)?;
     }
     output.result(&plan)
 }
 
-/// What all targets have in common.
-fn is_shared(path: &str) -> bool {
-    path.starts_with(".pmcp/")
+/// What others need: of the same platform all, of another what all have in common.
+fn is_needed(others: &Records, target: TargetType, path: &str) -> bool {
+    others.is_on(target) || (!others.is_empty() && path.starts_with(".pmcp/"))
 }
 
 fn confirm(plan: &Plan, name: &str) -> Result {

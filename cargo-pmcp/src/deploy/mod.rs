@@ -45,6 +45,14 @@ fn renamed(project: &Project) -> Result<Option<String>> {
         .map(|before| format!("{}: this is the latter", before.differs(&now))))
 }
 
+/// That the last deployment has not come to its end.
+fn begun(project: &Project) -> Result<Option<String>> {
+    let now = Record::new(project)?;
+    let what =
+        "a deployment was begun and has not ended; if none is under way, run `cargo pmcp deploy` again, or `destroy`";
+    Ok(Records::load(&project.root)?.is_begun(&now).then(|| what.to_owned()))
+}
+
 /// Runs the subcommand that was typed.
 pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
     if let Some(DeployCommand::Init(options)) = deploy.command {
@@ -65,10 +73,10 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
     };
     deploy.run.settle(&mut project.config)?;
     let (config, target) = (&project.config, project.target());
-    if matches!(deploy.command, Some(DeployCommand::Outputs | DeployCommand::Status))
-        && let Some(note) = renamed(&project)?
-    {
-        output.note(format_args!("note: {note}"));
+    if matches!(deploy.command, Some(DeployCommand::Outputs | DeployCommand::Status)) {
+        for note in renamed(&project)?.into_iter().chain(begun(&project)?) {
+            output.note(format_args!("note: {note}"));
+        }
     }
     match deploy.command {
         None => run::run(&project, &deploy.run, output),

@@ -1,4 +1,5 @@
-//! `.pmcp/deployed.json`: under which name and where this project was deployed, so that a new name is not a mistake.
+//! `.pmcp/deployed.json`: under which name and where this project was deployed, so that a new name is not a mistake, and
+//! nothing that was begun is forgotten.
 
 use std::fs;
 use std::io;
@@ -14,17 +15,20 @@ use crate::output::encode_json;
 /// The file's place in a project.
 const PATH: &str = ".pmcp/deployed.json";
 
-/// The deployment that was made last on one platform.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+/// One deployment.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Record {
     target_type: TargetType,
     name: String,
     // As versions wrote it that knew AWS Lambda alone.
     #[serde(alias = "region")]
     place: String,
+    /// Whether it has not come to its end yet, or never has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    begun: bool,
 }
 
-/// One for each platform. Belongs under version control: others then know of them too.
+/// All that there are. Belongs under version control: others then know of them too.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Records {
     deployments: Vec<Record>,
@@ -43,15 +47,21 @@ impl Record {
     pub(super) fn new(project: &Project) -> Result<Self> {
         let config = &project.config;
         let place = project.target().place(config);
-        Ok(Self { target_type: config.target.target_type, name: config.server.name.clone(), place })
+        Ok(Self { target_type: config.target.target_type, name: config.server.name.clone(), place, begun: false })
     }
 
     /// That `now` is another server than this one.
     pub(super) fn differs(&self, now: &Self) -> String {
-        format!(
-            "this project is deployed as {} in {}, and .pmcp/deploy.toml now says {} in {}",
-            self.name, self.place, now.name, now.place
-        )
+        let Self { name, place, .. } = self;
+        let before = match self.begun {
+            true => format!("a deployment of this project as {name} in {place} was begun and has not ended"),
+            false => format!("this project is deployed as {name} in {place}"),
+        };
+        format!("{before}, and .pmcp/deploy.toml now says {} in {}", now.name, now.place)
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        (self.target_type, &self.name, &self.place) == (other.target_type, &other.name, &other.place)
     }
 }
 
@@ -73,25 +83,52 @@ impl Records {
         }
     }
 
-    /// The deployment on the platform of `now`, if it is another one.
+    /// The deployment on the platform of `now` that `now` would be a second one beside.
     pub(super) fn other_than(&self, now: &Record) -> Option<&Record> {
-        self.deployments.iter().find(|record| record.target_type == now.target_type && *record != now)
+        match self.find(now) {
+            Some(_) => None,
+            None => self.deployments.iter().rfind(|record| record.target_type == now.target_type),
+        }
     }
 
-    /// Notes a deployment, in the place of the one before on its platform.
+    /// That `now` was begun and has not ended, if that is so.
+    pub(super) fn is_begun(&self, now: &Record) -> bool {
+        self.find(now).is_some_and(|record| record.begun)
+    }
+
+    /// Notes what is about to be deployed, if it was not known; whether that was so.
+    pub(super) fn begin(&mut self, now: &Record) -> bool {
+        let is_new = self.find(now).is_none();
+        if is_new {
+            self.deployments.push(Record { begun: true, ..now.clone() });
+        }
+        is_new
+    }
+
+    /// Notes a deployment.
     pub(super) fn put(&mut self, now: Record) {
-        self.deployments.retain(|record| record.target_type != now.target_type);
+        self.remove(&now);
         self.deployments.push(now);
     }
 
-    pub(super) fn has(&self, record: &Record) -> bool {
-        self.deployments.contains(record)
+    /// Forgets one; whether it was known.
+    pub(super) fn remove(&mut self, gone: &Record) -> bool {
+        let before = self.deployments.len();
+        self.deployments.retain(|record| !record.is_same(gone));
+        self.deployments.len() < before
     }
 
-    /// Forgets one; whether others are left.
-    pub(super) fn remove(&mut self, gone: &Record) -> bool {
-        self.deployments.retain(|record| record != gone);
-        !self.deployments.is_empty()
+    pub(super) fn is_empty(&self) -> bool {
+        self.deployments.is_empty()
+    }
+
+    /// Whether one of them is on this platform.
+    pub(super) fn is_on(&self, target: TargetType) -> bool {
+        self.deployments.iter().any(|record| record.target_type == target)
+    }
+
+    fn find(&self, now: &Record) -> Option<&Record> {
+        self.deployments.iter().find(|record| record.is_same(now))
     }
 
     pub(super) fn save(&self, root: &Path) -> Result {

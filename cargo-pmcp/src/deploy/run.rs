@@ -27,10 +27,37 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     for warning in &plan.warnings {
         output.note(format_args!("note: {warning}"));
     }
-    let outputs = target.deploy(project, output)?;
     // Read again: another target may have been deployed meanwhile, before the lock.
     let mut records = Records::load(root)?;
+    // Before anything is made: what ends here, ends with a record of it.
+    let is_new = records.begin(&record);
+    if is_new {
+        records.save(root)?;
+    }
+    let outputs = match target.deploy(project, output) {
+        Ok(outputs) => outputs,
+        Err(failure) => {
+            if is_new && is_nothing(project, &failure) {
+                records.remove(&record);
+                records.save(root)?;
+            }
+            return Err(failure);
+        }
+    };
     records.put(record);
     records.save(root)?;
     output.result(&outputs)
+}
+
+/// Whether a deployment that failed has left nothing behind, as far as the platform can be asked.
+fn is_nothing(project: &Project, failure: &Failure) -> bool {
+    if let Failure::Interrupted { .. } = failure {
+        return false;
+    }
+    let found = project.target().status(&project.config).map(|status| status.deployed);
+    match failure {
+        Failure::Failed { .. } | Failure::File { .. } => found.is_ok_and(|deployed| !deployed),
+        // Something was missing or did not fit, which is found before anything is made.
+        _ => !found.is_ok_and(|deployed| deployed),
+    }
 }

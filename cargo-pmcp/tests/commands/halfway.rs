@@ -1,6 +1,6 @@
 //! Deployments that stop before their end: what is said of what exists now, and what was not begun.
 
-use std::fs::File;
+use std::fs::{self, File};
 
 use super::Folder;
 
@@ -43,7 +43,9 @@ pub(super) fn aws(toolkit: &str, stack: &str) -> String {
     };
     format!(
         "case \"$*\" in\n*get-caller-identity*) echo '{{\"Account\":\"123456789012\",\"Arn\":\"arn:aws:iam::1:user/ada\"}}' ;;\n\
-         *CDKToolkit*) {} ;;\n*describe-stacks*) {} ;;\n*get-alias*) echo '{{\"FunctionVersion\":\"1\"}}' ;;\n*) echo '{{}}' ;;\nesac",
+         *list-stack-resources*) echo '{{\"StackResourceSummaries\":[]}}' ;;\n*CDKToolkit*) {} ;;\n*describe-stacks*) {} ;;\n*get-alias*) echo '{{\"FunctionVersion\":\"1\"}}' ;;\n\
+         *list-versions*) echo '{{\"Versions\":[]}}' ;;\n*list-secrets*) echo '{{\"SecretList\":[]}}' ;;\n\
+         *describe-log-groups*) echo '{{\"logGroups\":[]}}' ;;\n*list-user-pools*) echo '{{\"UserPools\":[]}}' ;;\n*) echo '{{}}' ;;\nesac",
         found(&toolkit),
         found(stack)
     )
@@ -129,6 +131,63 @@ fn a_deployment_that_fails_says_what_exists_now() {
          answers as ever; mend what it says, and deploy again\n"
     );
     assert_eq!(deploy(&folder), (Some(1), later));
+    let record = fs::read_to_string(folder.0.join(".pmcp/deployed.json")).expect("something is there");
+    assert!(record.contains("\"begun\": true"), "{record}");
+    folder.program("npx", "exit 0");
+    folder.printed(&["deploy"]);
+    let record = fs::read_to_string(folder.0.join(".pmcp/deployed.json")).expect("something is there");
+    assert!(record.contains("\"crm\"") && !record.contains("begun"), "{record}");
+}
+
+#[test]
+fn what_is_killed_half_way_is_not_forgotten() {
+    let folder = project("killed");
+    // The tool itself, as by a power cut.
+    folder.program("npx", "kill -9 $PPID");
+    assert_eq!(deploy(&folder).0, None);
+    folder.program("npx", "exit 0");
+    folder.program("aws", &aws("{\"Outputs\":[]}", &stack("CREATE_COMPLETE")));
+    let note = "note: a deployment was begun and has not ended; if none is under way, run `cargo pmcp deploy` again, or \
+                `destroy`\n";
+    assert_eq!(folder.refused(&["deploy", "status"]), (Some(0), note.into()));
+    let config = fs::read_to_string(folder.0.join(".pmcp/deploy.toml")).expect("is there");
+    folder.write(".pmcp/deploy.toml", &config.replace("\"crm\"", "\"sales\""));
+    let words = "error: a deployment of this project as crm in us-east-1 was begun and has not ended, and .pmcp/deploy.toml now \
+                 says sales in us-east-1: that would be a second server, with a URL of its own\nput back what it said, or \
+                 destroy that one first, or add --beside to have both\n";
+    assert_eq!(deploy(&folder), (Some(5), words.into()));
+    folder.write(".pmcp/deploy.toml", &config);
+    let plan = folder.printed(&["deploy", "destroy", "--dry-run"]);
+    assert!(plan.starts_with("remove  crm in us-east-1, with its URL and all its versions\n"), "{plan}");
+
+    // If nothing came of it, or somebody else has removed it, it can be forgotten.
+    folder.program("aws", &aws("{\"Outputs\":[]}", ""));
+    folder.printed(&["deploy", "destroy", "--yes"]);
+    assert!(!folder.0.join(".pmcp/deployed.json").exists());
+}
+
+#[test]
+fn of_two_side_by_side_neither_is_forgotten() {
+    let folder = project("beside");
+    folder.program("aws", &aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE")));
+    folder.printed(&["deploy"]);
+    let config = fs::read_to_string(folder.0.join(".pmcp/deploy.toml")).expect("is there");
+    folder.write(".pmcp/deploy.toml", &config.replace("us-east-1", "eu-west-1"));
+    assert_eq!(deploy(&folder).0, Some(5));
+    folder.printed(&["deploy", "--beside"]);
+    // Each is known from then on.
+    folder.printed(&["deploy"]);
+    folder.write(".pmcp/deploy.toml", &config);
+    folder.printed(&["deploy"]);
+    // What the other needs as well stays when one goes.
+    let plan = folder.printed(&["deploy", "destroy", "--clean", "--yes"]);
+    assert!(
+        plan.starts_with("remove  crm in us-east-1, with its URL") && !plan.contains("deploy/aws-lambda"),
+        "{plan}"
+    );
+    let record = fs::read_to_string(folder.0.join(".pmcp/deployed.json")).expect("the other is there");
+    assert!(record.contains("eu-west-1") && !record.contains("us-east-1"), "{record}");
+    assert!(folder.0.join("deploy/aws-lambda/app.ts").exists());
 }
 
 #[test]
