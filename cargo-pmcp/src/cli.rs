@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, ImageBuilder, TargetType};
@@ -63,7 +64,7 @@ pub(crate) struct New {
     /// The server's name: lower-case letters, digits and hyphens. Also the new folder's.
     pub(crate) name: String,
     /// A platform to make a `main` for; may be given more than once. Without it, a server over HTTP.
-    #[arg(long = "target", value_name = "TARGET")]
+    #[arg(long = "target", value_name = "TARGET", value_parser = platforms())]
     pub(crate) targets: Vec<Platform>,
     /// A checkout of pmcp, whose crates the server depends on.
     #[arg(long, value_name = "DIR", conflicts_with = "git", required_unless_present = "git")]
@@ -94,11 +95,21 @@ pub(crate) enum Platform {
     AwsLambda,
     /// Cloudflare Workers.
     CloudflareWorkers,
-    /// HTTP: Google Cloud Run, pmcp.run, any container, your own machine.
-    #[value(alias = "pmcp-run")]
+    /// HTTP: Google Cloud Run, any container, your own machine.
+    #[value(alias = PMCP_RUN)]
     GoogleCloudRun,
     /// Standard input and output: started by an editor or a desktop client.
     Stdio,
+}
+
+/// Another name of one of them.
+const PMCP_RUN: &str = "pmcp-run";
+
+/// All names, as help and completions show them, which leave aliases out.
+fn platforms() -> impl TypedValueParser<Value = Platform> {
+    let alias = PossibleValue::new(PMCP_RUN).help("pmcp.run, with the same `main` as Google Cloud Run");
+    let names = Platform::value_variants().iter().filter_map(ValueEnum::to_possible_value).chain([alias]);
+    PossibleValuesParser::new(names).try_map(|name| Platform::from_str(&name, false))
 }
 
 #[derive(Debug, Args)]

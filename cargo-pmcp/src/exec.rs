@@ -37,7 +37,9 @@ pub(crate) const NPM: Program = Program { name: "npm", install: "install Node.js
 pub(crate) const NPX: Program = Program { name: "npx", ..NPM };
 pub(crate) const CARGO_LAMBDA: Program = Program { name: "cargo-lambda", install: "pip install cargo-lambda" };
 pub(crate) const WRANGLER: Program = Program { name: "wrangler", install: "npm install -g wrangler" };
-pub(crate) const WORKER_BUILD: Program = Program { name: "worker-build", install: "cargo install worker-build" };
+/// Of the version of the crate `worker`, with which it goes together.
+pub(crate) const WORKER_BUILD: Program =
+    Program { name: "worker-build", install: "cargo install worker-build --version 0.8.7" };
 pub(crate) const AWS: Program = Program {
     name: "aws",
     install: "install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
@@ -236,5 +238,23 @@ pub(crate) struct Said {
 impl Said {
     pub(crate) fn failed(self, advice: impl Into<String>) -> Failure {
         Failure::failed(format!("`{}` failed: {}", self.call, self.words), advice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WORKER_BUILD;
+
+    #[test]
+    fn worker_build_is_of_the_version_that_workers_are_made_with() {
+        let lock: toml::Table = include_str!("../../Cargo.lock").parse().expect("a lock file");
+        let packages = lock["package"].as_array().expect("packages");
+        let worker = packages.iter().find(|package| package["name"].as_str() == Some("worker")).expect("is there");
+        let version = worker["version"].as_str().expect("a version");
+        assert_eq!(WORKER_BUILD.install, format!("cargo install worker-build --version {version}"));
+        // In the text a line may end in between.
+        let readme = include_str!("../../README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+        let count = readme.matches("cargo install worker-build").count();
+        assert!(count > 0 && count == readme.matches(WORKER_BUILD.install).count(), "another version in README.md");
     }
 }

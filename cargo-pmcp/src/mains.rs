@@ -50,7 +50,7 @@ impl Platform {
                 adapter: &CLOUDRUN,
                 place: "over HTTP: on Google Cloud Run, in any container, on your own machine",
                 start: "`cargo run -p {{name}}-cloudrun` serves it at http://127.0.0.1:8080/mcp; `cargo pmcp deploy init --target \
-                        google-cloud-run` and `cargo pmcp deploy` bring it to Google Cloud Run.",
+                        google-cloud-run` and `cargo pmcp deploy` bring it to Google Cloud Run, with `--target pmcp-run` to pmcp.run.",
             },
             Self::Stdio => Words {
                 folder: "stdio",

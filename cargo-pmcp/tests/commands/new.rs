@@ -85,3 +85,18 @@ fn new_says_why_not() {
     let (code, words) = folder.refused(&["new", "crm"]);
     assert!(code == Some(2) && words.contains("--path <DIR>"), "{words}");
 }
+
+#[test]
+fn every_target_is_offered() {
+    let folder = Folder::new("new-targets");
+    folder.write("pmcp/pmcp-core/Cargo.toml", "");
+    let help = folder.printed(&["new", "--help"]);
+    for target in ["aws-lambda", "cloudflare-workers", "google-cloud-run", "pmcp-run", "stdio"] {
+        assert!(help.contains(&format!("- {target}: ")), "{target} is not in {help}");
+    }
+    // It has the same `main` as another.
+    let made = folder.printed(&["new", "crm", "--path", "pmcp", "--target", "pmcp-run", "--dry-run"]);
+    assert!(made.contains("write   google-cloud-run/src/main.rs\n"), "{made}");
+    let (code, words) = folder.refused(&["new", "crm", "--path", "pmcp", "--target", "pmcp"]);
+    assert!(code == Some(2) && words.contains("pmcp-run"), "{words}");
+}

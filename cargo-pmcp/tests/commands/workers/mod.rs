@@ -251,7 +251,7 @@ fn what_builds_is_looked_for_and_what_does_not_compile_is_not_deployed() {
     let build = |command: &str| place.folder.write("w/wrangler.toml", &format!("[build]\ncommand = \"{command}\"\n"));
     place.folder.program("wrangler", "echo \"$@\" >> called");
     build("worker-build --profile workers");
-    let words = "error: `worker-build` was not found on PATH\nto get it: cargo install worker-build\n";
+    let words = "error: `worker-build` was not found on PATH\nto get it: cargo install worker-build --version 0.8.7\n";
     assert_eq!(place.refused(&["deploy"]), (Some(4), words.into()));
     place.folder.program("worker-build", "exit 0");
     place.folder.program("rustc", "echo /nonexistent");
