@@ -238,6 +238,7 @@ pub(crate) enum Secrets {
 #[derive(Debug, Args)]
 pub(crate) struct SetSecret {
     /// The environment variable of the server.
+    #[arg(allow_hyphen_values = true)]
     pub(crate) key: String,
     /// Here only to be refused without a word of it.
     #[arg(hide = true, allow_hyphen_values = true)]

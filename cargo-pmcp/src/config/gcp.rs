@@ -221,14 +221,15 @@ fn wrong_secret(config: &Config) -> Option<(&str, &'static str, &'static str)> {
     let mut folders = BTreeSet::new();
     for (name, secret) in &config.secrets {
         let is_name = |entry: &String| {
-            !entry.is_empty()
+            // gcloud takes what begins with a hyphen for an option.
+            entry.starts_with(|first: char| first != '-')
                 && entry.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'))
         };
         if secret.entry.as_ref().is_some_and(|entry| !is_name(entry)) {
             return Some((
                 name,
                 "entry",
-                "must be the name of an entry, without the project: letters, digits, `_` and `-`",
+                "must be the name of an entry, without the project: letters, digits, `_` and `-`, which is not the first",
             ));
         }
         let Some(file) = &secret.file else { continue };
@@ -386,6 +387,7 @@ mod tests {
             ("cloud_sql = [\"db\"]", "`gcp.cloud_sql` is wrong: must be a list of `PROJECT:REGION:INSTANCE`"),
             ("[environment]\nPORT = \"1\"", "`environment.PORT` is wrong: Google Cloud Run keeps this name for itself"),
             ("[secrets]\nA = { entry = \"a/b\" }", "`secrets.A.entry` is wrong: must be the name of an entry"),
+            ("[secrets]\nA = { entry = \"--quiet\" }", "`secrets.A.entry` is wrong: must be the name of an entry"),
             ("[secrets]\nA = { file = \"a\" }", "`secrets.A.file` is wrong: must be a path in a folder"),
             ("[secrets]\nA = { file = \"/s/../a\" }", "`secrets.A.file` is wrong: must be a path in a folder"),
             ("[secrets]\nA = { file = \"/s//a\" }", "`secrets.A.file` is wrong: must be a path in a folder"),

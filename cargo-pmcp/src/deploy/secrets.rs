@@ -45,8 +45,8 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
     let Project { root, config } = project;
     let SetSecret { key, value: on_command_line, from_env, dry_run } = options;
     let refused = |what: String, advice: &str| Err(Failure::refused(what, advice));
-    // A key does not have one, so the rest is a value; neither is repeated.
-    if !on_command_line.is_empty() || key.contains('=') {
+    // No key is like that, so it is a value, which is not repeated.
+    if !on_command_line.is_empty() || key.contains('=') || key.starts_with('-') {
         return Err(Failure::usage(
             "the value of a secret is on the command line, where others on this machine see it and the shell keeps it",
             "take it for known to others, and pipe a new one in, type it at the prompt, or use --from-env",

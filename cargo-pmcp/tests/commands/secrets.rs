@@ -66,9 +66,17 @@ fn a_value_on_the_command_line_is_refused_and_not_repeated() {
     folder.program("aws", AWS);
     let words = "error: the value of a secret is on the command line, where others on this machine see it and the shell keeps \
                  it\ntake it for known to others, and pipe a new one in, type it at the prompt, or use --from-env\n";
-    for arguments in
-        [&["KEY", "s3cret"][..], &["KEY=s3cret"], &["KEY", "-s3cret"], &["--from-env", "FROM_HERE", "KEY", "s3cret"]]
-    {
+    for arguments in [
+        &["KEY", "s3cret"][..],
+        &["KEY=s3cret"],
+        &["KEY", "-s3cret"],
+        &["KEY", "--", "-s3cret"],
+        &["--", "-s3cret"],
+        &["-s3cret"],
+        &["--s3cret", "KEY"],
+        &["--dry-run", "--s3cret", "KEY"],
+        &["--from-env", "FROM_HERE", "KEY", "s3cret"],
+    ] {
         assert_eq!(set(&folder, arguments, "x"), (Some(2), String::new(), words.into()), "{arguments:?}");
     }
     for arguments in [&["KEY", "--value=s3cret"][..], &["KEY", "--value", "s3cret"], &["KEY", "--from-env", "s3cret"]] {
