@@ -70,7 +70,7 @@ impl Written {
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder).map_err(Failure::file("creating", folder))?;
             }
-            fs::write(&path, &file.content).map_err(Failure::file("writing", path))?;
+            write_whole(&path, &file.content)?;
         }
         Ok(found)
     }
@@ -92,6 +92,27 @@ impl Written {
         }
         plan
     }
+}
+
+/// Writes a file in one step: whatever happens, all of it is there, or what was there before. What is half written would
+/// be taken for the user's own.
+pub(crate) fn write_whole(path: &Path, text: &str) -> Result {
+    // Where a link leads to: the link stays.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let written = fs::write(&new, text).and_then(|()| {
+        if let Ok(before) = path.metadata() {
+            fs::set_permissions(&new, before.permissions())?;
+        }
+        fs::rename(&new, &path)
+    });
+    written.map_err(|error| {
+        // Of no use to anybody, and the first failure is the one to tell of.
+        drop(fs::remove_file(&new));
+        Failure::file("writing", path)(error)
+    })
 }
 
 impl fmt::Display for Written {
@@ -123,6 +144,27 @@ mod tests {
         assert_eq!(written.left_alone, ["two"]);
         assert_eq!(fs::read_to_string(root.join("two")).expect("is there"), "mine");
         assert_eq!(written.to_string(), "wrote a/one\nleft alone, as you changed it: two");
+        fs::remove_dir_all(root).expect("is removed");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_written_whole_or_not_at_all() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let root = std::env::temp_dir().join(format!("cargo-pmcp-{}-whole", std::process::id()));
+        fs::create_dir_all(&root).expect("a scratch folder");
+        let (file, link) = (root.join("mine.toml"), root.join("link.toml"));
+        fs::write(&file, "before").expect("writes");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("is changed");
+        symlink(&file, &link).expect("a link");
+        write_whole(&link, "after").expect("writes");
+        assert_eq!(fs::read_to_string(&file).expect("is there"), "after");
+        assert_eq!(fs::metadata(&file).expect("is there").permissions().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(&link).expect("is there").is_symlink());
+        // Where it cannot be written beside, it is as it was.
+        fs::create_dir(root.join("mine.toml.new")).expect("a folder");
+        write_whole(&file, "later").expect_err("a folder is in the way");
+        assert_eq!(fs::read_to_string(&file).expect("is there"), "after");
         fs::remove_dir_all(root).expect("is removed");
     }
 }

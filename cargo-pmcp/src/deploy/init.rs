@@ -1,6 +1,5 @@
 //! `cargo pmcp deploy init`: writes deploy.toml and the files of its target, and nothing over what the user changed.
 
-use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use super::main_package::MainPackage;
 use crate::cli::Init;
 use crate::config::{self, Config, PATH, TargetType, check_name};
 use crate::failure::{Failure, Result};
-use crate::files::{Changed, NewFile, Written};
+use crate::files::{Changed, NewFile, Written, write_whole};
 use crate::output::Output;
 use crate::toml_text::{append, has, replace_string};
 
@@ -77,8 +76,7 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     Written::write(folder, &files)?;
     main.enlist(folder)?;
     if let Some((text, _)) = &moved {
-        let path = folder.join(PATH);
-        fs::write(&path, text).map_err(Failure::file("writing", &path))?;
+        write_whole(&folder.join(PATH), text)?;
     }
     output.result(&written)
 }

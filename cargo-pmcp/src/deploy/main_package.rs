@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::cli::Platform;
 use crate::failure::{Failure, Result};
-use crate::files::{Changed, NewFile};
+use crate::files::{Changed, NewFile, write_whole};
 use crate::mains::{self, WORKERS_PROFILE, Words};
 use crate::toml_text::{add_string, append, has};
 use crate::workspace::Workspace;
@@ -68,7 +68,6 @@ impl MainPackage {
     /// Makes the package known to the workspace, once its files are there.
     pub(super) fn enlist(&self, root: &Path) -> Result {
         let Some((text, Changed { path, .. })) = &self.manifest else { return Ok(()) };
-        let path = root.join(path);
-        fs::write(&path, text).map_err(Failure::file("writing", path))
+        write_whole(&root.join(path), text)
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Project;
 use crate::config::TargetType;
 use crate::failure::{Failure, Result};
+use crate::files::write_whole;
 use crate::output::encode_json;
 
 /// The file's place in a project.
@@ -134,7 +135,7 @@ impl Records {
     pub(super) fn save(&self, root: &Path) -> Result {
         let path = path(root);
         if !self.deployments.is_empty() {
-            return fs::write(&path, encode_json(self)? + "\n").map_err(Failure::file("writing", path));
+            return write_whole(&path, &(encode_json(self)? + "\n"));
         }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file("removing", path)(error)),
