@@ -96,6 +96,7 @@ impl Failure {
         if let Self::Refused { what, .. }
         | Self::Usage { what, .. }
         | Self::Setting { what, .. }
+        | Self::LoggedOut { what, .. }
         | Self::Missing { what, .. }
         | Self::Failed { what, .. }
         | Self::Interrupted { what, .. } = &mut self
