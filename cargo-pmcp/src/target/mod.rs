@@ -3,6 +3,7 @@
 mod archive;
 mod aws_lambda;
 pub(crate) mod cloudflare_workers;
+mod executable;
 mod google_cloud_run;
 mod log_lines;
 mod pmcp_run;

@@ -3,6 +3,7 @@
 use std::env::consts::{ARCH, OS};
 use std::path::PathBuf;
 
+use super::executable;
 use crate::config::Architecture;
 use crate::deploy::Project;
 use crate::exec::{CARGO, Program};
@@ -85,17 +86,9 @@ impl Builder {
         let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
         let flags = format!("{flags} -C target-feature=+crt-static");
         let call = CARGO.call(self.arguments(name, architecture))?.folder(&project.root);
-        call.env("RUSTFLAGS", flags.trim_start()).run("mend what the compiler says above; nothing was deployed")?;
+        let call = call.env("RUSTFLAGS", flags.trim_start());
         let built = package.target_folder.join(self.target(architecture)).join("release").join(name);
-        if built.is_file() {
-            return Ok(built);
-        }
-        Err(Failure::failed(
-            format!("the package {name} was built, but there is no {}", built.display()),
-            format!(
-                "give it a binary that is called {name}, or name another `package` under [server] in .pmcp/deploy.toml"
-            ),
-        ))
+        executable::build(call, name, built)
     }
 }
 

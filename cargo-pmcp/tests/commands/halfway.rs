@@ -4,16 +4,19 @@ use std::fs::{self, File};
 
 use super::Folder;
 
+/// What a build makes.
+const BUILDS: &str = "echo 'ELF, more or less' > target/lambda/crm-lambda/bootstrap";
+
 /// A project and tools that all do what they are asked.
 pub(super) fn project(name: &str) -> Folder {
     let folder = Folder::new(name);
     folder.write("Cargo.toml", "[workspace]\n");
-    cargo(&folder, "exit 0");
+    cargo(&folder, BUILDS);
     folder.printed(&["deploy", "init", "--target", "aws-lambda", "--name", "crm"]);
     for path in ["package-lock.json", "node_modules/.package-lock.json"] {
         folder.write(&format!("deploy/aws-lambda/{path}"), r#"{"packages":{}}"#);
     }
-    folder.write("target/lambda/crm-lambda/bootstrap", "ELF, more or less");
+    folder.write("target/lambda/crm-lambda/bootstrap", "of a build before");
     for program in ["npm", "npx", "node", "cargo-lambda"] {
         folder.program(program, "exit 0");
     }
@@ -108,6 +111,18 @@ fn what_does_not_compile_is_not_deployed() {
     folder.program("npx", "echo deployed >> began");
     let words = "error: `cargo lambda build --release --target aarch64-unknown-linux-gnu --package crm-lambda` failed (exit status: \
                  101); its own words are above\nmend what the compiler says above; nothing was deployed\n";
+    assert_eq!(deploy(&folder), (Some(1), words.into()));
+    assert!(!folder.0.join("deploy/aws-lambda/began").exists(), "nothing was deployed");
+}
+
+#[test]
+fn what_a_build_before_left_is_not_deployed() {
+    let folder = project("stale");
+    // As cargo does once the only binary has another name.
+    cargo(&folder, "exit 0");
+    folder.program("npx", "echo deployed >> began");
+    let words = "error: the package crm-lambda was built, but there is no target/lambda/crm-lambda/bootstrap\ngive it a binary \
+                 that is called crm-lambda, or name another `package` under [server] in .pmcp/deploy.toml\n";
     assert_eq!(deploy(&folder), (Some(1), words.into()));
     assert!(!folder.0.join("deploy/aws-lambda/began").exists(), "nothing was deployed");
 }

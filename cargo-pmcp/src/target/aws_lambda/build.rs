@@ -7,6 +7,7 @@ use crate::config::{Architecture, Config};
 use crate::deploy::Project;
 use crate::exec::{CARGO, CARGO_LAMBDA, Program};
 use crate::failure::{Failure, Result};
+use crate::target::executable;
 use crate::workspace::{LAMBDA, Workspace};
 
 const CARGO_ZIGBUILD: Program = Program { name: "cargo-zigbuild", install: "pip install cargo-zigbuild" };
@@ -77,7 +78,6 @@ impl Builder {
             let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
             call = call.env("RUSTFLAGS", format!("{flags} -C target-feature=+crt-static").trim_start());
         }
-        call.run("mend what the compiler says above; nothing was deployed")?;
         let name = &package.name;
         let built = match self {
             Self::CargoLambda => package.target_folder.join("lambda").join(name).join("bootstrap"),
@@ -86,15 +86,7 @@ impl Builder {
                 package.target_folder.join(target).join("release").join(name)
             }
         };
-        if built.is_file() {
-            return Ok(built);
-        }
-        Err(Failure::failed(
-            format!("the package {name} was built, but there is no {}", built.display()),
-            format!(
-                "give it a binary that is called {name}, or name another `package` under [server] in .pmcp/deploy.toml"
-            ),
-        ))
+        executable::build(call, name, built)
     }
 }
 
