@@ -1,6 +1,8 @@
 //! Other programs, and connections: the only place that starts a process or reaches the network.
 
 mod browser;
+#[cfg(unix)]
+mod family;
 mod http;
 mod loopback;
 mod running;

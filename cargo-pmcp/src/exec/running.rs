@@ -8,14 +8,20 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use nix::sys::signal::Signal;
+
+#[cfg(unix)]
+use super::family::Family;
 use crate::failure::{Failure, Result};
 
 /// How long a program may take to end in order.
+#[cfg(unix)]
 const PATIENCE: Duration = Duration::from_secs(3);
 
 const POLL: Duration = Duration::from_millis(20);
 
-/// A program that runs; dropping it ends it.
+/// A program that runs; dropping it ends it, with all that it has started.
 pub(crate) struct Running {
     child: Child,
 }
@@ -86,14 +92,6 @@ impl Running {
     pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
-
-    fn ask_to_end(&mut self) {
-        #[cfg(unix)]
-        if let Ok(id) = i32::try_from(self.child.id()) {
-            // It fails only if the program has ended already, which is as good.
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGTERM);
-        }
-    }
 }
 
 impl Drop for Running {
@@ -101,13 +99,18 @@ impl Drop for Running {
         if self.ended().is_some() {
             return;
         }
-        self.ask_to_end();
-        let begin = Instant::now();
-        while cfg!(unix) && begin.elapsed() < PATIENCE {
-            if self.ended().is_some() {
-                return;
+        #[cfg(unix)]
+        {
+            let family = Family::of(self.child.id());
+            family.tell(Signal::SIGTERM);
+            let begin = Instant::now();
+            while begin.elapsed() < PATIENCE {
+                if self.ended().is_some() && family.is_gone() {
+                    return;
+                }
+                thread::sleep(POLL);
             }
-            thread::sleep(POLL);
+            family.tell(Signal::SIGKILL);
         }
         // Both fail only if it has ended meanwhile, which is as good.
         drop(self.child.kill());

@@ -39,6 +39,19 @@ fn a_deployment_that_is_interrupted_may_go_on_by_itself() {
 }
 
 #[test]
+fn what_a_program_has_started_ends_with_it() {
+    let folder = project("interrupted-family");
+    folder.program("sleep", "exec /bin/sleep \"$@\"");
+    // As npx does, which tells the CDK of no signal.
+    folder.program("npx", "/bin/sh -c 'kill -INT $0; sleep 1; echo deployed > began' $PPID; :");
+    let begin = Instant::now();
+    assert_eq!(deploy(&folder).0, Some(130));
+    assert!(begin.elapsed() < Duration::from_secs(30), "it waited for a program that it should have ended");
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(!folder.0.join("deploy/aws-lambda/began").exists(), "it went on after the tool had said that it had ended");
+}
+
+#[test]
 fn a_removal_that_is_interrupted_goes_on_by_itself() {
     let folder = project("interrupted-removal");
     folder.program("sleep", "exec /bin/sleep \"$@\"");
