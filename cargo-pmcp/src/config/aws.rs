@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Aws {
     /// The region, such as `eu-central-1`.
     pub(crate) region: String,
-    /// The profile of the AWS CLI, by its name. Without it, what the environment says.
+    /// The profile of the AWS CLI, by its name; keys in the environment are not used then. Without it, what the
+    /// environment says.
     pub(crate) profile: Option<String>,
     /// The processor. `arm64` costs less for the same work.
     pub(crate) architecture: Architecture,

@@ -105,6 +105,9 @@ impl TargetType {
     }
 }
 
+/// Of what the platform refused for reasons of its own.
+const AGAIN: &str = "run the command again when this is mended";
+
 /// What is said of secrets.
 pub(crate) struct Words {
     /// Once one was stored that deploy.toml gives to the server, and one that it does not.

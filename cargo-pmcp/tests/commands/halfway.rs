@@ -71,7 +71,7 @@ fn an_account_that_was_never_bootstrapped_has_the_line_that_does_it() {
     folder.program("aws", &aws("", ""));
     cargo(&folder, "echo built >> began");
     let words = "error: the account 123456789012 was never bootstrapped in us-east-1: the CDK has no place for its files \
-                 there\ndo it once: npx cdk bootstrap aws://123456789012/us-east-1\n";
+                 there\ndo it once: npx aws-cdk@2 bootstrap aws://123456789012/us-east-1\n";
     assert_eq!(deploy(&folder), (Some(4), words.into()));
     assert!(!folder.0.join("began").exists(), "nothing was built");
 }

@@ -11,6 +11,8 @@ mod google;
 mod halfway;
 #[cfg(unix)]
 mod interrupts;
+#[cfg(unix)]
+mod lambda;
 mod light;
 #[cfg(unix)]
 mod login;

@@ -27,7 +27,7 @@ fn from_an_empty_folder_to_lambda_and_back() {
 
     // Before the account is ready nothing is built or made, and the message has the line that mends it.
     let (code, words) = place.refused(&["deploy"]);
-    let line = format!("do it once: npx cdk bootstrap aws://{ACCOUNT}/us-east-1");
+    let line = format!("do it once: npx aws-cdk@2 bootstrap aws://{ACCOUNT}/us-east-1");
     assert!(code == Some(4) && words.contains(&line) && !words.contains("Compiling"), "{code:?} {words}");
     place.bootstrap();
     let before = place.inventory();

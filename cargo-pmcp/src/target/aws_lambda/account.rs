@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{BOOTSTRAP, stack};
+use super::super::AGAIN;
+use super::stack;
 use crate::config::Config;
 use crate::exec::{AWS, Call, Hidden, Said};
 use crate::failure::{Failure, Result};
@@ -29,7 +30,10 @@ impl Account {
 
     /// A call of the AWS CLI for this region.
     pub(super) fn call(&self, arguments: &[&str]) -> Result<Call> {
-        Ok(self.environment(AWS.call(arguments.iter().copied())?))
+        // Text is UTF-8 in both directions, whatever the machine's own: AWS CLI 1 is Python, 2 has a variable of its own.
+        let call = AWS.call(arguments.iter().copied().chain(self.option()))?;
+        let call = call.env("PYTHONUTF8", "1").env("AWS_CLI_FILE_ENCODING", "UTF-8");
+        Ok(self.environment(call))
     }
 
     /// What the AWS CLI and the CDK read alike.
@@ -39,6 +43,15 @@ impl Account {
             Some(profile) => call.env("AWS_PROFILE", profile),
             None => call,
         }
+    }
+
+    /// What both take as well: before keys in the environment goes only a profile that is an option.
+    pub(super) fn option(&self) -> impl Iterator<Item = &str> {
+        self.profile.iter().flat_map(|profile| ["--profile", profile])
+    }
+
+    fn with_profile(&self) -> String {
+        self.profile.as_ref().map(|profile| format!(" --profile {profile}")).unwrap_or_default()
     }
 
     /// What the AWS CLI answers; `Ok(None)` if it says that what was asked for is not there.
@@ -67,13 +80,7 @@ impl Account {
 
     /// Changes something with what it reads from standard input, and wants no answer.
     pub(super) fn tell_hidden(&self, arguments: &[&str], input: Hidden) -> Result {
-        // Files are in the encoding of the machine unless this says otherwise.
-        self.call(arguments)?
-            .env("AWS_CLI_FILE_ENCODING", "UTF-8")
-            .input(input)
-            .capture()?
-            .map(drop)
-            .map_err(|said| self.explain(said))
+        self.call(arguments)?.input(input).capture()?.map(drop).map_err(|said| self.explain(said))
     }
 
     /// Who is logged in.
@@ -103,7 +110,8 @@ impl Account {
             format!(
                 "the account {account} was never bootstrapped in {region}: the CDK has no place for its files there"
             ),
-            format!("do it once: {BOOTSTRAP} aws://{account}/{region}"),
+            // By the package's name, as the CDK of the project is installed later.
+            format!("do it once: npx aws-cdk@2 bootstrap aws://{account}/{region}{}", self.with_profile()),
         ))
     }
 
@@ -111,19 +119,18 @@ impl Account {
     fn explain(&self, said: Said) -> Failure {
         let words = said.words.as_str();
         let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
-        let profile = self.profile.as_ref().map(|profile| format!(" --profile {profile}")).unwrap_or_default();
+        let profile = self.with_profile();
         if has(&["Unable to locate credentials", "NoCredentials"]) {
             Failure::logged_out(
                 "not logged in to AWS: the AWS CLI finds no credentials",
-                format!("log in: `aws configure sso{profile}`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+                match &self.profile {
+                    Some(_) => format!("log in: `aws configure sso{profile}`"),
+                    None => "log in: `aws configure sso`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".into(),
+                },
             )
-        } else if has(&[
-            "ExpiredToken",
-            "RequestExpired",
-            "has expired",
-            "Error loading SSO Token",
-            "Error when retrieving token",
-        ]) {
+        } else if has(&["Signature expired", "Signature not yet current", "RequestExpired", "RequestTimeTooSkewed"]) {
+            said.failed("set the clock of this machine right: AWS takes what is signed within minutes only")
+        } else if has(&["ExpiredToken", "has expired", "Error loading SSO Token", "Error when retrieving token"]) {
             Failure::logged_out("the login to AWS has expired", format!("log in again: `aws sso login{profile}`"))
         } else if has(&["InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"]) {
             Failure::logged_out(
@@ -149,7 +156,7 @@ impl Account {
         } else if has(&["AccessDenied", "UnauthorizedOperation", "not authorized to perform"]) {
             said.failed("ask whoever looks after the account for this permission")
         } else {
-            said.failed("nothing else was done; run the command again when this is mended")
+            said.failed(AGAIN)
         }
     }
 }

@@ -19,8 +19,9 @@ struct Events {
 struct Found {
     #[serde(rename = "eventId", default)]
     id: String,
-    #[serde(flatten)]
-    line: Line,
+    /// As the server said, which may be before 1970.
+    timestamp: i64,
+    message: String,
 }
 
 /// Prints once what is there, or goes on as it comes: `aws logs tail` is in AWS CLI 2 only.
@@ -36,5 +37,9 @@ fn events(account: &Account, group: &str, filter: Option<&str>, begin: u64) -> R
     arguments.extend(pattern.iter().flat_map(|input| ["--cli-input-json", input as &str]));
     let found: Option<Events> = account.ask(&arguments)?;
     let events = found.map(|found| found.events).unwrap_or_default();
-    Ok(events.into_iter().map(|Found { id, line }| Event { id, line }).collect())
+    let event = |Found { id, timestamp, message }| Event {
+        id,
+        line: Line { timestamp: u64::try_from(timestamp).unwrap_or_default(), message },
+    };
+    Ok(events.into_iter().map(event).collect())
 }

@@ -29,9 +29,6 @@ use crate::plan::{Action, Plan};
 /// Where the CDK app is in a project.
 const APP: &str = "deploy/aws-lambda";
 
-/// The line of a first deployment.
-const BOOTSTRAP: &str = "npx cdk bootstrap";
-
 macro_rules! template {
     ($name:literal) => {
         include_str!(concat!("../../../templates/aws-lambda/", $name))
@@ -157,7 +154,7 @@ impl Target for AwsLambda {
             .map_err(|failure| failure.when_interrupted("nothing was deployed; run `cargo pmcp deploy` again"))?;
         let app = project.root.join(APP);
         output.step(format!("deploy {} to {}", server.name, aws.region), || {
-            let call = NPX.call([
+            let arguments = [
                 "--no-install",
                 "cdk",
                 "deploy",
@@ -168,7 +165,8 @@ impl Target for AwsLambda {
                 "direct",
                 "--progress",
                 "events",
-            ])?;
+            ];
+            let call = NPX.call(arguments.into_iter().chain(account.option()))?;
             let call = account.environment(call.folder(&app)).env("PMCP_SETTINGS", settings);
             call.run("").map_err(|failure| stack::after_failure(&account, &server.name, failure))
         })?;

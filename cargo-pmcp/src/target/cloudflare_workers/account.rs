@@ -206,7 +206,7 @@ impl Account {
                 "run `cargo pmcp deploy` first, which goes forward again",
             );
         }
-        otherwise("run the command again when this is mended")
+        otherwise(crate::target::AGAIN)
     }
 }
 

@@ -78,10 +78,7 @@ impl Problem {
                 "it may be down for a while; run the command again: what was done already is not done twice",
             )
         } else {
-            Failure::failed(
-                format!("{SERVICE} refused: {words} (status {})", self.status),
-                "nothing else was done; run the command again when this is mended",
-            )
+            Failure::failed(format!("{SERVICE} refused: {words} (status {})", self.status), super::super::AGAIN)
         }
     }
 }
@@ -123,8 +120,7 @@ mod tests {
     fn what_a_problem_lacks_is_not_needed() {
         assert_eq!(
             said(r#"{"status":422,"title":"no","detail":"the value s3cret is too short"}"#),
-            "pmcp.run refused: the value (hidden) is too short (status 422)\nnothing else was done; run the command again when \
-             this is mended"
+            "pmcp.run refused: the value (hidden) is too short (status 422)\nrun the command again when this is mended"
         );
         assert!(said("{}").starts_with("pmcp.run refused:  (status 0)"));
         assert!(
