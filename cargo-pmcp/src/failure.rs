@@ -93,17 +93,32 @@ impl Failure {
 
     /// The same with one more line of what happened, before what to do.
     pub(crate) fn adding(mut self, line: &str) -> Self {
-        if let Self::Refused { what, .. }
-        | Self::Usage { what, .. }
-        | Self::Setting { what, .. }
-        | Self::LoggedOut { what, .. }
-        | Self::Missing { what, .. }
-        | Self::Failed { what, .. }
-        | Self::Interrupted { what, .. } = &mut self
-        {
+        if let Some(what) = self.what() {
             *what = format!("{}\n{line}", what.trim_end());
         }
         self
+    }
+
+    /// The same once something was done that stays.
+    pub(crate) fn after(mut self, done: &str) -> Self {
+        if let Some(what) = self.what() {
+            *what = format!("{done}, but {what}");
+        }
+        self
+    }
+
+    /// What happened, where it is in words.
+    fn what(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Refused { what, .. }
+            | Self::Usage { what, .. }
+            | Self::Setting { what, .. }
+            | Self::LoggedOut { what, .. }
+            | Self::Missing { what, .. }
+            | Self::Failed { what, .. }
+            | Self::Interrupted { what, .. } => Some(what),
+            _ => None,
+        }
     }
 
     /// For `map_err` on what touches files.

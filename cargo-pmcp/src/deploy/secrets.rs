@@ -199,6 +199,11 @@ fn delete(project: &Project, target: &dyn Target, options: &DeleteSecret, output
     if config.secrets.contains_key(key) {
         plan.warnings.push(format!("{key} is under [secrets] in .pmcp/deploy.toml: the next deployment asks for it"));
     }
+    let readers = target.readers(config, key)?;
+    if !readers.is_empty() {
+        let what = format!("no rollback reaches these versions any more, which read {key} at their start");
+        plan.warnings.push(format!("{what}: {}", readers.join(", ")));
+    }
     if !dry_run {
         let _only_one = lock::lock(root)?;
         target.delete_secret(config, key)?;

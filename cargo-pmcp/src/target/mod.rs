@@ -78,6 +78,10 @@ pub(crate) trait Target {
     }
     fn set_secret(&self, config: &Config, key: &str, value: Hidden) -> Result;
     fn delete_secret(&self, config: &Config, key: &str) -> Result;
+    /// Versions that read a secret at their start, where a rollback brings back what a version reads.
+    fn readers(&self, _config: &Config, _key: &str) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
     /// What `destroy` would remove.
     fn removal(&self, project: &Project, clean: bool) -> Result<Removal>;
     fn destroy(&self, project: &Project, removal: &Removal, output: Output) -> Result;
@@ -142,18 +146,18 @@ fn without_value(missing: &[&str]) -> Result {
 }
 
 /// What a failed deployment leaves, in the words of the person who has to go on: what there is now, and what to do.
-fn after_failure(
+fn after_failure<A: Into<String>>(
     name: &str,
     failure: Failure,
-    now: impl FnOnce() -> Result<Option<(String, &'static str)>>,
+    now: impl FnOnce() -> Result<Option<(String, A)>>,
 ) -> Failure {
     if matches!(failure, Failure::Interrupted { .. }) {
         return failure.when_interrupted("see `cargo pmcp deploy status`, and run `cargo pmcp deploy` again");
     }
     let (now, advice) = match now() {
-        Ok(None) => ("nothing exists of it now".to_owned(), "mend what it says, and deploy again"),
-        Ok(Some(now)) => now,
-        Err(asking) => (format!("what exists of it is not known: {asking}"), "see `cargo pmcp deploy status`"),
+        Ok(None) => ("nothing exists of it now".to_owned(), "mend what it says, and deploy again".into()),
+        Ok(Some((now, advice))) => (now, advice.into()),
+        Err(asking) => (format!("what exists of it is not known: {asking}"), "see `cargo pmcp deploy status`".into()),
     };
     Failure::failed(format!("{}\nthe deployment of {name} failed, and {now}", failure.to_string().trim_end()), advice)
 }

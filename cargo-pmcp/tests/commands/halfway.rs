@@ -90,7 +90,13 @@ fn a_stack_that_cannot_be_changed_is_left_alone() {
             "UPDATE_ROLLBACK_FAILED",
             5,
             "error: the stack crm is in the state UPDATE_ROLLBACK_FAILED: a change failed, and taking it back failed too\n\
-             type: aws cloudformation continue-update-rollback --stack-name crm\n",
+             type: aws cloudformation continue-update-rollback --stack-name crm --region us-east-1\n",
+        ),
+        (
+            "REVIEW_IN_PROGRESS",
+            5,
+            "error: the stack crm is in the state REVIEW_IN_PROGRESS: somebody prepared it, and nothing came of that\nremove \
+             it with `cargo pmcp deploy destroy`, and deploy again\n",
         ),
         (
             "UPDATE_IN_PROGRESS",

@@ -7,6 +7,126 @@ use super::halfway::{aws, deploy, project, stack};
 
 const THERE: &str = "{\"Outputs\":[]}";
 
+/// An account whose stack is there, but for what these branches of a `case` say.
+fn account(state: &str, branches: &str) -> String {
+    format!("echo \"$*\" >> calls\ncase \"$*\" in\n{branches}\n*) {} ;;\nesac", aws(THERE, &stack(state)))
+}
+
+fn calls(folder: &Folder) -> String {
+    fs::read_to_string(folder.0.join("calls")).unwrap_or_default()
+}
+
+#[test]
+fn a_deployment_whose_end_is_not_known_advises_what_the_stack_bears() {
+    let folder = project("lambda-lost");
+    // What the CDK leaves is found afterwards.
+    let found = format!("read state < state\n{}", aws(THERE, &stack("STATE")).replace("STATE", "'\"$state\"'"));
+    folder.program("aws", &found);
+    folder.program("npx", "read after < ../../after; echo $after > ../../state; echo 'socket hang up' >&2; exit 1");
+    for (after, words) in [
+        ("UPDATE_IN_PROGRESS", "\nwait until `cargo pmcp deploy status` says COMPLETE, and deploy again\n"),
+        (
+            "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+            "\nwait until `cargo pmcp deploy status` says COMPLETE, and deploy again\n",
+        ),
+        (
+            "UPDATE_ROLLBACK_FAILED",
+            "\ntype: aws cloudformation continue-update-rollback --stack-name crm --region us-east-1\n",
+        ),
+        (
+            "UPDATE_COMPLETE",
+            "; version 1 is live\nmend what it says, and deploy again: what is done is not done twice\n",
+        ),
+        ("ROLLBACK_COMPLETE", "\nremove it with `cargo pmcp deploy destroy`, and deploy again\n"),
+    ] {
+        folder.write("state", "CREATE_COMPLETE\n");
+        folder.write("after", &format!("{after}\n"));
+        let (code, found) = deploy(&folder);
+        let words = format!("the deployment of crm failed, and the stack is now in the state {after}{words}");
+        assert!(code == Some(1) && found.ends_with(&words), "{after}: {found}");
+    }
+}
+
+#[test]
+fn a_deployment_that_nobody_reaches_is_none() {
+    let folder = project("lambda-alias");
+    let found = stack("UPDATE_COMPLETE")
+        .replace("\"Outputs\":[", "\"Outputs\":[{\"OutputKey\":\"Version\",\"OutputValue\":\"2\"},");
+    let gone = "*get-alias*) echo 'An error occurred (ResourceNotFoundException): no alias' >&2; exit 254 ;;";
+    folder.program("aws", &format!("case \"$*\" in\n{gone}\n*) {} ;;\nesac", aws(THERE, &found)));
+    let words = "error: crm is deployed, but the function crm has no alias `live`\nput it back into \
+                 deploy/aws-lambda/server-stack.ts, and deploy again; if it is there, somebody removed it elsewhere, which \
+                 CloudFormation does not see: `cargo pmcp deploy destroy` first\n";
+    assert_eq!(deploy(&folder), (Some(1), words.into()));
+}
+
+#[test]
+fn what_fails_after_the_deployment_does_not_say_that_nothing_was_done() {
+    let folder = project("lambda-afterwards");
+    folder.program("npx", "echo > ../../deployed");
+    let fails =
+        "*describe-stacks*) [ -f deployed ] && { echo 'An error occurred (Throttling): Rate exceeded' >&2; exit 254; }";
+    folder
+        .program("aws", &account("UPDATE_COMPLETE", &format!("{fails}\n{} ;;", aws(THERE, &stack("UPDATE_COMPLETE")))));
+    let words = "error: crm is deployed, but `aws cloudformation describe-stacks --stack-name crm --output json` failed: An error \
+                 occurred (Throttling): Rate exceeded\nrun the command again when this is mended\n";
+    assert_eq!(deploy(&folder), (Some(1), words.into()));
+}
+
+#[test]
+fn a_rollback_goes_where_the_server_can_start() {
+    let folder = project("lambda-rollback");
+    let versions = "*list-versions*) echo '{\"Versions\":[{\"Version\":\"1\"},{\"Version\":\"2\"},{\"Version\":\"3\"}]}' ;;\n\
+                    *get-alias*) echo '{\"FunctionVersion\":\"3\"}' ;;";
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:crm/KEY-a1b2c3";
+    let reads = |version: &str| {
+        let told = format!("{{\\\"KEY\\\":\\\"{arn}\\\"}}");
+        format!(
+            "*'--qualifier {version} '*) printf '%s' '{{\"Environment\":{{\"Variables\":{{\"PMCP_SECRETS\":\"{told}\"}}}}}}' ;;"
+        )
+    };
+    let entry = |rest: &str| {
+        format!(
+            "*describe-secret*) echo '{{\"ARN\":\"{arn}\",\"Name\":\"crm/KEY\",\"Tags\":[{{\"Key\":\"pmcp:server\",\"Value\":\"crm\"}}]{rest}}}' ;;"
+        )
+    };
+    let none = "*describe-secret*) echo 'An error occurred (ResourceNotFoundException): gone' >&2; exit 254 ;;";
+    let says = "error: version 2 of crm reads KEY at its start, which";
+    for (branches, words) in [
+        (
+            [reads("2"), reads("$LATEST"), entry(",\"DeletedDate\":\"2026-11-22\"")],
+            format!("{says} was deleted\nstore it again: `cargo pmcp deploy secrets set KEY`\n"),
+        ),
+        (
+            [reads("2"), reads("$LATEST"), none.into()],
+            format!("{says} was deleted for good\nwhat is stored since is another entry: go back to another version\n"),
+        ),
+        (
+            [reads("2"), "*LATEST*) echo '{}' ;;".into(), entry("")],
+            format!(
+                "{says} the last deployment took from it\nput KEY back under [secrets] in .pmcp/deploy.toml, and deploy instead\n"
+            ),
+        ),
+    ] {
+        folder.program("aws", &account("UPDATE_COMPLETE", &format!("{versions}\n{}", branches.join("\n"))));
+        assert_eq!(folder.refused(&["deploy", "rollback"]), (Some(5), words));
+    }
+    assert!(!calls(&folder).contains("update-alias"), "nothing was changed");
+
+    let branches = format!("{versions}\n{}\n{}\n{}", reads("2"), reads("$LATEST"), entry(""));
+    folder.program("aws", &account("UPDATE_IN_PROGRESS", &branches));
+    let words = "error: another change of the stack crm is under way (UPDATE_IN_PROGRESS)\nwait until `cargo pmcp deploy status` \
+                 says COMPLETE, and run this again\n";
+    assert_eq!(folder.refused(&["deploy", "rollback"]), (Some(5), words.into()));
+    for state in ["UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"] {
+        folder.write("calls", "");
+        folder.program("aws", &account(state, &branches));
+        assert_eq!(folder.printed(&["deploy", "rollback"]), "change  the live version of crm\n        from 3 to 2\n");
+        let alone = "--name live --function-version 2 --routing-config AdditionalVersionWeights={}\n";
+        assert!(calls(&folder).contains(alone), "{}", calls(&folder));
+    }
+}
+
 #[test]
 fn the_profile_of_the_file_goes_before_keys_of_the_environment() {
     // So it does for the AWS CLI and the CDK where it is an option.
@@ -31,6 +151,10 @@ fn lines_to_type_reach_the_account_that_is_meant() {
     let folder = project("lambda-lines");
     let config = fs::read_to_string(folder.0.join(".pmcp/deploy.toml")).expect("is there");
     folder.write(".pmcp/deploy.toml", &config.replace("[aws]\n", "[aws]\nprofile = \"work\"\n"));
+    folder.program("aws", &aws(THERE, &stack("UPDATE_ROLLBACK_FAILED")));
+    let line = "aws cloudformation continue-update-rollback --stack-name crm --region us-east-1 --profile work\n";
+    let (code, words) = deploy(&folder);
+    assert!(code == Some(5) && words.ends_with(line), "{words}");
     folder.program("aws", &aws("", ""));
     let (code, words) = deploy(&folder);
     let line = "npx aws-cdk@2 bootstrap aws://123456789012/us-east-1 --profile work\n";
@@ -65,6 +189,25 @@ fn text_is_utf_8_whatever_the_machine_speaks() {
     assert_eq!(set.status.code(), Some(1), "as nothing is stored there");
     let seen = fs::read_to_string(folder.0.join("seen")).expect("was written");
     assert!(seen.lines().count() == 2 && seen.lines().all(|line| line == "1 UTF-8"), "{seen}");
+}
+
+#[test]
+fn a_secret_that_is_there_again_without_its_new_value_is_told_of() {
+    let folder = Folder::new("lambda-restored");
+    folder.config();
+    folder.program(
+        "aws",
+        "case \"$*\" in\n*describe-secret*) echo '{\"ARN\":\"a\",\"Name\":\"crm/KEY\",\"DeletedDate\":1,\
+         \"Tags\":[{\"Key\":\"pmcp:server\",\"Value\":\"crm\"}]}' ;;\n*put-secret-value*) echo 'no' >&2; exit 254 ;;\nesac",
+    );
+    let mut set = folder.command(&["deploy", "secrets", "set", "KEY", "--from-env", "HERE"]);
+    let set = set.env("HERE", "s3cret").output().expect("starts");
+    assert_eq!(
+        String::from_utf8_lossy(&set.stderr),
+        "error: crm/KEY is there again, with the value that it had when it was deleted, but `aws secretsmanager \
+         put-secret-value --secret-id crm/KEY --secret-string file:///dev/stdin --output json` failed: no\nrun the command again \
+         when this is mended\n"
+    );
 }
 
 #[test]

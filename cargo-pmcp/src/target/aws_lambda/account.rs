@@ -50,6 +50,11 @@ impl Account {
         self.profile.iter().flat_map(|profile| ["--profile", profile])
     }
 
+    /// A line for a person to type, which reaches the same account.
+    pub(super) fn line(&self, words: &str) -> String {
+        format!("{words} --region {}{}", self.region, self.with_profile())
+    }
+
     fn with_profile(&self) -> String {
         self.profile.as_ref().map(|profile| format!(" --profile {profile}")).unwrap_or_default()
     }

@@ -172,7 +172,10 @@ impl Target for AwsLambda {
         })?;
         // A version that a rollback chose stays live where the template did not change.
         let live = stack::go_live(&account, &server.name).and_then(|()| self.outputs(&project.config));
-        live.map_err(|failure| failure.when_interrupted("it is deployed: see `cargo pmcp deploy status` and `outputs`"))
+        live.map_err(|failure| {
+            let failure = failure.when_interrupted("see `cargo pmcp deploy status` and `outputs`");
+            failure.after(&format!("{} is deployed", server.name))
+        })
     }
 
     fn outputs(&self, config: &Config) -> Result<Outputs> {
@@ -240,6 +243,10 @@ impl Target for AwsLambda {
 
     fn delete_secret(&self, config: &Config, key: &str) -> Result {
         secrets::delete(&Account::new(config), config, key)
+    }
+
+    fn readers(&self, config: &Config, key: &str) -> Result<Vec<String>> {
+        stack::readers(&Account::new(config), config, key)
     }
 
     fn removal(&self, project: &Project, _clean: bool) -> Result<Removal> {

@@ -116,22 +116,28 @@ pub(super) fn set(account: &Account, config: &Config, key: &str, value: Hidden) 
     }
     let name = name(config, key);
     let tag = format!("Key={TAG},Value={}", config.server.name);
+    let mut was_deleted = false;
     let arguments = match find(account, config, key)? {
         None => vec!["create-secret", "--name", &name, "--tags", &tag],
         Some(entry) => {
-            if entry.deleted_date.is_some() {
+            was_deleted = entry.deleted_date.is_some();
+            if was_deleted {
                 account.tell(&["secretsmanager", "restore-secret", "--secret-id", &name])?;
             }
             vec!["put-secret-value", "--secret-id", &name]
         }
     };
     let input = ["--secret-string", STANDARD_INPUT, "--output", "json"];
-    account.tell_hidden(&[&["secretsmanager"], &arguments[..], &input].concat(), value)
+    let stored = account.tell_hidden(&[&["secretsmanager"], &arguments[..], &input].concat(), value);
+    stored.map_err(|failure| match was_deleted {
+        true => failure.after(&format!("{name} is there again, with the value that it had when it was deleted")),
+        false => failure,
+    })
 }
 
 /// Deletes an entry, which can be restored for a week.
 pub(super) fn delete(account: &Account, config: &Config, key: &str) -> Result {
-    if live_reads(account, config, key)? {
+    if read_by(account, config, "live")?.contains_key(key) {
         return Err(Failure::refused(
             format!("the live version of {} reads {key} whenever an instance starts", config.server.name),
             "take it out of [secrets] in .pmcp/deploy.toml and run `cargo pmcp deploy` first",
@@ -146,8 +152,9 @@ pub(super) fn delete_for_good(account: &Account, name: &str) -> Result {
     account.tell(&["secretsmanager", "delete-secret", "--secret-id", name, "--force-delete-without-recovery"])
 }
 
+/// A version of the function.
 #[derive(Deserialize)]
-struct Function {
+pub(super) struct Function {
     #[serde(rename = "Environment", default)]
     environment: Environment,
 }
@@ -158,13 +165,52 @@ struct Environment {
     variables: BTreeMap<String, String>,
 }
 
-fn live_reads(account: &Account, config: &Config, key: &str) -> Result<bool> {
+impl Function {
+    /// What it reads at its start: ARNs by variable.
+    pub(super) fn secrets(&self) -> BTreeMap<String, String> {
+        let told = self.environment.variables.get("PMCP_SECRETS");
+        told.and_then(|told| serde_json::from_str(told).ok()).unwrap_or_default()
+    }
+}
+
+/// What a version reads, or the one that an alias names.
+fn read_by(account: &Account, config: &Config, version: &str) -> Result<BTreeMap<String, String>> {
     let name = &config.server.name;
-    let arguments = ["lambda", "get-function-configuration", "--function-name", name, "--qualifier", "live"];
+    let arguments = ["lambda", "get-function-configuration", "--function-name", name, "--qualifier", version];
     let function: Option<Function> = account.ask(&arguments)?;
-    let read = function.and_then(|function| function.environment.variables.get("PMCP_SECRETS").cloned());
-    let read: BTreeMap<String, String> = read.and_then(|read| serde_json::from_str(&read).ok()).unwrap_or_default();
-    Ok(read.contains_key(key))
+    Ok(function.map(|function| function.secrets()).unwrap_or_default())
+}
+
+/// Whether a version could start: all that it reads then must be there, and its role may read what was deployed last.
+pub(super) fn check_version(account: &Account, config: &Config, version: &str) -> Result {
+    let server = &config.server.name;
+    let wanted = read_by(account, config, version)?;
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let allowed = read_by(account, config, "$LATEST")?;
+    for (key, arn) in wanted {
+        let reads = format!("version {version} of {server} reads {key} at its start");
+        // Of entries that are others' this account may know nothing.
+        if arn.contains(&format!(":secret:{}-", name(config, &key))) {
+            match find(account, config, &key)?.filter(|entry| entry.arn == arn) {
+                None => {
+                    let advice = "what is stored since is another entry: go back to another version";
+                    return Err(Failure::refused(format!("{reads}, which was deleted for good"), advice));
+                }
+                Some(entry) if entry.deleted_date.is_some() => {
+                    let advice = format!("store it again: `cargo pmcp deploy secrets set {key}`");
+                    return Err(Failure::refused(format!("{reads}, which was deleted"), advice));
+                }
+                Some(_) => {}
+            }
+        }
+        if !allowed.values().any(|allowed| *allowed == arn) {
+            let advice = format!("put {key} back under [secrets] in .pmcp/deploy.toml, and deploy instead");
+            return Err(Failure::refused(format!("{reads}, which the last deployment took from it"), advice));
+        }
+    }
+    Ok(())
 }
 
 /// What the function is told: where its secrets are.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Rollback;
 use super::account::Account;
+use super::secrets::{self, Function};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
@@ -78,31 +79,41 @@ pub(super) fn has_toolkit(account: &Account) -> Result<bool> {
 
 /// Whether the stack can be deployed to as it is.
 pub(super) fn ready(account: &Account, name: &str) -> Result {
-    match describe(account, name)? {
-        Some(stack) => check_state(name, &stack.status),
+    match describe(account, name)?.and_then(|stack| obstacle(account, name, &stack.status)) {
+        Some((what, advice)) => Err(Failure::refused(what, advice)),
         None => Ok(()),
     }
 }
 
-fn check_state(name: &str, state: &str) -> Result {
-    if state.ends_with("_IN_PROGRESS") {
-        return Err(Failure::refused(
-            format!("another change of the stack {name} is under way ({state})"),
-            "wait until `cargo pmcp deploy status` says COMPLETE, and deploy again",
-        ));
-    }
-    match state {
+/// Why the stack cannot be changed in this state, and what to do about it.
+fn obstacle(account: &Account, name: &str, state: &str) -> Option<(String, String)> {
+    let remove = "remove it with `cargo pmcp deploy destroy`, and deploy again".to_owned();
+    Some(match state {
+        "REVIEW_IN_PROGRESS" => (
+            format!("the stack {name} is in the state {state}: somebody prepared it, and nothing came of that"),
+            remove,
+        ),
+        state if state.ends_with("_IN_PROGRESS") => under_way(name, state, "deploy again"),
         // The first deployment failed and was taken back; CloudFormation only lets such a stack be removed.
-        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED" => Err(Failure::refused(
-            format!("the stack {name} is in the state {state}, from which it cannot be changed"),
-            "remove it with `cargo pmcp deploy destroy`, and deploy again",
-        )),
-        "UPDATE_ROLLBACK_FAILED" => Err(Failure::refused(
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED" => {
+            (format!("the stack {name} is in the state {state}, from which it cannot be changed"), remove)
+        }
+        "UPDATE_ROLLBACK_FAILED" => (
             format!("the stack {name} is in the state {state}: a change failed, and taking it back failed too"),
-            format!("type: aws cloudformation continue-update-rollback --stack-name {name}"),
-        )),
-        _ => Ok(()),
-    }
+            format!(
+                "type: {}",
+                account.line(&format!("aws cloudformation continue-update-rollback --stack-name {name}"))
+            ),
+        ),
+        _ => return None,
+    })
+}
+
+fn under_way(name: &str, state: &str, then: &str) -> (String, String) {
+    (
+        format!("another change of the stack {name} is under way ({state})"),
+        format!("wait until `cargo pmcp deploy status` says COMPLETE, and {then}"),
+    )
 }
 
 /// What a failed deployment leaves, in the words of the person who has to go on.
@@ -113,14 +124,23 @@ pub(super) fn after_failure(account: &Account, name: &str, failure: Failure) -> 
              or that nothing is deployed, and deploy again"
         ));
     }
-    let now = |stack: Stack| {
-        let advice = match check_state(name, &stack.status) {
-            Ok(()) => "the version before answers as ever; mend what it says, and deploy again",
-            Err(_) => "remove it with `cargo pmcp deploy destroy`, mend what it says, and deploy again",
-        };
-        (format!("the stack is now in the state {}", stack.status), advice)
+    let now = || {
+        let Some(Stack { status, .. }) = describe(account, name)? else { return Ok(None) };
+        let now = format!("the stack is now in the state {status}");
+        let mend = "mend what it says, and deploy again";
+        Ok(Some(match obstacle(account, name, &status) {
+            Some((_, advice)) => (now, advice),
+            None if status.contains("ROLLBACK") => (now, format!("the version before answers as ever; {mend}")),
+            // Nothing was begun, or all was done and only its end was not heard of.
+            None => match live(account, name)? {
+                Some(live) => {
+                    (format!("{now}; version {live} is live"), format!("{mend}: what is done is not done twice"))
+                }
+                None => (now, mend.to_owned()),
+            },
+        }))
     };
-    crate::target::after_failure(name, failure, || Ok(describe(account, name)?.map(now)))
+    crate::target::after_failure(name, failure, now)
 }
 
 #[derive(Deserialize)]
@@ -133,6 +153,8 @@ struct Versions {
 struct Version {
     #[serde(rename = "Version")]
     version: String,
+    #[serde(flatten)]
+    function: Function,
 }
 
 #[derive(Deserialize)]
@@ -143,10 +165,18 @@ struct Alias {
 
 /// The versions of the function, oldest first.
 pub(super) fn versions(account: &Account, name: &str) -> Result<Vec<String>> {
+    versions_that(account, name, |_| true)
+}
+
+/// Those that read a secret at their start.
+pub(super) fn readers(account: &Account, config: &Config, key: &str) -> Result<Vec<String>> {
+    versions_that(account, &config.server.name, |function| function.secrets().contains_key(key))
+}
+
+fn versions_that(account: &Account, name: &str, is_meant: impl Fn(&Function) -> bool) -> Result<Vec<String>> {
     let found: Option<Versions> = account.ask(&["lambda", "list-versions-by-function", "--function-name", name])?;
-    let mut numbers: Vec<u64> = found
-        .map(|found| found.versions.iter().filter_map(|version| version.version.parse().ok()).collect())
-        .unwrap_or_default();
+    let found = found.into_iter().flat_map(|found| found.versions).filter(|version| is_meant(&version.function));
+    let mut numbers: Vec<u64> = found.filter_map(|version| version.version.parse().ok()).collect();
     numbers.sort_unstable();
     Ok(numbers.iter().map(u64::to_string).collect())
 }
@@ -158,33 +188,43 @@ pub(super) fn live(account: &Account, name: &str) -> Result<Option<String>> {
 }
 
 fn point_to(account: &Account, name: &str, version: &str) -> Result {
-    account.tell(&["lambda", "update-alias", "--function-name", name, "--name", LIVE, "--function-version", version])
+    // Without a share for any other, which somebody may have given by hand.
+    let arguments = ["lambda", "update-alias", "--function-name", name, "--name", LIVE, "--function-version", version];
+    account.tell(&[&arguments[..], &["--routing-config", "AdditionalVersionWeights={}"]].concat())
 }
 
 /// Lets the version that was deployed last answer, if a rollback has chosen another.
 pub(super) fn go_live(account: &Account, name: &str) -> Result {
     let deployed = describe(account, name)?.and_then(|stack| stack.outputs().remove("Version"));
-    if let (Some(deployed), Some(live)) = (deployed, live(account, name)?)
-        && deployed != live
-    {
-        point_to(account, name, &deployed)?;
+    // Whoever took that out of the template looks after it.
+    let Some(deployed) = deployed else { return Ok(()) };
+    match live(account, name)? {
+        None => Err(no_alias(name)),
+        Some(live) if live != deployed => point_to(account, name, &deployed),
+        Some(_) => Ok(()),
     }
-    Ok(())
+}
+
+fn no_alias(name: &str) -> Failure {
+    Failure::failed(
+        format!("the function {name} has no alias `{LIVE}`"),
+        "put it back into deploy/aws-lambda/server-stack.ts, and deploy again; if it is there, somebody removed it elsewhere, \
+         which CloudFormation does not see: `cargo pmcp deploy destroy` first",
+    )
 }
 
 pub(super) fn rollback(account: &Account, config: &Config, options: &Rollback) -> Result<Plan> {
     let name = &config.server.name;
-    if describe(account, name)?.is_none() {
-        return Err(not_deployed(config));
+    let Some(Stack { status, .. }) = describe(account, name)? else { return Err(not_deployed(config)) };
+    // While CloudFormation cleans up, the alias is as it will be.
+    if status.ends_with("_IN_PROGRESS") && !status.ends_with("_CLEANUP_IN_PROGRESS") {
+        let (what, advice) = under_way(name, &status, "run this again");
+        return Err(Failure::refused(what, advice));
     }
     let versions = versions(account, name)?;
-    let Some(live) = live(account, name)? else {
-        return Err(Failure::failed(
-            format!("the function {name} has no alias `{LIVE}`"),
-            "put it back into deploy/aws-lambda/server-stack.ts, and deploy again",
-        ));
-    };
+    let live = live(account, name)?.ok_or_else(|| no_alias(name))?;
     let version = choose(&versions, &live, options.version.as_deref())?;
+    secrets::check_version(account, config, &version)?;
     let mut plan = Plan::new();
     plan.detailed(Action::Change, format!("the live version of {name}"), format!("from {live} to {version}"));
     if !options.dry_run {
@@ -207,26 +247,4 @@ pub(super) fn delete(account: &Account, name: &str) -> Result {
             "see why in the CloudFormation console, and run `cargo pmcp deploy destroy` again",
         )
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stack_that_cannot_be_changed_is_not_tried() {
-        for good in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"] {
-            assert!(check_state("crm", good).is_ok(), "{good}");
-        }
-        for (bad, advice) in [
-            ("UPDATE_IN_PROGRESS", "wait until"),
-            ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "wait until"),
-            ("ROLLBACK_COMPLETE", "`cargo pmcp deploy destroy`"),
-            ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name crm"),
-        ] {
-            let refused = check_state("crm", bad).expect_err(bad);
-            assert_eq!(refused.exit_code(), 5);
-            assert!(refused.to_string().contains(advice), "{refused}");
-        }
-    }
 }
