@@ -202,14 +202,23 @@ impl Config {
     }
 }
 
+/// More is no deploy.toml, in bytes.
+const LONGEST: u64 = 1 << 20;
+
 /// The text of the file of the project in `root`, if it has one.
 pub(crate) fn read(root: &Path) -> Result<Option<String>> {
     let path = path(root);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
+    // Before it is opened: who opens a pipe waits for its other end.
+    match fs::metadata(&path) {
+        Ok(found) if found.is_file() && found.len() <= LONGEST => {}
+        Ok(_) => {
+            let what = format!("{} is no file of up to 1 MiB", path.display());
+            return Err(Failure::setting(what, "remove it, and write one with `cargo pmcp deploy init`"));
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Failure::file("reading", path)(error)),
-    };
+    }
+    let bytes = fs::read(&path).map_err(Failure::file("reading", &path))?;
     String::from_utf8(bytes).map(Some).map_err(|error| {
         let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;

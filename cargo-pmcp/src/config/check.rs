@@ -72,9 +72,16 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
             }
         }
     }
-    for name in config.environment.keys() {
+    for (name, value) in &config.environment {
         if let Err(what) = check_variable(target, name) {
             return broken(&["environment", name], what);
+        }
+        if value.contains('\0') {
+            return broken(&["environment", name], "it has a zero byte, which no variable can".into());
+        }
+        if target == TargetType::AwsLambda && value.contains("${Token[") {
+            let what = "the CDK takes `${Token[` for a sign of its own; write something else";
+            return broken(&["environment", name], what.into());
         }
         if name == "PMCP_STATE_KEYS" {
             let what = "who has these keys can forge what clients carry; write `PMCP_STATE_KEYS = {}` under [secrets]";

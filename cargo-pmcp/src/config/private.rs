@@ -1,17 +1,52 @@
 //! Values that an error must not repeat, wherever it is shown: of secrets, of the environment, and of keys that nobody
 //! knows.
 
-/// The sections whose values are never shown.
-const SECTIONS: [&str; 2] = ["secrets", "environment"];
+use std::ops::Range;
 
-/// The section that the line which begins at `begin` is in, or begins itself; empty before the first.
-pub(super) fn section(text: &str, begin: usize) -> &str {
-    let end = text.get(begin..).and_then(|rest| rest.find('\n')).map_or(text.len(), |length| begin + length);
-    let lines = text.get(..end).unwrap_or(text).lines();
-    let header = lines.rev().find_map(|line| line.trim_start().strip_prefix('['));
-    let header = header.unwrap_or_default();
-    let first = header.trim_start_matches('[').split(['.', ']', '=']).next().unwrap_or_default();
-    first.trim().trim_matches(['"', '\''])
+use toml::de::{DeTable, DeValue};
+
+/// The section of values that are never even talked of.
+pub(super) const SECRETS: &str = "secrets";
+
+/// The sections whose values are never shown.
+const SECTIONS: [&str; 2] = [SECRETS, "environment"];
+
+/// The section of those that has a value in this line, however the line looks.
+pub(super) fn section(text: &str, line: &Range<usize>) -> Option<&'static str> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let is_in =
+        |name: &&&str| document.get_ref().get(**name).is_some_and(|value| is_met(value.get_ref(), &value.span(), line));
+    let found = SECTIONS.iter().find(is_in).copied();
+    // Where the parser was lost, nothing after the first word of a section is known not to be in it.
+    found.or_else(|| mention(text, line).filter(|_| !errors.is_empty()).map(|(_, name)| name))
+}
+
+/// Whether a value, or one in it, has a part of the line. Sections do not count: they have none but their values.
+fn is_met(value: &DeValue<'_>, span: &Range<usize>, line: &Range<usize>) -> bool {
+    match value {
+        DeValue::Table(table) => table.values().any(|value| is_met(value.get_ref(), &value.span(), line)),
+        _ => span.start < line.end && line.start < span.end,
+    }
+}
+
+/// Where the first word up to the end of the line is that names such a section, and which. Comments name none.
+fn mention(text: &str, line: &Range<usize>) -> Option<(usize, &'static str)> {
+    let mut begin = 0;
+    for part in text.get(..line.end).unwrap_or(text).split_inclusive('\n') {
+        if let Some(name) = SECTIONS.into_iter().find(|name| part.contains(name))
+            && !part.trim_start().starts_with('#')
+        {
+            return Some((begin, name));
+        }
+        begin += part.len();
+    }
+    None
+}
+
+/// Whether the line may be within a text of several lines, where what looks like a key is none.
+pub(super) fn is_in_text(text: &str, line: &Range<usize>) -> bool {
+    let before = mention(text, line).and_then(|(begin, _)| text.get(begin..line.start)).unwrap_or_default();
+    ["\"\"\"", "'''"].into_iter().any(|quote| before.matches(quote).count() % 2 == 1)
 }
 
 /// The key that a line gives a value to, where it is one by its look.
@@ -26,32 +61,30 @@ pub(super) fn key(line: &str) -> Option<&str> {
         .filter(|key| !key.is_empty())
 }
 
-/// Whether what a line says is nobody's business.
-pub(super) fn is_private(section: &str, line: &str) -> bool {
-    let is_listed = |name: &str| SECTIONS.contains(&name);
-    if is_listed(section) && !is_header(line) {
-        return true;
-    }
+/// Whether what a line says is nobody's business, whatever section it is in.
+pub(super) fn is_private(line: &str) -> bool {
     match key(line) {
         // Keys of sections are in small letters, variables usually are not.
         Some(key) => {
-            is_listed(key.split('.').next().unwrap_or_default())
+            SECTIONS.contains(&key.split('.').next().unwrap_or_default())
                 || key.chars().any(|letter| letter.is_ascii_uppercase())
         }
         // The rest of a list, or a section; else it is something that was pasted.
         None => {
             let begins = line.trim_start();
-            !(begins.is_empty() || is_header(line) || begins.starts_with(['"', ']']))
+            let is_keyed = line.split_once('=').is_some_and(|(key, _)| key.trim_end().ends_with(['"', '\'']));
+            !(begins.is_empty() || is_header(line) || (begins.starts_with(['"', ']']) && !is_keyed))
         }
     }
 }
 
-/// The line without what it says, and how many characters of it are as they are in the file.
-pub(super) fn without_value(line: &str) -> (String, usize) {
+/// The line without what it says, and how many characters of it are as they are in the file. A section can only be told
+/// from a list where no list is expected.
+pub(super) fn without_value(line: &str, may_be_header: bool) -> (String, usize) {
     let indent = &line[..line.len() - line.trim_start().len()];
     match key(line) {
         Some(key) => (format!("{indent}{key} = …"), indent.chars().count() + key.len()),
-        None if is_header(line) => (line.to_owned(), line.chars().count()),
+        None if may_be_header && is_header(line) => (line.to_owned(), line.chars().count()),
         None => ("…".to_owned(), 0),
     }
 }

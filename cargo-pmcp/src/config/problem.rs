@@ -61,11 +61,12 @@ impl Problem {
         // What nobody knows the key of may be anything.
         let (place, kept) = place(text, span, message.starts_with("unknown field"));
         if kept == Kept::Secret && message.starts_with("invalid type") {
-            let key = private::key(&place.text).unwrap_or("KEY");
+            let key = private::key(&place.text).filter(|key| *key != private::SECRETS).unwrap_or("KEY");
+            let name = key.strip_prefix("secrets.").unwrap_or(key);
             return Self {
                 what: "the value of a secret does not belong in this file".into(),
                 help: Some(format!(
-                    "write `{key} = {{}}` here, and store the value with `cargo pmcp deploy secrets set {key}`; take what \
+                    "write `{key} = {{}}` here, and store the value with `cargo pmcp deploy secrets set {name}`; take what \
                      was here for known to others"
                 )),
                 place: Some(place),
@@ -131,15 +132,18 @@ fn place(text: &str, span: Range<usize>, is_unknown: bool) -> (Place, Kept) {
     let begin = before.rfind('\n').map_or(0, |end| end + 1);
     let line = text.get(begin..).unwrap_or_default().lines().next().unwrap_or_default();
     let column = text.get(begin..start).map_or(0, |part| part.chars().count());
-    let section = private::section(text, begin);
-    let kept = match is_unknown || private::is_private(section, line) {
-        true if section == "secrets" => Kept::Secret,
-        true => Kept::Value,
-        false => Kept::Nothing,
+    let bytes = begin..begin + line.len();
+    let section = private::section(text, &bytes);
+    let kept = match section {
+        Some(private::SECRETS) => Kept::Secret,
+        Some(_) => Kept::Value,
+        None if is_unknown || private::is_private(line) => Kept::Value,
+        None => Kept::Nothing,
     };
     let (shown, same) = match kept == Kept::Nothing || line.trim().is_empty() {
         true => (line.to_owned(), usize::MAX),
-        false => private::without_value(line),
+        false if section.is_some() && private::is_in_text(text, &bytes) => ("…".to_owned(), 0),
+        false => private::without_value(line, section.is_none()),
     };
     let length = shown.chars().count();
     let width = text.get(span).map_or(1, |part| part.chars().count());

@@ -120,6 +120,8 @@ fn values_the_platform_would_refuse_are_refused_at_their_place() {
             "`pmcp_run.url` is wrong: a login is sent there, so it must begin with `https://`, or lead to this machine",
         ),
         ("[pmcp_run]\nurl = \"https://example.com?a=b\"\n", "7:7", "with nothing but a host, a port and a path"),
+        ("[environment]\nAB = \"x\\u0000\"\n", "7:6", "it has a zero byte, which no variable can"),
+        ("[environment]\nAB = \"${Token[x.1]}\"\n", "7:6", "the CDK takes `${Token[` for a sign of its own"),
         ("[environment]\nA-B = \"x\"\n", "7:7", "two or more letters, digits and underscores"),
         ("[auth.cognito]\nscopes = [\"a\"]\ncallback_urls = [\"b\"]\n", "6:", "a Function URL cannot check tokens"),
     ] {
@@ -183,14 +185,47 @@ fn the_value_of_a_secret_is_never_repeated() {
         "[aws]\napi_key = \"sk-1\"\n",
         "[aws]\nAPI_KEY \"sk-1\"\n",
         "[secret]\nAPI_KEY = \"sk-1\"\n",
+        // However the section is written, and whatever looks like another.
+        "\"secrets\".token = \"sk-1\"\n",
+        "[\"secrets\"]\ntoken = \"sk-1\"\n",
+        "[secrets]\ntoken = [\n[\"sk-1\"]\n]\n",
+        "[secrets]\ntoken = [\n[\"sk-1\" 1]\n]\n",
+        "[environment]\nA = \"\"\"\n[server]\n\"\"\"\ntok = [\"sk-1\"]\n",
+        "[environment]\nA = \"\"\"\n[server]\n\"\"\"\ntok = sk-1\n",
+        "[environment]\nA = \"\"\"\n[server]\nsk-1 = \\q\n\"\"\"\n",
+        "[environment]\nA = \"\"\"\n[sk-1] \\q\n\"\"\"\n",
+        "[aws]\n\"API_KEY\" = sk-1\n",
     ] {
         let told = told(&format!("{LEAST}{more}"));
         assert!(!told.contains("sk-1") && told.contains(".pmcp/deploy.toml"), "{more}: {told}");
     }
-    for first in ["secrets = \"sk-1\"\n", "secrets.API_KEY = \"sk-1\"\n", "secrets = { API_KEY = \"sk-1\" }\n"] {
+    for first in [
+        "secrets = \"sk-1\"\n",
+        "secrets.API_KEY = \"sk-1\"\n",
+        "secrets = { API_KEY = \"sk-1\" }\n",
+        "\"secrets\".TOKEN = \"sk-1\"\n",
+        "'secrets' . token = \"sk-1\"\n",
+        "\"environment\".tok = [\"sk-1\"]\n",
+        "environment.tok = [\"sk-1\"]\n",
+        "\"environment\".tok = sk-1\n",
+    ] {
         let told = told(&format!("{first}{LEAST}"));
         assert!(!told.contains("sk-1") && told.contains(".pmcp/deploy.toml:1:"), "{told}");
     }
+}
+
+#[test]
+fn what_is_no_secret_is_still_shown_beside_one() {
+    let text = format!("{LEAST}[secrets]\nAPI_KEY = {{}}\n[aws]\nmemory_mb = \"512\"\n");
+    assert_eq!(
+        told(&text),
+        "invalid type: string \"512\", expected u32\n --> .pmcp/deploy.toml:9:13\n  |\n9 | memory_mb = \"512\"\n  \
+         |             ^^^^^"
+    );
+    let told = told(&format!("secrets.API_KEY = \"sk-1\"\n{LEAST}"));
+    let help =
+        "help: write `secrets.API_KEY = {}` here, and store the value with `cargo pmcp deploy secrets set API_KEY`; ";
+    assert!(told.contains(help), "{told}");
 }
 
 #[test]

@@ -86,3 +86,34 @@ fn what_aws_says_is_told_with_what_to_do() {
         )
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_read_for_ever() {
+    let folder = Folder::new("endless");
+    std::fs::create_dir_all(folder.0.join(".pmcp")).expect("a folder");
+    let words =
+        "error: .pmcp/deploy.toml is no file of up to 1 MiB\nremove it, and write one with `cargo pmcp deploy init`\n";
+    std::os::unix::fs::symlink("/dev/zero", folder.0.join(".pmcp/deploy.toml")).expect("a link");
+    assert_eq!(folder.refused(&["deploy", "status"]), (Some(3), words.into()));
+    std::fs::remove_file(folder.0.join(".pmcp/deploy.toml")).expect("is removed");
+    let made = std::process::Command::new("mkfifo").arg(folder.0.join(".pmcp/deploy.toml")).status();
+    assert!(made.expect("`mkfifo` starts").success());
+    assert_eq!(folder.refused(&["deploy", "status"]), (Some(3), words.into()));
+}
+
+#[test]
+fn a_secret_in_deploy_toml_is_not_repeated_however_it_is_written() {
+    let folder = Folder::new("repeated");
+    let least = "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n";
+    folder.write(".pmcp/deploy.toml", &format!("\"secrets\".TOKEN = \"hunter2\"\n{least}"));
+    let words = "error: the value of a secret does not belong in this file\n --> .pmcp/deploy.toml:1:19\n  |\n1 | …\n  | ^\n\
+                 help: write `KEY = {}` here, and store the value with `cargo pmcp deploy secrets set KEY`; take what was \
+                 here for known to others\n";
+    assert_eq!(folder.refused(&["deploy", "status"]), (Some(3), words.into()));
+    let text = "[environment]\nA = \"\"\"\n[server]\n\"\"\"\ntok = [\"hunter2\"]\n";
+    folder.write(".pmcp/deploy.toml", &format!("{least}{text}"));
+    let words =
+        "error: invalid type: sequence, expected a string\n --> .pmcp/deploy.toml:9:7\n  |\n9 | tok = …\n  |       ^\n";
+    assert_eq!(folder.refused(&["deploy", "status"]), (Some(3), words.into()));
+}
