@@ -24,6 +24,8 @@ mod new;
 #[cfg(unix)]
 mod pmcp_run;
 #[cfg(unix)]
+mod removal;
+#[cfg(unix)]
 mod secrets;
 #[cfg(unix)]
 mod table;

@@ -249,11 +249,11 @@ impl Target for AwsLambda {
         stack::readers(&Account::new(config), config, key)
     }
 
-    fn removal(&self, project: &Project, _clean: bool) -> Result<Removal> {
+    fn removal(&self, project: &Project, clean: bool) -> Result<Removal> {
         let config = &project.config;
         let account = Account::new(config);
         let deployed = stack::describe(&account, &config.server.name)?.is_some();
-        Ok(Removal { deployed, outliving: outliving::find(&account, config)? })
+        Ok(Removal { deployed, outliving: outliving::find(&account, config, clean)? })
     }
 
     fn destroy(&self, project: &Project, removal: &Removal, output: Output) -> Result {

@@ -9,15 +9,16 @@ use super::account::Account;
 use super::stack::{TAG, TOOLKIT};
 use super::{Outliving, secrets};
 use crate::config::Config;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 const SECRET: &str = "secret";
 const LOG_GROUP: &str = "log group";
 const USER_POOL: &str = "Cognito user pool, with everybody in it,";
 const UPLOADS: &str = "uploaded versions in";
 
-/// Finds what is this server's by its tag, or by a folder of its own.
-pub(super) fn find(account: &Account, config: &Config) -> Result<Vec<Outliving>> {
+/// Finds what is this server's by its tag, or by a folder of its own. `clean` if it is to be removed: then nothing may be
+/// overlooked, while a server that never had people needs no right to look for them.
+pub(super) fn find(account: &Account, config: &Config, clean: bool) -> Result<Vec<Outliving>> {
     let name = &config.server.name;
     let mut found: Vec<Outliving> =
         secrets::all(account, config)?.into_iter().map(|name| Outliving { kind: SECRET, name }).collect();
@@ -31,8 +32,8 @@ pub(super) fn find(account: &Account, config: &Config) -> Result<Vec<Outliving>>
             found.push(Outliving { kind: LOG_GROUP, name: log_group_name });
         }
     }
-    let pools: Option<Pools> = account.ask(&["cognito-idp", "list-user-pools", "--max-results", "60"])?;
-    for Pool { id, name: called } in pools.map(|found| found.pools).unwrap_or_default() {
+    let pools = if clean || config.auth.is_some() { pools(account)? } else { Vec::new() };
+    for Pool { id, name: called } in pools {
         if called == *name && pool(account, &id)?.is_some_and(|pool| pool.tags.get(TAG) == Some(name)) {
             found.push(Outliving { kind: USER_POOL, name: id });
         }
@@ -79,6 +80,8 @@ struct Tags {
 struct Pools {
     #[serde(rename = "UserPools")]
     pools: Vec<Pool>,
+    #[serde(rename = "NextToken")]
+    next: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +103,23 @@ struct PoolDetails {
     tags: BTreeMap<String, String>,
     #[serde(rename = "Domain")]
     domain: Option<String>,
+}
+
+/// All there are. The AWS CLI wants to be told how many to take at once, and then does not ask for the rest.
+fn pools(account: &Account) -> Result<Vec<Pool>> {
+    let mut all = Vec::new();
+    let mut next: Option<String> = None;
+    loop {
+        let mut arguments = vec!["cognito-idp", "list-user-pools", "--max-results", "60"];
+        // One argument: whatever it begins with, it is no option.
+        arguments.extend(next.as_deref());
+        let Some(found) = account.ask::<Pools>(&arguments)? else { return Ok(all) };
+        all.extend(found.pools);
+        match found.next {
+            Some(token) => next = Some(format!("--next-token={token}")),
+            None => return Ok(all),
+        }
+    }
 }
 
 fn pool(account: &Account, id: &str) -> Result<Option<PoolDetails>> {
@@ -156,6 +176,21 @@ struct Object {
     version_id: String,
 }
 
+/// What S3 says of what it was told to delete: nothing of what is gone.
+#[derive(Deserialize)]
+struct Deleted {
+    #[serde(rename = "Errors", default)]
+    errors: Vec<Kept>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Kept {
+    key: String,
+    code: String,
+    message: String,
+}
+
 /// In a bucket that keeps no versions, every file has this one.
 fn is_only_version(version_id: &str) -> bool {
     version_id == "null"
@@ -175,7 +210,20 @@ fn delete_uploads(account: &Account, bucket: &str, server: &str) -> Result {
     const AT_ONCE: usize = 200;
     for objects in uploads(account, bucket, server)?.chunks(AT_ONCE) {
         let list = json!({ "Objects": objects, "Quiet": true }).to_string();
-        account.tell(&["s3api", "delete-objects", "--bucket", bucket, "--delete", &list])?;
+        let answer: Option<Deleted> =
+            account.ask(&["s3api", "delete-objects", "--bucket", bucket, "--delete", &list])?;
+        // S3 says yes, and names what it has not removed.
+        let kept = answer.map(|answer| answer.errors).unwrap_or_default();
+        if let Some(Kept { key, code, message }) = kept.first() {
+            return Err(Failure::failed(
+                format!(
+                    "S3 did not remove {} of the files in s3://{bucket}/{}: {key}: {code}: {message}",
+                    kept.len(),
+                    folder(server)
+                ),
+                "mend what it says, and run `cargo pmcp deploy destroy --clean` again",
+            ));
+        }
     }
     Ok(())
 }

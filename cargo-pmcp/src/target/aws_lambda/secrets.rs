@@ -77,6 +77,13 @@ fn entries(account: &Account, config: &Config) -> Result<Vec<Entry>> {
     let found: Option<Entries> =
         account.ask(&["secretsmanager", "list-secrets", "--include-planned-deletion", "--filters", &filter])?;
     let mut entries = found.map(|found| found.list).unwrap_or_default();
+    // The list comes to know of an entry some time after it was made: those that deploy.toml names are asked for.
+    for (key, _) in config.secrets.iter().filter(|(_, secret)| secret.arn.is_none()) {
+        let name = name(config, key);
+        if !entries.iter().any(|entry| entry.name == name) {
+            entries.extend(describe(account, &name)?);
+        }
+    }
     entries.retain(|entry| entry.is_of(&config.server.name));
     Ok(entries)
 }
@@ -89,10 +96,13 @@ fn encode_date(date: &serde_json::Value) -> String {
     }
 }
 
+fn describe(account: &Account, name: &str) -> Result<Option<Entry>> {
+    account.ask(&["secretsmanager", "describe-secret", "--secret-id", name])
+}
+
 fn find(account: &Account, config: &Config, key: &str) -> Result<Option<Entry>> {
     let name = name(config, key);
-    let found: Option<Entry> = account.ask(&["secretsmanager", "describe-secret", "--secret-id", &name])?;
-    match found {
+    match describe(account, &name)? {
         Some(entry) if !entry.is_of(&config.server.name) => Err(Failure::refused(
             format!("Secrets Manager has an entry {name} that cargo pmcp did not make"),
             format!("name it by its ARN: `{key} = {{ arn = \"{}\" }}` under [secrets] in .pmcp/deploy.toml", entry.arn),
