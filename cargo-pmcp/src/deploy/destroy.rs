@@ -1,9 +1,10 @@
 //! `cargo pmcp deploy destroy`: removes what was deployed, and nothing that it did not make.
 
 use std::fs;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io;
 use std::path::Path;
 
+use super::confirm::{confirm, is_anybody_there};
 use super::record::{Record, Records};
 use super::{Project, lock, renamed};
 use crate::cli::Destroy;
@@ -22,8 +23,16 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     let mut plan = Plan::new();
     plan.warnings.extend(renamed(project)?);
     let (name, place) = (&config.server.name, target.place(config));
-    let record = Record::new(project)?;
+    let record = Record::new(project)?.of(target.account(config)?);
     let mut records = Records::load(root)?;
+    if !removal.deployed
+        && let Some(what) = records.in_another_account(&record)
+    {
+        return Err(Failure::refused(
+            what,
+            "log in to that one; if nothing is left of the server there, take it out of .pmcp/deployed.json",
+        ));
+    }
     let is_recorded = records.remove(&record);
     if removal.deployed {
         plan.step(Action::Remove, format!("{name} in {place}, with its URL and all its versions"));
@@ -66,7 +75,11 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
             return output.result(&plan);
         }
     } else if !options.yes {
-        confirm(&plan, name)?;
+        if !is_anybody_there() {
+            let advice = "look at what --dry-run prints, and add --yes";
+            return Err(Failure::refused("nothing was removed: there is nobody to ask", advice));
+        }
+        confirm(&plan, name, "nothing was removed")?;
     }
     let _only_one = lock::lock(root)?;
     if !options.clean {
@@ -89,24 +102,6 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
 /// What others need: of the same platform all, of another what all have in common.
 fn is_needed(others: &Records, target: TargetType, path: &str) -> bool {
     others.is_on(target) || (!others.is_empty() && path.starts_with(".pmcp/"))
-}
-
-fn confirm(plan: &Plan, name: &str) -> Result {
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Err(Failure::refused(
-            "nothing was removed: there is nobody to ask",
-            "look at what --dry-run prints, and add --yes",
-        ));
-    }
-    let mut err = io::stderr().lock();
-    let shown = write!(err, "{plan}\nType the server's name to go on: ").and_then(|()| err.flush());
-    shown.map_err(Failure::file("writing", "the terminal"))?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(Failure::file("reading", "the terminal"))?;
-    match answer.trim() == name {
-        true => Ok(()),
-        false => Err(Failure::refused("nothing was removed: that is not its name", format!("it is called {name}"))),
-    }
 }
 
 /// Removes files and folders, and those above that are then empty.

@@ -1,5 +1,6 @@
 //! `cargo pmcp deploy` and its subcommands, one file each.
 
+mod confirm;
 mod destroy;
 mod doctor;
 mod init;

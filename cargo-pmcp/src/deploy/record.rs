@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::Project;
 use crate::config::TargetType;
@@ -24,6 +25,9 @@ pub(super) struct Record {
     // As versions wrote it that knew AWS Lambda alone.
     #[serde(alias = "region")]
     place: String,
+    /// Whose place that is, where deploy.toml does not say and the version that wrote this asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
     /// Whether it has not come to its end yet, or never has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     begun: bool,
@@ -32,14 +36,26 @@ pub(super) struct Record {
 /// All that there are. Belongs under version control: others then know of them too.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Records {
-    deployments: Vec<Record>,
+    deployments: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+enum Entry {
+    Known(Record),
+    /// On a platform that a later version knows, for which it is kept.
+    Later {
+        target_type: String,
+        #[serde(flatten)]
+        more: Map<String, Value>,
+    },
 }
 
 /// The file as any version wrote it.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {
-    Several { deployments: Vec<Record> },
+    Several { deployments: Vec<Entry> },
     One(Record),
 }
 
@@ -48,7 +64,13 @@ impl Record {
     pub(super) fn new(project: &Project) -> Result<Self> {
         let config = &project.config;
         let place = project.target().place(config);
-        Ok(Self { target_type: config.target.target_type, name: config.server.name.clone(), place, begun: false })
+        let name = config.server.name.clone();
+        Ok(Self { target_type: config.target.target_type, name, place, account: None, begun: false })
+    }
+
+    /// The same in an account, which only the platform knows.
+    pub(super) fn of(self, account: Option<String>) -> Self {
+        Self { account, ..self }
     }
 
     /// That `now` is another server than this one.
@@ -61,7 +83,13 @@ impl Record {
         format!("{before}, and .pmcp/deploy.toml now says {} in {}", now.name, now.place)
     }
 
+    /// What is not known of an account does not tell two apart.
     fn is_same(&self, other: &Self) -> bool {
+        let are_accounts = self.account.is_some() && other.account.is_some();
+        self.is_called_as(other) && !(are_accounts && self.account != other.account)
+    }
+
+    fn is_called_as(&self, other: &Self) -> bool {
         (self.target_type, &self.name, &self.place) == (other.target_type, &other.name, &other.place)
     }
 }
@@ -76,7 +104,7 @@ impl Records {
         };
         match serde_json::from_str(&text) {
             Ok(Written::Several { deployments }) => Ok(Self { deployments }),
-            Ok(Written::One(record)) => Ok(Self { deployments: vec![record] }),
+            Ok(Written::One(record)) => Ok(Self { deployments: vec![Entry::Known(record)] }),
             Err(error) => {
                 let what = format!("{} is not what cargo pmcp wrote: {error}", path.display());
                 Err(Failure::refused(what, "restore it from version control, or remove it if nothing is deployed"))
@@ -86,10 +114,27 @@ impl Records {
 
     /// The deployment on the platform of `now` that `now` would be a second one beside.
     pub(super) fn other_than(&self, now: &Record) -> Option<&Record> {
-        match self.find(now) {
-            Some(_) => None,
-            None => self.deployments.iter().rfind(|record| record.target_type == now.target_type),
+        match self.known().any(|record| record.is_called_as(now)) {
+            true => None,
+            false => self.known().filter(|record| record.target_type == now.target_type).last(),
         }
+    }
+
+    /// That what is called as `now` is known in another account only, if that is so.
+    pub(super) fn in_another_account(&self, now: &Record) -> Option<String> {
+        if self.is_known(now) {
+            return None;
+        }
+        let Record { name, place, account, .. } = self.known().find(|record| record.is_called_as(now))?;
+        let (there, here) = (account.as_deref()?, now.account.as_deref()?);
+        Some(format!(
+            "{name} is deployed in {place} of the account {there}, and this is the account {here}, which has none"
+        ))
+    }
+
+    /// Whether this project has deployed it, or begun to.
+    pub(super) fn is_known(&self, now: &Record) -> bool {
+        self.find(now).is_some()
     }
 
     /// That `now` was begun and has not ended, if that is so.
@@ -99,9 +144,9 @@ impl Records {
 
     /// Notes what is about to be deployed, if it was not known; whether that was so.
     pub(super) fn begin(&mut self, now: &Record) -> bool {
-        let is_new = self.find(now).is_none();
+        let is_new = !self.is_known(now);
         if is_new {
-            self.deployments.push(Record { begun: true, ..now.clone() });
+            self.deployments.push(Entry::Known(Record { begun: true, ..now.clone() }));
         }
         is_new
     }
@@ -109,13 +154,13 @@ impl Records {
     /// Notes a deployment.
     pub(super) fn put(&mut self, now: Record) {
         self.remove(&now);
-        self.deployments.push(now);
+        self.deployments.push(Entry::Known(now));
     }
 
     /// Forgets one; whether it was known.
     pub(super) fn remove(&mut self, gone: &Record) -> bool {
         let before = self.deployments.len();
-        self.deployments.retain(|record| !record.is_same(gone));
+        self.deployments.retain(|entry| !matches!(entry, Entry::Known(record) if record.is_same(gone)));
         self.deployments.len() < before
     }
 
@@ -125,11 +170,18 @@ impl Records {
 
     /// Whether one of them is on this platform.
     pub(super) fn is_on(&self, target: TargetType) -> bool {
-        self.deployments.iter().any(|record| record.target_type == target)
+        self.known().any(|record| record.target_type == target)
+    }
+
+    fn known(&self) -> impl Iterator<Item = &Record> {
+        self.deployments.iter().filter_map(|entry| match entry {
+            Entry::Known(record) => Some(record),
+            Entry::Later { .. } => None,
+        })
     }
 
     fn find(&self, now: &Record) -> Option<&Record> {
-        self.deployments.iter().find(|record| record.is_same(now))
+        self.known().find(|record| record.is_same(now))
     }
 
     pub(super) fn save(&self, root: &Path) -> Result {

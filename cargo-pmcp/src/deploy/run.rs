@@ -1,5 +1,6 @@
 //! `cargo pmcp deploy`: builds and deploys what is there.
 
+use super::confirm::{confirm, is_anybody_there};
 use super::record::{Record, Records};
 use super::{Project, lock};
 use crate::cli::DeployRun;
@@ -29,6 +30,10 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     }
     // Read again: another target may have been deployed meanwhile, before the lock.
     let mut records = Records::load(root)?;
+    let record = record.of(target.account(&project.config)?);
+    if !options.yes && !records.is_known(&record) {
+        replace(project)?;
+    }
     // Before anything is made: what ends here, ends with a record of it.
     let is_new = records.begin(&record);
     if is_new {
@@ -47,6 +52,25 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     records.put(record);
     records.save(root)?;
     output.result(&outputs)
+}
+
+/// Asks before a server is replaced that nothing here says is this project's.
+fn replace(project: &Project) -> Result {
+    let (config, target) = (&project.config, project.target());
+    if !target.is_deployed(config)? {
+        return Ok(());
+    }
+    let name = &config.server.name;
+    let what = format!(
+        "{name} is deployed in {} already, and .pmcp/deployed.json does not say that it is this project's",
+        target.place(config)
+    );
+    if !is_anybody_there() {
+        let advice = "if it is, add --yes, and keep that file under version control; else choose another `name` under \
+                      [server] in .pmcp/deploy.toml";
+        return Err(Failure::refused(what, advice));
+    }
+    confirm(format_args!("{what}; deploying replaces it"), name, "nothing was deployed")
 }
 
 /// Whether a deployment that failed has left nothing behind, as far as the platform can be asked.

@@ -63,6 +63,14 @@ pub(crate) trait Target {
     /// Where clients reach the deployed server.
     fn url(&self, config: &Config) -> Result<String>;
     fn status(&self, config: &Config) -> Result<Status>;
+    /// Whether a server of this name is there.
+    fn is_deployed(&self, config: &Config) -> Result<bool> {
+        Ok(self.status(config)?.deployed)
+    }
+    /// The account that the place is in, where only the platform knows it.
+    fn account(&self, _config: &Config) -> Result<Option<String>> {
+        Ok(None)
+    }
     /// Lets another version answer, and returns which.
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan>;
     fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result;

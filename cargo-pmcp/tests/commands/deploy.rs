@@ -131,7 +131,11 @@ fn a_dry_run_says_everything_and_does_nothing() {
                  would be a second server, with a URL of its own\nput back what it said, or destroy that one first, or \
                  add --beside to have both\n";
     assert_eq!(folder.refused(&["deploy"]), (Some(5), words.into()));
-    folder.program("aws", "echo 'Stack with id crm does not exist (ValidationError)' >&2; exit 254");
+    folder.program(
+        "aws",
+        "case \"$*\" in *get-caller-identity*) echo '{\"Account\":\"1\",\"Arn\":\"a\"}'; exit ;; esac\n\
+         echo 'Stack with id crm does not exist (ValidationError)' >&2; exit 254",
+    );
     let words = "note: this project is deployed as crm in eu-central-1, and .pmcp/deploy.toml now says crm in us-east-1: this \
                  is the latter\n";
     assert_eq!(folder.refused(&["deploy", "status"]), (Some(0), words.into()));

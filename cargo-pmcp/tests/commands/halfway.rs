@@ -58,9 +58,9 @@ pub(super) fn stack(state: &str) -> String {
     format!(r#"{{"StackStatus":"{state}",{TAGS}}}"#)
 }
 
-/// The exit code, and the message without what led to it.
+/// The exit code, and the message without what led to it; what is there already is taken for this project's.
 pub(super) fn deploy(folder: &Folder) -> (Option<i32>, String) {
-    let (code, words) = folder.refused(&["deploy"]);
+    let (code, words) = folder.refused(&["deploy", "--yes"]);
     let message = words.find("error: ").map(|begin| words[begin..].to_owned());
     (code, message.unwrap_or(words))
 }
@@ -191,11 +191,11 @@ fn what_is_killed_half_way_is_not_forgotten() {
 fn of_two_side_by_side_neither_is_forgotten() {
     let folder = project("beside");
     folder.program("aws", &aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE")));
-    folder.printed(&["deploy"]);
+    folder.printed(&["deploy", "--yes"]);
     let config = fs::read_to_string(folder.0.join(".pmcp/deploy.toml")).expect("is there");
     folder.write(".pmcp/deploy.toml", &config.replace("us-east-1", "eu-west-1"));
     assert_eq!(deploy(&folder).0, Some(5));
-    folder.printed(&["deploy", "--beside"]);
+    folder.printed(&["deploy", "--beside", "--yes"]);
     // Each is known from then on.
     folder.printed(&["deploy"]);
     folder.write(".pmcp/deploy.toml", &config);
@@ -221,5 +221,5 @@ fn two_at_once_do_not_meet() {
                  again\n";
     assert_eq!(deploy(&folder), (Some(5), words.into()));
     drop(other);
-    assert_eq!(folder.printed(&["deploy"]), "Url = https://u/mcp\n");
+    assert_eq!(folder.printed(&["deploy", "--yes"]), "Url = https://u/mcp\n");
 }

@@ -24,6 +24,8 @@ mod new;
 #[cfg(unix)]
 mod pmcp_run;
 #[cfg(unix)]
+mod records;
+#[cfg(unix)]
 mod removal;
 #[cfg(unix)]
 mod secrets;
@@ -85,6 +87,31 @@ impl Folder {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// What a terminal shows of `cargo pmcp` when this is typed after the prompt, how that ended, and how the terminal is
+    /// set then.
+    #[cfg(target_os = "linux")]
+    fn at_terminal(&self, arguments: &str, prompt: &str, typed: &[u8]) -> String {
+        use std::io::{Read, Write};
+        let tool = env!("CARGO_BIN_EXE_cargo-pmcp");
+        let line = format!("'{tool}' pmcp {arguments}; echo \"ended with $?\"; /usr/bin/stty -a");
+        // Of util-linux: gives a program a terminal.
+        let mut script = Command::new("/usr/bin/script");
+        script.args(["-qec", &line, "/dev/null"]).current_dir(&self.0).env("PATH", self.0.join("bin"));
+        script.env("SHELL", "/bin/sh").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = script.spawn().expect("`script` starts");
+        let (mut keyboard, mut screen) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        let mut shown = Vec::new();
+        while !shown.ends_with(prompt.as_bytes()) {
+            let mut byte = [0];
+            assert!(screen.read_exact(&mut byte).is_ok(), "no prompt: {}", String::from_utf8_lossy(&shown));
+            shown.extend(byte);
+        }
+        keyboard.write_all(typed).expect("is typed");
+        screen.read_to_end(&mut shown).expect("an end");
+        child.wait().expect("ends");
+        String::from_utf8(shown).expect("UTF-8").replace('\r', "")
     }
 
     fn config(&self) {

@@ -211,6 +211,14 @@ impl Target for AwsLambda {
         Ok(Status { name, place: self.place(config), deployed: state.is_some(), state, live_version, versions })
     }
 
+    fn is_deployed(&self, config: &Config) -> Result<bool> {
+        Ok(stack::describe(&Account::new(config), &config.server.name)?.is_some())
+    }
+
+    fn account(&self, config: &Config) -> Result<Option<String>> {
+        Ok(Some(Account::new(config).identity()?.account))
+    }
+
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan> {
         stack::rollback(&Account::new(config), config, options)
     }

@@ -213,6 +213,13 @@ impl Target for CloudflareWorkers {
         Ok(Status { name, place: self.place(config), deployed: state.is_some(), state, live_version, versions })
     }
 
+    fn account(&self, config: &Config) -> Result<Option<String>> {
+        match account::named(config) {
+            Some(_) => Ok(None),
+            None => Ok(Some(Account::open(config)?.id)),
+        }
+    }
+
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan> {
         worker::rollback(&Account::open(config)?, config, options)
     }

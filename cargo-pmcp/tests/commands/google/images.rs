@@ -84,7 +84,7 @@ fn docker_makes_an_image_and_is_told_no_login() {
     docker(&folder, "");
     let settings = folder.0.join(".pmcp/build/docker");
     folder.write(".pmcp/build/docker/config.json", "a token of an older version");
-    folder.printed(&["deploy", "--builder", "docker"]);
+    folder.printed(&["deploy", "--yes", "--builder", "docker"]);
     assert_eq!(deployed(&folder), format!("{address}/p/crm/server@{DIGEST}"));
     let calls = fs::read_to_string(folder.0.join("docker")).expect("was called");
     let build = "build --platform linux/amd64 --file deploy/google-cloud-run/Dockerfile --build-arg PACKAGE=crm-cloudrun --tag ";
@@ -97,10 +97,10 @@ fn docker_makes_an_image_and_is_told_no_login() {
     assert!(!calls.contains("login") && !settings.exists(), "{calls}");
 
     folder.program("docker", "echo 'no space left' >&2; exit 1");
-    let (code, words) = folder.refused(&["deploy", "--builder", "docker"]);
+    let (code, words) = folder.refused(&["deploy", "--yes", "--builder", "docker"]);
     assert!(code == Some(1) && words.ends_with("\nmend what Docker says above; nothing was deployed\n"), "{words}");
     fs::remove_file(folder.0.join("bin/docker-credential-gcloud")).expect("is removed");
-    let (code, words) = folder.refused(&["deploy", "--builder", "docker"]);
+    let (code, words) = folder.refused(&["deploy", "--yes", "--builder", "docker"]);
     assert!(
         code == Some(4) && words.starts_with("error: `docker-credential-gcloud` was not found on PATH\n"),
         "{words}"
@@ -108,7 +108,7 @@ fn docker_makes_an_image_and_is_told_no_login() {
     fs::remove_file(folder.0.join("bin/docker")).expect("is removed");
     let words = "error: `docker` was not found on PATH\nto get it: install Docker: https://docs.docker.com/get-docker/; without \
                  --builder nothing like it is needed\n";
-    assert_eq!(folder.refused(&["deploy", "--builder", "docker"]), (Some(4), words.into()));
+    assert_eq!(folder.refused(&["deploy", "--yes", "--builder", "docker"]), (Some(4), words.into()));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn an_interrupted_docker_leaves_no_login() {
     let folder = project("google-docker-interrupted", &registry(), SERVICE, "");
     folder.program("sleep", "exec /bin/sleep \"$@\"");
     docker(&folder, "kill -INT $PPID; exec sleep 60");
-    let (code, words) = folder.refused(&["deploy", "--builder", "docker"]);
+    let (code, words) = folder.refused(&["deploy", "--yes", "--builder", "docker"]);
     assert!(code == Some(130) && words.contains("interrupted during `docker --config "), "{words}");
     let told = fs::read_to_string(folder.0.join("settings")).expect("was told");
     assert!(told.contains("credHelpers") && !told.contains("ada"), "{told}");
@@ -129,7 +129,7 @@ fn an_interrupted_docker_leaves_no_login() {
 fn cloud_build_makes_an_image() {
     let address = registry();
     let folder = project("google-cloud-build", &address, SERVICE, "");
-    folder.printed(&["deploy", "--builder", "cloud-build"]);
+    folder.printed(&["deploy", "--yes", "--builder", "cloud-build"]);
     assert_eq!(deployed(&folder), format!("{address}/p/crm/server@{DIGEST}"));
     let calls = fs::read_to_string(folder.0.join("calls")).expect("was called");
     let submit = "builds submit . --config deploy/google-cloud-run/cloudbuild.yaml --ignore-file .pmcp/build/gcloudignore \
@@ -139,7 +139,7 @@ fn cloud_build_makes_an_image() {
     fs::remove_file(folder.0.join("deploy/google-cloud-run/cloudbuild.yaml")).expect("is removed");
     let words = "error: deploy/google-cloud-run/cloudbuild.yaml is not there\nwrite it with `cargo pmcp deploy init`, or leave out \
                  --builder\n";
-    assert_eq!(folder.refused(&["deploy", "--builder", "cloud-build"]), (Some(5), words.into()));
+    assert_eq!(folder.refused(&["deploy", "--yes", "--builder", "cloud-build"]), (Some(5), words.into()));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_build_that_is_interrupted_may_go_on_by_itself() {
     let more = "*'builds submit'*) kill -INT $PPID; exec sleep 60 ;;\n";
     let folder = project("google-cloud-build-interrupted", "127.0.0.1:9", SERVICE, more);
     folder.program("sleep", "exec /bin/sleep \"$@\"");
-    let (code, words) = folder.refused(&["deploy", "--builder", "cloud-build"]);
+    let (code, words) = folder.refused(&["deploy", "--yes", "--builder", "cloud-build"]);
     let ending = "\nnothing was deployed, but Cloud Build may go on by itself: see `gcloud builds list --ongoing --region \
                   us-central1 --project ada-project`; run `cargo pmcp deploy` again\n";
     assert!(code == Some(130) && words.ends_with(ending), "{words}");
@@ -179,7 +179,7 @@ fn what_cloud_build_lacks_is_told() {
         let log = if said.starts_with("ERROR") { log } else { "" };
         let more = format!("*'builds submit'*) echo '{log}' >&2; echo '{said}' >&2; exit 1 ;;\n");
         let folder = project("google-cloud-build-fails", "127.0.0.1:9", SERVICE, &more);
-        let (found, all) = folder.refused(&["deploy", "--builder", "cloud-build"]);
+        let (found, all) = folder.refused(&["deploy", "--yes", "--builder", "cloud-build"]);
         assert!(found == Some(code) && all.ends_with(words) && all.contains(&format!("{log}\n{said}\n")), "{all}");
     }
 }

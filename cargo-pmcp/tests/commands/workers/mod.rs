@@ -289,7 +289,11 @@ fn a_deployment_that_fails_says_what_exists_now() {
         r#"{"deployments":[{"created_on":"2026-11-22","versions":[{"version_id":"1","percentage":100}]}]}"#;
     let place = Place::new("workers-fails-later", &[("/settings", 200, MINE), ("/deployments", 200, LIVE)]);
     place.folder.program("wrangler", refused);
-    let (code, words) = place.refused(&["deploy"]);
+    let words = "error: crm is deployed in the account 0123456789abcdef0123456789abcdef already, and .pmcp/deployed.json does \
+                 not say that it is this project's\n";
+    let (code, found) = place.refused(&["deploy"]);
+    assert!(code == Some(5) && found.starts_with(words), "{found}");
+    let (code, words) = place.refused(&["deploy", "--yes"]);
     let end =
         "the deployment of crm failed, and the version before answers as ever\nmend what it says, and deploy again\n";
     assert!(code == Some(1) && words.ends_with(end), "{words}");

@@ -1,0 +1,94 @@
+//! `.pmcp/deployed.json`: what it says is this project's, and what is done where it does not say so.
+
+use std::fs;
+
+use super::Folder;
+use super::halfway::{aws, deploy, project, stack};
+
+fn record(folder: &Folder) -> String {
+    fs::read_to_string(folder.0.join(".pmcp/deployed.json")).expect("something is deployed")
+}
+
+const TAKEN: &str =
+    "crm is deployed in us-east-1 already, and .pmcp/deployed.json does not say that it is this project's";
+
+#[test]
+fn a_server_that_may_be_anothers_is_not_replaced_without_a_word() {
+    let folder = project("anothers");
+    folder.program("aws", &aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE")));
+    folder.program("npx", "echo deployed >> began");
+    let words = format!(
+        "error: {TAKEN}\nif it is, add --yes, and keep that file under version control; else choose another `name` under \
+         [server] in .pmcp/deploy.toml\n"
+    );
+    assert_eq!(folder.refused(&["deploy", "--beside"]).0, Some(5));
+    let (code, found) = folder.refused(&["deploy"]);
+    assert!(code == Some(5) && found.ends_with(&words), "{code:?} {found}");
+    assert!(!folder.0.join(".pmcp/deployed.json").exists() && !folder.0.join("deploy/aws-lambda/began").exists());
+    assert_eq!(folder.printed(&["deploy", "--yes"]), "Url = https://u/mcp\n");
+    // From then on it is known.
+    assert_eq!(folder.printed(&["deploy"]), "Url = https://u/mcp\n");
+    assert!(record(&folder).contains("\"account\": \"123456789012\""), "{}", record(&folder));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn at_a_terminal_it_is_asked_for() {
+    let folder = project("anothers-asked");
+    folder.program("aws", &aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE")));
+    let prompt = "Type the server's name to go on: ";
+    let shown = folder.at_terminal("deploy", prompt, b"sales\n");
+    assert!(shown.contains(&format!("{TAKEN}; deploying replaces it\n{prompt}")), "{shown}");
+    assert!(
+        shown.contains("error: nothing was deployed: that is not its name\nit is called crm\nended with 5\n"),
+        "{shown}"
+    );
+    let shown = folder.at_terminal("deploy", prompt, b"crm\n");
+    assert!(shown.contains("Url = https://u/mcp\nended with 0\n"), "{shown}");
+}
+
+#[test]
+fn the_wrong_account_is_not_taken_for_an_empty_one() {
+    let folder = project("wrong-account");
+    let there =
+        r#"{"deployments":[{"target_type":"aws-lambda","name":"crm","place":"us-east-1","account":"111111111111"}]}"#;
+    folder.write(".pmcp/deployed.json", there);
+    let account = |found: &str| {
+        let account = aws("{\"Outputs\":[]}", found);
+        folder.program("aws", &format!("case \"$*\" in *list-*|*log-groups*) exit 0 ;; esac\n{account}"));
+    };
+    account("");
+    let words = "error: crm is deployed in us-east-1 of the account 111111111111, and this is the account 123456789012, which \
+                 has none\nlog in to that one; if nothing is left of the server there, take it out of .pmcp/deployed.json\n";
+    for arguments in [&["deploy", "destroy", "--clean", "--yes"][..], &["deploy", "destroy", "--yes"]] {
+        assert_eq!(folder.refused(arguments), (Some(5), words.into()));
+    }
+    assert_eq!(record(&folder), there);
+    assert!(folder.0.join("deploy/aws-lambda/cdk.json").exists());
+
+    // One that is here goes, and what is known of the other stays.
+    account(&stack("UPDATE_COMPLETE"));
+    folder.printed(&["deploy", "destroy", "--yes"]);
+    assert!(record(&folder).contains("111111111111"), "{}", record(&folder));
+    assert_eq!(deploy(&folder).0, Some(0));
+    assert!(record(&folder).contains("111111111111") && record(&folder).contains("123456789012"));
+}
+
+#[test]
+fn what_a_later_version_wrote_is_kept() {
+    let folder = project("later");
+    folder.program("aws", &aws("{\"Outputs\":[]}", ""));
+    let later = r#"{"target_type":"moon","name":"crm","crater":"Tycho"}"#;
+    folder.write(".pmcp/deployed.json", &format!("{{\"deployments\":[{later}]}}"));
+    assert_eq!(folder.printed(&["deploy", "status"]), "crm is not deployed in us-east-1\n");
+    folder.program(
+        "npx",
+        &format!("cat > ../../bin/aws <<'END'\n#!/bin/sh\n{}\nEND", aws("{\"Outputs\":[]}", &stack("CREATE_COMPLETE"))),
+    );
+    folder.program("cat", "exec /bin/cat \"$@\"");
+    assert_eq!(folder.printed(&["deploy"]), "Url = https://u/mcp\n");
+    assert!(record(&folder).contains("Tycho") && record(&folder).contains("us-east-1"), "{}", record(&folder));
+    folder.program("aws", &aws("{\"Outputs\":[]}", ""));
+    folder.printed(&["deploy", "destroy", "--yes"]);
+    assert!(record(&folder).contains("Tycho") && !record(&folder).contains("us-east-1"), "{}", record(&folder));
+}
