@@ -54,7 +54,11 @@ impl Written {
                 Ok(_) => &mut found.left_alone,
                 // What is no text was not written by this tool.
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => &mut found.left_alone,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => &mut found.written,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    // One that leads nowhere is not there to read, but to write to.
+                    no_link(&path)?;
+                    &mut found.written
+                }
                 Err(error) => return Err(Failure::file("reading", path)(error)),
             };
             list.push(file.path.clone());
@@ -124,6 +128,17 @@ impl fmt::Display for Written {
             lines.push("everything is there already".into());
         }
         out.write_str(&lines.join("\n"))
+    }
+}
+
+/// Refuses a link where something is about to be written: what it leads to is not this tool's.
+pub(crate) fn no_link(path: &Path) -> Result {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => Err(Failure::refused(
+            format!("{} is a link, and what it leads to would be written over", path.display()),
+            "remove the link, or put what it leads to in its place",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -1,16 +1,20 @@
 //! Keeps two runs in one project from changing the same things.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::Path;
 
 use crate::exec::hear_interrupts;
 use crate::failure::{Failure, Result};
+use crate::files::no_link;
 
 /// Held until it is dropped, or the process ends however it ends. From then on, Ctrl-C is told of.
 pub(super) fn lock(root: &Path) -> Result<File> {
     let path = root.join(".pmcp/lock");
     fs::create_dir_all(root.join(".pmcp")).map_err(Failure::file("creating", root.join(".pmcp")))?;
-    let file = File::create(&path).map_err(Failure::file("creating", &path))?;
+    leads_nowhere(root)?;
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let file = file.map_err(Failure::file("creating", &path))?;
     match file.try_lock() {
         Ok(()) => hear_interrupts().map(|()| file),
         Err(TryLockError::WouldBlock) => Err(Failure::refused(
@@ -19,4 +23,16 @@ pub(super) fn lock(root: &Path) -> Result<File> {
         )),
         Err(TryLockError::Error(error)) => Err(Failure::file("locking", path)(error)),
     }
+}
+
+/// Nothing that is written over here may be a link to somebody's file.
+fn leads_nowhere(root: &Path) -> Result {
+    let build = root.join(".pmcp/build");
+    no_link(&root.join(".pmcp/lock"))?;
+    no_link(&build)?;
+    let files = match fs::read_dir(&build) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        files => files.map_err(Failure::file("reading", &build))?,
+    };
+    files.into_iter().try_for_each(|file| no_link(&file.map_err(Failure::file("reading", &build))?.path()))
 }

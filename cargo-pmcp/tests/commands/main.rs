@@ -15,6 +15,8 @@ mod interrupts;
 mod lambda;
 mod light;
 #[cfg(unix)]
+mod links;
+#[cfg(unix)]
 mod login;
 #[cfg(unix)]
 mod logs;

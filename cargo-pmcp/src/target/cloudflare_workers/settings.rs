@@ -11,6 +11,7 @@ use crate::cli::Platform;
 use crate::config::{Config, LONGEST_VALUE, PATH};
 use crate::exec::WORKER_BUILD;
 use crate::failure::{Failure, Result};
+use crate::files::no_link;
 use crate::mains::{Words, relative};
 use crate::output::encode_json;
 use crate::target::Traces;
@@ -240,6 +241,7 @@ impl Settings {
     /// Writes them into this file beside wrangler.toml, and returns where that is.
     pub(super) fn write(&self, file: &str) -> Result<PathBuf> {
         let path = self.folder.join(file);
+        no_link(&path)?;
         fs::write(&path, encode_json(&self.all)? + "\n").map_err(Failure::file("writing", &path))?;
         std::path::absolute(&path).map_err(Failure::file("finding", path))
     }
