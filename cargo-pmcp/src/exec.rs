@@ -6,6 +6,7 @@ mod family;
 mod http;
 mod loopback;
 mod running;
+mod terminal;
 mod web;
 
 use std::env;
@@ -19,6 +20,7 @@ pub(crate) use browser::{browser, has_browser};
 pub(crate) use http::{Answer, Api, Endpoint, Exchange};
 pub(crate) use loopback::Loopback;
 pub(crate) use running::{Interrupt, Running, go_on, has_listener, hear_interrupts, is_free, pause};
+pub(crate) use terminal::ask_hidden;
 pub(crate) use web::{Asking, NoReply, Reply, Web};
 
 use crate::failure::{Failure, Result};
@@ -210,9 +212,12 @@ impl Call {
     }
 }
 
-/// Words without what was told in secret, in whatever part it was repeated.
+/// Words without what was told in secret, in whatever part it was repeated, as it was or within JSON.
 pub(crate) fn hide(words: &str, Hidden(told): &Hidden) -> String {
-    told.lines().filter(|line| !line.is_empty()).fold(words.to_owned(), |words, line| words.replace(line, "(hidden)"))
+    told.lines().filter(|line| !line.is_empty()).fold(words.to_owned(), |words, line| {
+        let json = serde_json::Value::from(line).to_string();
+        words.replace(&json[1..json.len() - 1], "(hidden)").replace(line, "(hidden)")
+    })
 }
 
 /// A call of a program of the user's own.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Project, lock};
 use crate::cli::{DeleteSecret, Secrets, SetSecret};
 use crate::config::{Config, TargetType, check_variable};
-use crate::exec::Hidden;
+use crate::exec::{Hidden, ask_hidden};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::plan::{Action, Plan};
@@ -94,8 +94,9 @@ fn value(key: &str, from_env: Option<&str>, longest: usize, target: TargetType) 
         };
         bytes = found.into_encoded_bytes();
     } else if io::stdin().is_terminal() {
-        let typed = rpassword::prompt_password(format!("Value of {key} (it is not shown): "));
-        bytes.extend_from_slice(typed.map_err(Failure::file("reading", "the terminal"))?.as_bytes());
+        let typed = ask_hidden(&format!("the value of {key}"));
+        let Hidden(typed) = typed.map_err(|failure| failure.when_interrupted("nothing was stored"))?;
+        bytes = typed.into_bytes();
     } else {
         let limit = u64::try_from(longest + 3).unwrap_or(u64::MAX);
         let read = io::stdin().lock().take(limit).read_to_end(&mut bytes);

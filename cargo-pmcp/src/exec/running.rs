@@ -19,7 +19,7 @@ use crate::failure::{Failure, Result};
 #[cfg(unix)]
 const PATIENCE: Duration = Duration::from_secs(3);
 
-const POLL: Duration = Duration::from_millis(20);
+pub(super) const POLL: Duration = Duration::from_millis(20);
 
 /// A program that runs; dropping it ends it, with all that it has started.
 pub(crate) struct Running {

@@ -181,3 +181,40 @@ fn secrets_are_listed_by_name_and_deleted_when_nobody_reads_them() {
     let calls = fs::read_to_string(folder.0.join("calls")).expect("was written");
     assert!(calls.contains("delete-secret --secret-id crm/KEY --recovery-window-in-days 7"), "{calls}");
 }
+
+#[test]
+fn the_encoding_of_the_machine_does_not_matter() {
+    let folder = Folder::new("secrets-encoding");
+    folder.config();
+    folder.program("aws", &format!("echo \"$PYTHONUTF8 $AWS_CLI_FILE_ENCODING\" > encoding\n{AWS}"));
+    let (code, _, stderr) = set(&folder, &["KEY"], "Möwe");
+    assert_eq!(code, Some(0), "{stderr}");
+    // AWS CLI 1 goes by the first, AWS CLI 2 by the second.
+    assert_eq!(fs::read_to_string(folder.0.join("encoding")).expect("was written"), "1 UTF-8\n");
+}
+
+#[test]
+fn what_was_told_is_not_repeated_within_json_either() {
+    let folder = Folder::new("secrets-json");
+    folder.config();
+    folder.program(
+        "aws",
+        r#"case "$*" in *create*) printf '%s\n' 'no: {"SecretString":"s3cret\"a\\b"}' >&2; exit 1;; esac
+        echo ResourceNotFoundException >&2; exit 254"#,
+    );
+    let (code, _, stderr) = set(&folder, &["KEY"], "s3cret\"a\\b");
+    assert_eq!(code, Some(1));
+    assert!(!stderr.contains("s3cret") && stderr.contains(r#"no: {"SecretString":"(hidden)"}"#), "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn after_an_interrupted_prompt_the_terminal_shows_what_is_typed() {
+    let folder = Folder::new("secrets-prompt");
+    folder.config();
+    let shown = folder.at_terminal("deploy secrets set KEY", "(it is not shown): ", b"half-typed\x03");
+    assert!(shown.starts_with("The value of KEY (it is not shown): "), "{shown}");
+    let words = "error: interrupted before the value of KEY was typed\nnothing was stored\nended with 130\n";
+    assert!(shown.contains(words) && !shown.contains("half-typed"), "{shown}");
+    assert!(shown.contains(" echo ") && !shown.contains(" -echo "), "{shown}");
+}

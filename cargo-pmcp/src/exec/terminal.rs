@@ -1,0 +1,40 @@
+//! What is typed at the terminal and not shown.
+
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+
+use super::Hidden;
+use super::running::{POLL, hear_interrupts, interrupt_came, interrupted};
+use crate::failure::{Failure, Result};
+
+/// Asks for `what`, a line that is not shown. However that ends, what is typed next is shown again.
+pub(crate) fn ask_hidden(what: &str) -> Result<Hidden> {
+    hear_interrupts()?;
+    #[cfg(unix)]
+    let before = nix::sys::termios::tcgetattr(io::stdin());
+    let prompt = format!("{what} (it is not shown): ");
+    let prompt = prompt[..1].to_uppercase() + &prompt[1..];
+    let (send, typed) = mpsc::channel();
+    // It may still wait for its line when nobody waits for it any more.
+    thread::spawn(move || drop(send.send(rpassword::prompt_password(prompt))));
+    let typed = loop {
+        match typed.recv_timeout(POLL) {
+            Err(RecvTimeoutError::Timeout) if !interrupt_came() => {}
+            typed => break typed.ok(),
+        }
+    };
+    #[cfg(unix)]
+    if let Ok(before) = before {
+        use nix::sys::termios::{SetArg, tcsetattr};
+        // It fails only if the terminal is gone.
+        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &before);
+    }
+    match typed {
+        Some(Ok(text)) => Ok(Hidden(text)),
+        Some(Err(error)) if error.kind() != io::ErrorKind::Interrupted => {
+            Err(Failure::file("reading", "the terminal")(error))
+        }
+        _ => Err(interrupted("before", &format!("{what} was typed"))),
+    }
+}
