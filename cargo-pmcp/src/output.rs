@@ -24,7 +24,7 @@ impl Output {
     /// Prints a command's result, which is the only thing on standard output.
     pub(crate) fn result<T: Serialize + Display>(self, result: &T) -> Result {
         match self.json {
-            true => print(&encode_json(result)?),
+            true => print(&plain_json(&encode_json(result)?)),
             false => print(&plain(&result.to_string())),
         }
     }
@@ -104,6 +104,15 @@ fn meanwhile<T>(every: Duration, alive: impl Fn(u64) + Send, run: impl FnOnce() 
 /// Text without what a terminal obeys: control characters but tabs and the ends of lines, and those that turn the
 /// direction of writing. Names and log lines come from elsewhere.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    escaped(text, |letter, shown| shown.extend(letter.escape_default()))
+}
+
+/// JSON without the same. All that is obeyed is inside strings, where JSON has a way to write it.
+fn plain_json(text: &str) -> Cow<'_, str> {
+    escaped(text, |letter, shown| shown.push_str(&format!("\\u{:04x}", u32::from(letter))))
+}
+
+fn escaped(text: &str, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
     let is_obeyed = |letter: char| {
         (letter.is_control() && !matches!(letter, '\t' | '\n'))
             || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -114,7 +123,7 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
         match is_obeyed(letter) {
-            true => shown.extend(letter.escape_default()),
+            true => escape(letter, &mut shown),
             false => shown.push(letter),
         }
     }
@@ -136,6 +145,15 @@ mod tests {
     fn a_terminal_is_told_nothing_to_obey() {
         assert_eq!(plain("a\tb\nä"), "a\tb\nä");
         assert_eq!(plain("\u{1b}[2J\r\u{9b}x\0\u{7f}\u{202e}"), "\\u{1b}[2J\\r\\u{9b}x\\u{0}\\u{7f}\\u{202e}");
+    }
+
+    #[test]
+    fn json_is_the_same_to_who_reads_it() {
+        let text = "\u{1b}[2J\u{9b}x\u{7f}\u{202e}\u{2066}ä\n";
+        let json = encode_json(&[text]).expect("JSON");
+        let shown = plain_json(&json);
+        assert_eq!(shown, "[\n  \"\\u001b[2J\\u009bx\\u007f\\u202e\\u2066ä\\n\"\n]");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&shown).expect("JSON"), [text]);
     }
 
     #[test]

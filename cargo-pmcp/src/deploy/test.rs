@@ -41,8 +41,11 @@ enum Outcome {
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.url)?;
-        let width = self.steps.iter().map(|step| step.step.len()).max().unwrap_or_default();
+        // One line each, whatever the server calls its tools: none can look like two.
+        let line = |text: &str| text.replace('\n', "\\n");
+        let width = self.steps.iter().map(|step| line(&step.step).len()).max().unwrap_or_default();
         for Step { step, outcome, milliseconds, detail } in &self.steps {
+            let (step, detail) = (line(step), line(detail));
             let outcome = match outcome {
                 Outcome::Ok => "ok",
                 Outcome::Skipped => "skipped",
@@ -253,4 +256,21 @@ fn plural(count: usize, noun: &str) -> String {
 fn opened(server: &Value, version: &str) -> String {
     let text = |member: &str| server[member].as_str().unwrap_or("?").to_owned();
     format!("{} {}, speaks {version}", text("name"), text("version"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_of_any_name_has_one_line() {
+        let step = Step {
+            step: "tools/call a\nok      tools/call".into(),
+            outcome: Outcome::Failed,
+            milliseconds: Some(1.0),
+            detail: "no\nok".into(),
+        };
+        let report = Report { url: "https://u/mcp".into(), passed: false, steps: vec![step] };
+        assert_eq!(report.to_string(), "https://u/mcp\nFAILED  tools/call a\\nok      tools/call     1 ms  no\\nok");
+    }
 }

@@ -12,6 +12,9 @@ use crate::output::Output;
 /// How often is asked for what is new.
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// How many failures in a row are taken for a hitch: platforms refuse who asks too often.
+const PATIENCE: u32 = 5;
+
 /// How much later than others a line may come, in milliseconds: each instance sends its own.
 const LATEST: u64 = 15_000;
 
@@ -44,12 +47,23 @@ pub(super) fn run(options: &Logs, output: Output, events: impl Fn(u64) -> Result
 fn follow(mut begin: u64, output: Output, events: impl Fn(u64) -> Result<Vec<Event>>) -> Result {
     let interrupt = Interrupt::catch()?;
     let mut shown = BTreeMap::new();
+    // What fails at once is no hitch.
+    let mut failed = PATIENCE;
     loop {
         let found = match events(begin) {
             // A terminal tells the platform's program of Ctrl-C as well.
             Err(_) if interrupt.came_within(Duration::ZERO) => return Ok(()),
+            Err(failure @ Failure::Failed { .. }) if failed < PATIENCE => {
+                failed += 1;
+                output.note(format_args!("note: asked again in a moment, as this failed: {failure}"));
+                if interrupt.came_within(PAUSE * failed) {
+                    return Ok(());
+                }
+                continue;
+            }
             found => found?,
         };
+        failed = 0;
         let new = unseen(&mut shown, found);
         if !new.is_empty() {
             output.result(&Lines(new))?;

@@ -60,3 +60,26 @@ fn a_time_and_what_does_not_go_together_are_seen_on_the_command_line() {
         )
     );
 }
+
+#[test]
+fn a_platform_that_is_asked_too_often_is_asked_again() {
+    let folder = Folder::new("logs-throttled");
+    folder.config();
+    // The second and third time it is too much, and the fourth is the end.
+    let throttled = r#"
+case "$*" in *filter-log-events*) echo x >> asked
+  case $(wc -l < asked) in *[23]) echo 'An error occurred (ThrottlingException): Rate exceeded' >&2; exit 254 ;;
+    *4) kill -INT $PPID ;; esac ;; esac"#;
+    folder.program("wc", "exec /usr/bin/wc \"$@\"");
+    folder.program("aws", &format!("{throttled}\n{AWS}"));
+    let output = folder.run(&["deploy", "logs", "--tail"]);
+    let words = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{words}");
+    let note = "note: asked again in a moment, as this failed: `aws logs filter-log-events ";
+    assert_eq!(words.matches(note).count(), 2, "{words}");
+    assert!(String::from_utf8(output.stdout).expect("UTF-8").contains("error: d"));
+
+    // What never worked is no hitch.
+    folder.program("aws", &AWS.replace("filter-log-events*)", "filter-log-events*) echo 'Throttling' >&2; exit 254;"));
+    assert_eq!(folder.run(&["deploy", "logs", "--tail"]).status.code(), Some(1));
+}
