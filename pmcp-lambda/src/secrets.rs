@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::env;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::json;
@@ -17,8 +18,14 @@ use crate::platform::now;
 use crate::signature::{Credentials, Signed};
 use crate::{Config, Error, SECRETS, SecretsError, failed, log};
 
-/// A function has 10 s to start; Secrets Manager takes some 20 ms.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long all secrets together may take: a function has 10 s to start; Secrets Manager takes some 20 ms for each.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long one may take.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// How long to wait at first before what may pass is tried again, as when many instances start at once.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Puts what `PMCP_SECRETS` names into the environment, and starts this process anew with it.
 ///
@@ -68,16 +75,42 @@ fn read(named: &str) -> Result<BTreeMap<String, String>, SecretsError> {
         .map_err(|error| SecretsError(format!("{SECRETS} is no JSON object of variables and ARNs: {error}")))?;
     let credentials = credentials()?;
     let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
         // What Secrets Manager says is read in any case.
         .http_status_as_error(false)
         .build()
         .into();
-    let one = |(variable, arn): (String, String)| match fetch(&agent, &credentials, &arn) {
+    let end = Instant::now() + PATIENCE;
+    let one = |(variable, arn): (String, String)| match fetch_patiently(&agent, &credentials, &arn, end) {
         Ok(value) => Ok((variable, value)),
         Err(why) => Err(SecretsError(format!("the secret {variable} ({arn}) cannot be read: {why}"))),
     };
     arns.into_iter().map(one).collect()
+}
+
+/// Tries again what may pass, as long as there is time.
+fn fetch_patiently(agent: &Agent, credentials: &Credentials, arn: &str, end: Instant) -> Result<String, String> {
+    let mut pause = PAUSE;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match fetch(agent, credentials, arn, left.clamp(PAUSE, LONGEST)) {
+            Ok(value) => return Ok(value),
+            Err(Unread { may_pass: true, .. }) if left > pause + LONGEST => thread::sleep(pause),
+            Err(Unread { why, .. }) => return Err(why),
+        }
+        pause *= 2;
+    }
+}
+
+/// Why a secret was not read.
+struct Unread {
+    why: String,
+    may_pass: bool,
+}
+
+impl From<String> for Unread {
+    fn from(why: String) -> Self {
+        Self { why, may_pass: false }
+    }
 }
 
 /// Those that Lambda gives to every function.
@@ -106,10 +139,10 @@ struct Refusal {
     message: String,
 }
 
-fn fetch(agent: &Agent, credentials: &Credentials, arn: &str) -> Result<String, String> {
+fn fetch(agent: &Agent, credentials: &Credentials, arn: &str, patience: Duration) -> Result<String, Unread> {
     let parts: Vec<&str> = arn.split(':').collect();
     let ["arn", partition, "secretsmanager", region, ..] = parts[..] else {
-        return Err("this is no ARN of an entry in Secrets Manager".into());
+        return Err("this is no ARN of an entry in Secrets Manager".to_owned().into());
     };
     let endpoint = endpoint(partition, region);
     let host = endpoint.split("://").last().unwrap_or_default();
@@ -121,7 +154,7 @@ fn fetch(agent: &Agent, credentials: &Credentials, arn: &str) -> Result<String, 
         target: "secretsmanager.GetSecretValue",
         body: body.as_bytes(),
     };
-    let mut request = agent.post(format!("{endpoint}/"));
+    let mut request = agent.post(format!("{endpoint}/")).config().timeout_global(Some(patience)).build();
     for (name, value) in signed.headers(credentials, now()) {
         request = request.header(name, value);
     }
@@ -132,16 +165,18 @@ fn fetch(agent: &Agent, credentials: &Credentials, arn: &str) -> Result<String, 
     let status = response.status();
     if !status.is_success() {
         let refusal: Option<Refusal> = serde_json::from_str(&answer).ok();
-        return Err(match refusal {
+        let why = match refusal {
             Some(Refusal { kind, message }) => format!("{kind}: {message}"),
             None => format!("{host} answered {status}"),
-        });
+        };
+        let may_pass = status.is_server_error() || why.starts_with("Throttling");
+        return Err(Unread { why, may_pass });
     }
     // Why it cannot be read may repeat what is in it.
     let entry: Entry = serde_json::from_str(&answer).map_err(|_| "the answer is not understood".to_owned())?;
     match entry.value {
         Some(value) if !value.contains('\0') => Ok(value),
-        _ => Err("it is no text, and a variable must be".into()),
+        _ => Err("it is no text, and a variable must be".to_owned().into()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,9 @@ use super::{PROBE, call, text};
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:crm/DATABASE_URL-a1b2c3";
 const BINARY: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:crm/BINARY-a1b2c3";
 
-/// Its address. It knows two entries, and ends with the test's process.
+const BUSY: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:crm/BUSY-a1b2c3";
+
+/// Its address. It knows three entries, and ends with the test's process.
 fn secrets_manager() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -50,6 +53,14 @@ fn serve(stream: &TcpStream) -> Option<()> {
     let (status, answer) = match asked["SecretId"].as_str() {
         _ if !signed => (403, json!({ "__type": "MissingAuthenticationTokenException" })),
         Some(ARN) => (200, json!({ "ARN": ARN, "SecretString": "postgres://ada:pass word=\"1\"@db" })),
+        Some(BUSY) => {
+            static ASKED: AtomicU32 = AtomicU32::new(0);
+            match ASKED.fetch_add(1, Ordering::Relaxed) {
+                0 => (400, json!({ "__type": "ThrottlingException", "Message": "Rate exceeded" })),
+                1 => (500, json!({ "__type": "InternalServiceError", "Message": "" })),
+                _ => (200, json!({ "ARN": BUSY, "SecretString": "found" })),
+            }
+        }
         Some(BINARY) => (200, json!({ "ARN": BINARY, "SecretBinary": "AAAA" })),
         _ => (400, json!({ "__type": "AccessDeniedException", "Message": "this role may not" })),
     };
@@ -60,7 +71,7 @@ fn serve(stream: &TcpStream) -> Option<()> {
 
 #[test]
 fn the_server_finds_its_secrets_in_the_environment() {
-    let secrets = json!({ "DATABASE_URL": ARN }).to_string();
+    let secrets = json!({ "DATABASE_URL": ARN, "BUSY": BUSY }).to_string();
     let endpoint = secrets_manager();
     let lambda = Lambda::start(
         &PROBE,
@@ -74,6 +85,7 @@ fn the_server_finds_its_secrets_in_the_environment() {
     );
     let variable = |name: &str| text(&lambda.exchange(Front::Http, &call("variable", json!({ "name": name }))));
     assert_eq!(variable("DATABASE_URL"), "postgres://ada:pass word=\"1\"@db");
+    assert_eq!(variable("BUSY"), "found", "what may pass is tried again");
     assert_eq!(variable("PMCP_SECRETS"), "environment variable not found");
     assert!(!lambda.log().contains("postgres"), "{}", lambda.log());
 }
@@ -110,6 +122,23 @@ fn without_its_secrets_there_is_no_server() {
         assert!(finished.stderr.contains(words), "no {words:?}: {finished}");
         assert!(begin.elapsed() < Duration::from_secs(10), "Lambda would have given up");
     }
+}
+
+#[test]
+fn a_secrets_manager_that_does_not_answer_is_told_of_in_time() {
+    // It accepts connections, as a system does for its programs, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let endpoint = format!("http://{}", silent.local_addr().expect("an address"));
+    let mut command = Command::new(&*PROBE);
+    command.env("PMCP_SECRETS", json!({ "A": ARN, "B": BINARY, "C": BUSY }).to_string()).envs([
+        ("AWS_ENDPOINT_URL", &endpoint as &str),
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "key"),
+    ]);
+    let begin = Instant::now();
+    let finished = run_to_end(&mut command, Duration::from_secs(20));
+    assert!(finished.stderr.contains("the secret A ("), "{finished}");
+    assert!(begin.elapsed() < Duration::from_secs(10), "Lambda would have given up");
 }
 
 #[test]
