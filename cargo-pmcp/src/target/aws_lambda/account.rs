@@ -39,8 +39,6 @@ impl Account {
     /// What the AWS CLI and the CDK read alike.
     pub(super) fn environment(&self, call: Call) -> Call {
         let call = call.env("AWS_REGION", &self.region).env("AWS_DEFAULT_REGION", &self.region).env("AWS_PAGER", "");
-        // AWS CLI 1 reads and prints in the encoding of the machine unless Python is told another.
-        let call = call.env("PYTHONUTF8", "1");
         match &self.profile {
             Some(profile) => call.env("AWS_PROFILE", profile),
             None => call,
