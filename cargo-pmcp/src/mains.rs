@@ -24,6 +24,8 @@ pub(crate) struct Words {
     pub(crate) adapter: &'static Adapter,
     /// As in "The server …".
     place: &'static str,
+    /// What its `main` does before the server is made.
+    first: &'static str,
     /// How to try it.
     pub(crate) start: &'static str,
 }
@@ -35,6 +37,8 @@ impl Platform {
                 folder: "aws-lambda",
                 adapter: &LAMBDA,
                 place: "on AWS Lambda",
+                first: "    // Puts [secrets] of .pmcp/deploy.toml into the environment, where there are any.\n    \
+                        pmcp_lambda::load_secrets().await?;\n",
                 start: "`cargo lambda watch -p {{name}}-lambda` emulates AWS Lambda; `cargo pmcp deploy init --target aws-lambda` \
                         and `cargo pmcp deploy` bring it there.",
             },
@@ -42,6 +46,7 @@ impl Platform {
                 folder: "cloudflare-workers",
                 adapter: &WORKERS,
                 place: "on Cloudflare Workers",
+                first: "",
                 start: "`cargo pmcp dev --target cloudflare-workers` runs it in the runtime of Cloudflare Workers; `cargo pmcp \
                         deploy init --target cloudflare-workers` and `cargo pmcp deploy` bring it there.",
             },
@@ -49,6 +54,7 @@ impl Platform {
                 folder: "google-cloud-run",
                 adapter: &CLOUDRUN,
                 place: "over HTTP: on Google Cloud Run, in any container, on your own machine",
+                first: "",
                 start: "`cargo run -p {{name}}-cloudrun` serves it at http://127.0.0.1:8080/mcp; `cargo pmcp deploy init --target \
                         google-cloud-run` and `cargo pmcp deploy` bring it to Google Cloud Run, with `--target pmcp-run` to pmcp.run.",
             },
@@ -56,6 +62,7 @@ impl Platform {
                 folder: "stdio",
                 adapter: &STDIO,
                 place: "over standard input and output, started by its client",
+                first: "",
                 start: "`claude mcp add {{name}} -- cargo run -q -p {{name}}-stdio` lets Claude Code start it.",
             },
         }
@@ -124,10 +131,11 @@ pub(crate) fn files(platform: Platform, server: &str, module: &str, lines: &Line
             (template!("platform/Cargo.toml.in"), "src/main.rs", template!("platform/main.rs.in"))
         }
     };
-    let Words { folder, adapter, place, .. } = platform.words();
+    let Words { folder, adapter, place, first, .. } = platform.words();
     let fill = |template: &str| {
         let text = template.replace("{{server}}", &lines.server).replace("{{adapter}}", &lines.adapter);
         let text = text.replace("{{tokio}}", &lines.tokio).replace("{{suffix}}", adapter.suffix);
+        let text = text.replace("{{first}}", first);
         text.replace("{{place}}", place).replace("{{module}}", module).replace("{{name}}", server)
     };
     let mut files = vec![

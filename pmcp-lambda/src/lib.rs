@@ -138,9 +138,13 @@ pub async fn run_with(server: impl IntoServer, config: Config) -> Result {
     }
 }
 
-/// Without the feature, a server that was promised secrets must not start without them.
+/// Without the feature `secrets` this only sees that none were promised: a server must not start without them. It costs
+/// nothing, so any `main` may call it.
+///
+/// # Errors
+/// When `PMCP_SECRETS` is set.
 #[cfg(not(all(unix, feature = "secrets")))]
-async fn load_secrets() -> Result {
+pub async fn load_secrets() -> Result {
     if std::env::var_os(SECRETS).is_none() {
         return Ok(());
     }

@@ -139,6 +139,34 @@ fn what_cannot_be_stored_is_not() {
 }
 
 #[test]
+fn what_lets_a_function_read_secrets_is_named_line_by_line() {
+    let folder = Folder::new("secrets-feature");
+    folder.write(
+        ".pmcp/deploy.toml",
+        "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n[secrets]\nKEY = {}\n",
+    );
+    folder.program("cargo-lambda", "exit 1");
+    let manifest = folder.0.join("aws-lambda/Cargo.toml").display().to_string();
+    let package = r#"{"name":"crm-lambda","manifest_path":"MANIFEST","dependencies":[{"name":"pmcp-lambda"}]}"#;
+    let package = package.replace("MANIFEST", &manifest);
+    folder.program("cargo", &format!("echo '{{\"packages\":[{package}],\"target_directory\":\"target\"}}'"));
+    let own = "add `features = [\"secrets\"]` to pmcp-lambda";
+    let shared = "write `pmcp-lambda = { workspace = true, features = [\"secrets\"] }`";
+    for (line, advice) in [
+        ("pmcp-lambda = { path = \"../pmcp/pmcp-lambda\" }", own),
+        ("pmcp-lambda.workspace = true", shared),
+        ("pmcp-lambda = { workspace = true }", shared),
+    ] {
+        folder.write("aws-lambda/Cargo.toml", &format!("[dependencies]\n{line}\n"));
+        let words = format!(
+            "error: .pmcp/deploy.toml has [secrets], and crm-lambda could not read them\n{advice} under [dependencies] in \
+             {manifest}, and let its `main` begin with `pmcp_lambda::load_secrets().await?;`\n"
+        );
+        assert_eq!(folder.refused(&["deploy", "--dry-run"]), (Some(5), words));
+    }
+}
+
+#[test]
 fn secrets_are_listed_by_name_and_deleted_when_nobody_reads_them() {
     let folder = Folder::new("secrets-listed");
     // As AWS CLI 1 has it.

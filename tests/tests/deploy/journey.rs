@@ -102,9 +102,17 @@ fn secrets_come_first(place: &Place) {
         "format!(\"Hello, {name}!\")",
         "format!(\"Hello, {name}! {}\", std::env::var(\"GREETING\").unwrap_or_default())",
     );
+    // Where most people read it: while the server is made.
+    place.edit(
+        "server/src/lib.rs",
+        "    Greeter\n",
+        "    std::env::var(\"GREETING\").expect(\"GREETING is set\");\n    Greeter\n",
+    );
     let (code, words) = place.refused(&["deploy"]);
     assert!(code == Some(5) && words.contains("has [secrets], and greeter-lambda could not read them"), "{words}");
-    place.edit("Cargo.toml", "/pmcp-lambda\" }", "/pmcp-lambda\", features = [\"secrets\"] }");
+    let line = "pmcp-lambda = { workspace = true, features = [\"secrets\"] }";
+    assert!(words.contains(&format!("write `{line}` under [dependencies] in ")), "{words}");
+    place.edit("aws-lambda/Cargo.toml", "pmcp-lambda.workspace = true", line);
     let (code, words) = place.refused(&["deploy"]);
     assert!(code == Some(5) && words.contains("names secrets that have no value yet: GREETING\nstore each"), "{words}");
     place.told(&["deploy", "secrets", "set", "GREETING"], "wrong\n");

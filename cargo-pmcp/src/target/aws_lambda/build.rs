@@ -1,6 +1,7 @@
 //! Builds the executable that Lambda starts, with whatever on this machine can build for its processor.
 
 use std::env::consts::{ARCH, OS};
+use std::fs;
 use std::path::PathBuf;
 
 use crate::config::{Architecture, Config};
@@ -8,6 +9,7 @@ use crate::deploy::Project;
 use crate::exec::{CARGO, CARGO_LAMBDA, Program};
 use crate::failure::{Failure, Result};
 use crate::target::executable;
+use crate::toml_text::has;
 use crate::workspace::{LAMBDA, Workspace};
 
 const CARGO_ZIGBUILD: Program = Program { name: "cargo-zigbuild", install: "pip install cargo-zigbuild" };
@@ -26,6 +28,7 @@ pub(super) struct Package {
     pub(super) name: String,
     /// Of pmcp-lambda.
     features: Vec<String>,
+    folder: PathBuf,
     target_folder: PathBuf,
 }
 
@@ -99,7 +102,8 @@ impl Package {
         let workspace = Workspace::load(&project.root)?;
         let name = workspace.server(&LAMBDA, Some(&project.config.server))?;
         let features = workspace.features(&name, &LAMBDA);
-        Ok(Self { name, features, target_folder: workspace.target_directory })
+        let folder = workspace.folder(&name).unwrap_or_default();
+        Ok(Self { name, features, folder, target_folder: workspace.target_directory })
     }
 
     /// Whether the server, as its Cargo.toml has it, can do what deploy.toml asks of it.
@@ -107,9 +111,19 @@ impl Package {
         if config.secrets.is_empty() || self.features.iter().any(|feature| feature == "secrets") {
             return Ok(());
         }
+        let manifest = self.folder.join("Cargo.toml");
+        // Cargo has just read it; without it the advice is the longer one.
+        let text = fs::read_to_string(&manifest).unwrap_or_default();
+        let line = match has(&text, &["dependencies", LAMBDA.name, "workspace"]) {
+            true => "write `pmcp-lambda = { workspace = true, features = [\"secrets\"] }`",
+            false => "add `features = [\"secrets\"]` to pmcp-lambda",
+        };
         Err(Failure::refused(
             format!(".pmcp/deploy.toml has [secrets], and {} could not read them", self.name),
-            "add `features = [\"secrets\"]` to pmcp-lambda in its Cargo.toml",
+            format!(
+                "{line} under [dependencies] in {}, and let its `main` begin with `pmcp_lambda::load_secrets().await?;`",
+                manifest.display()
+            ),
         ))
     }
 }
