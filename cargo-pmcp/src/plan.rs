@@ -1,4 +1,4 @@
-//! What a command is about to do: the same list that `--dry-run` prints.
+//! What a command is about to do, or has done: the same list that `--dry-run` prints, in the past tense.
 
 use std::fmt;
 
@@ -7,6 +7,8 @@ use serde::Serialize;
 /// Steps in their order, and what is worth knowing before they are taken.
 #[derive(Debug, Serialize)]
 pub(crate) struct Plan {
+    /// Whether that is what was done, and not only what would be.
+    pub(crate) done: bool,
     pub(crate) steps: Vec<Step>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
@@ -33,7 +35,7 @@ pub(crate) enum Action {
 
 impl Plan {
     pub(crate) fn new() -> Self {
-        Self { steps: Vec::new(), warnings: Vec::new() }
+        Self { done: false, steps: Vec::new(), warnings: Vec::new() }
     }
 
     pub(crate) fn step(&mut self, action: Action, what: impl Into<String>) {
@@ -45,18 +47,24 @@ impl Plan {
     }
 }
 
+impl Action {
+    fn verb(self, done: bool) -> &'static str {
+        let (would, did) = match self {
+            Self::Write => ("write", "wrote"),
+            Self::Leave => ("leave", "left"),
+            Self::Run => ("run", "ran"),
+            Self::Change => ("change", "changed"),
+            Self::Remove => ("remove", "removed"),
+        };
+        if done { did } else { would }
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = Vec::new();
         for Step { action, what, detail } in &self.steps {
-            let verb = match action {
-                Action::Write => "write",
-                Action::Leave => "leave",
-                Action::Run => "run",
-                Action::Change => "change",
-                Action::Remove => "remove",
-            };
-            lines.push(format!("{verb:<7} {what}"));
+            lines.push(format!("{:<7} {what}", action.verb(self.done)));
             lines.extend(detail.iter().map(|detail| format!("        {detail}")));
         }
         lines.extend(self.warnings.iter().map(|warning| format!("note: {warning}")));

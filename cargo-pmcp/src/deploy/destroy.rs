@@ -96,6 +96,7 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
         removed.extend(records.is_empty().then(|| ".pmcp/lock".to_owned()));
         clean(root, &removed)?;
     }
+    plan.done = true;
     output.result(&plan)
 }
 

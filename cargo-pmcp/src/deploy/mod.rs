@@ -19,6 +19,7 @@ use crate::cli::{Deploy, DeployCommand};
 use crate::config::{self, Config, TargetType};
 use crate::failure::Result;
 use crate::output::Output;
+use crate::plan::Plan;
 use crate::target::Target;
 
 /// A folder with a `.pmcp/deploy.toml`.
@@ -89,7 +90,8 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
             DeployCommand::Status => output.result(&target.status(config)?),
             DeployCommand::Rollback(options) => {
                 let _only_one = (!options.dry_run).then(|| lock::lock(&project.root)).transpose()?;
-                output.result(&target.rollback(config, &options)?)
+                let done = !options.dry_run;
+                output.result(&Plan { done, ..target.rollback(config, &options)? })
             }
             DeployCommand::Test(options) => {
                 test::run(target.url(config)?, target.token_advice(config), &options, output)

@@ -208,6 +208,7 @@ fn delete(project: &Project, target: &dyn Target, options: &DeleteSecret, output
     if !dry_run {
         let _only_one = lock::lock(root)?;
         target.delete_secret(config, key)?;
+        plan.done = true;
     }
     output.result(&plan)
 }

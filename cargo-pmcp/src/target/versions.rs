@@ -4,23 +4,21 @@ use crate::failure::{Failure, Result};
 
 /// The version to go back to.
 pub(super) fn choose(versions: &[String], live: &str, wanted: Option<&str>) -> Result<String> {
-    let list = versions.join(", ");
-    if let Some(wanted) = wanted {
-        if wanted == live {
-            return Err(Failure::refused(format!("version {live} is live already"), format!("choose from {list}")));
-        }
-        return match versions.iter().any(|version| version == wanted) {
-            true => Ok(wanted.to_owned()),
-            false => Err(Failure::refused(format!("there is no version {wanted}"), format!("choose from {list}"))),
-        };
+    let others: Vec<&str> = versions.iter().map(String::as_str).filter(|version| *version != live).collect();
+    let advice = match others.last() {
+        Some(last) => format!("choose from {}: `cargo pmcp deploy rollback {last}`", others.join(", ")),
+        None => "there is no other; deploy once more to have two".to_owned(),
+    };
+    let refused = |what: String| Err(Failure::refused(what, &advice));
+    match wanted {
+        Some(wanted) if wanted == live => refused(format!("version {live} is live already")),
+        Some(wanted) if others.contains(&wanted) => Ok(wanted.to_owned()),
+        Some(wanted) => refused(format!("there is no version {wanted}")),
+        None => match versions.iter().take_while(|version| *version != live).last() {
+            Some(before) => Ok(before.clone()),
+            None => refused(format!("there is no version before {live}, which is live")),
+        },
     }
-    let before = versions.iter().take_while(|version| *version != live).last();
-    before.cloned().ok_or_else(|| {
-        Failure::refused(
-            format!("there is no version before {live}, which is live"),
-            format!("there are these: {list}; deploy once more to have two"),
-        )
-    })
 }
 
 #[cfg(test)]
@@ -34,12 +32,13 @@ mod tests {
         assert_eq!(choose("10", None), Ok("2".into()));
         assert_eq!(choose("2", None), Ok("1".into()));
         assert_eq!(choose("1", Some("10")), Ok("10".into()));
-        let refused = choose("1", None).expect_err("there is none before");
-        assert_eq!(
-            refused,
-            "there is no version before 1, which is live\nthere are these: 1, 2, 10; deploy once more to have two"
-        );
-        assert_eq!(choose("2", Some("2")), Err("version 2 is live already\nchoose from 1, 2, 10".into()));
-        assert_eq!(choose("2", Some("3")), Err("there is no version 3\nchoose from 1, 2, 10".into()));
+        let others = "choose from 2, 10: `cargo pmcp deploy rollback 10`";
+        let none = format!("there is no version before 1, which is live\n{others}");
+        assert_eq!(choose("1", None), Err(none));
+        assert_eq!(choose("1", Some("1")), Err(format!("version 1 is live already\n{others}")));
+        assert_eq!(choose("1", Some("3")), Err(format!("there is no version 3\n{others}")));
+        let only = super::choose(&["1".to_owned()], "1", None).map_err(|failure| failure.to_string());
+        let words = "there is no version before 1, which is live\nthere is no other; deploy once more to have two";
+        assert_eq!(only, Err(words.to_owned()));
     }
 }

@@ -203,7 +203,7 @@ fn of_two_side_by_side_neither_is_forgotten() {
     // What the other needs as well stays when one goes.
     let plan = folder.printed(&["deploy", "destroy", "--clean", "--yes"]);
     assert!(
-        plan.starts_with("remove  crm in us-east-1, with its URL") && !plan.contains("remove  deploy/aws-lambda"),
+        plan.starts_with("removed crm in us-east-1, with its URL") && !plan.contains("removed deploy/aws-lambda"),
         "{plan}"
     );
     let record = fs::read_to_string(folder.0.join(".pmcp/deployed.json")).expect("the other is there");

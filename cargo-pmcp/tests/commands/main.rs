@@ -30,6 +30,8 @@ mod records;
 #[cfg(unix)]
 mod removal;
 #[cfg(unix)]
+mod rollback;
+#[cfg(unix)]
 mod secrets;
 #[cfg(unix)]
 mod table;

@@ -203,7 +203,7 @@ fn secrets_are_listed_by_name_and_deleted_when_nobody_reads_them() {
     folder.program("aws", &aws.replace("*get-function-configuration*) echo", "*get-function-configuration*) : "));
     assert_eq!(
         folder.printed(&["deploy", "secrets", "delete", "KEY"]),
-        "remove  the entry crm/KEY of Secrets Manager in us-east-1\n        it can be restored for 7 days: storing a value \
+        "removed the entry crm/KEY of Secrets Manager in us-east-1\n        it can be restored for 7 days: storing a value \
          again does\nnote: no rollback reaches these versions any more, which read KEY at their start: 2\n"
     );
     let calls = fs::read_to_string(folder.0.join("calls")).expect("was written");

@@ -179,11 +179,14 @@ impl Target for AwsLambda {
     }
 
     fn outputs(&self, config: &Config) -> Result<Outputs> {
-        let account = Account::new(config);
-        match stack::describe(&account, &config.server.name)? {
-            Some(stack) => Ok(Outputs(stack.outputs())),
-            None => Err(not_deployed(config)),
+        let mut outputs = self.stack_outputs(config)?;
+        // The stack knows which version was deployed last, and not which one a rollback chose.
+        if let Some(version) = outputs.get_mut("Version")
+            && let Some(live) = stack::live(&Account::new(config), &config.server.name)?
+        {
+            *version = live;
         }
+        Ok(Outputs(outputs))
     }
 
     fn who(&self, config: &Config) -> Result<Login> {
@@ -280,8 +283,13 @@ impl Target for AwsLambda {
 }
 
 impl AwsLambda {
+    fn stack_outputs(&self, config: &Config) -> Result<BTreeMap<String, String>> {
+        let stack = stack::describe(&Account::new(config), &config.server.name)?;
+        stack.map(stack::Stack::outputs).ok_or_else(|| not_deployed(config))
+    }
+
     fn output(&self, config: &Config, name: &str) -> Result<String> {
-        self.outputs(config)?.0.remove(name).ok_or_else(|| {
+        self.stack_outputs(config)?.remove(name).ok_or_else(|| {
             Failure::failed(
                 format!("the stack {} has no output `{name}`", config.server.name),
                 format!("put it back into {APP}/server-stack.ts and deploy again"),

@@ -71,8 +71,8 @@ fn what_is_removed_is_this_servers() {
     let removed = folder.printed(&["deploy", "destroy", "--yes"]);
     assert_eq!(
         removed,
-        "remove  crm in us-central1 of ada-project, with its URL and all its versions\nleave   the secret crm-KEY\n        \
-         --clean removes it\nleave   the repository of Artifact Registry, with all images of the server, crm\n        --clean \
+        "removed crm in us-central1 of ada-project, with its URL and all its versions\nleft    the secret crm-KEY\n        \
+         --clean removes it\nleft    the repository of Artifact Registry, with all images of the server, crm\n        --clean \
          removes it\n"
     );
     assert!(calls(&folder).contains("services delete crm --region us-central1 --quiet --project ada-project"));

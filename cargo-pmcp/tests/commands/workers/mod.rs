@@ -344,9 +344,9 @@ fn moving_there_changes_one_value_and_keeps_the_other_deployment() {
         (code, &printed as &str),
         (
             Some(0),
-            "leave   w/wrangler.toml\n        belongs to the Worker's package, which stays\nleave   w/.gitignore\n        belongs \
-             to the Worker's package, which stays\nleave   .pmcp/.gitignore\n        is there for what is deployed elsewhere, \
-             too\nleave   .pmcp/deploy.toml\n        is there for what is deployed elsewhere, too\n"
+            "left    w/wrangler.toml\n        belongs to the Worker's package, which stays\nleft    w/.gitignore\n        belongs \
+             to the Worker's package, which stays\nleft    .pmcp/.gitignore\n        is there for what is deployed elsewhere, \
+             too\nleft    .pmcp/deploy.toml\n        is there for what is deployed elsewhere, too\n"
         ),
         "{words}"
     );

@@ -25,18 +25,18 @@ fn what_was_made_is_removed_where_the_package_is() {
     assert_eq!(
         lines,
         [
-            "remove  w/wrangler.pmcp.json",
-            "remove  w/wrangler.pmcp.dev.json",
-            "remove  w/.wrangler/tmp",
-            "remove  w/build",
-            "remove  .pmcp/.gitignore",
-            "leave   w/.wrangler/state",
+            "removed w/wrangler.pmcp.json",
+            "removed w/wrangler.pmcp.dev.json",
+            "removed w/.wrangler/tmp",
+            "removed w/build",
+            "removed .pmcp/.gitignore",
+            "left    w/.wrangler/state",
             "        has the databases and buckets of `cargo pmcp dev`",
-            "leave   w/wrangler.toml",
+            "left    w/wrangler.toml",
             "        belongs to the Worker's package, which stays",
-            "leave   w/.gitignore",
+            "left    w/.gitignore",
             "        belongs to the Worker's package, which stays",
-            "leave   .pmcp/deploy.toml",
+            "left    .pmcp/deploy.toml",
             "        was changed by you",
         ]
     );
