@@ -32,7 +32,7 @@ For `cargo-pmcp` alone, as these shells let only one file complete what begins w
 #[derive(Debug, Parser)]
 #[command(name = "cargo pmcp", bin_name = "cargo pmcp", version, after_help = EXIT_CODES, subcommand_required = true)]
 pub(crate) struct Cli {
-    /// Work in this folder instead of the current one.
+    /// Work in this folder instead of the current one. Both may be anywhere in the project.
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub(crate) folder: Option<PathBuf>,
     /// Print the result as one JSON document on standard output; everything else goes to standard error.

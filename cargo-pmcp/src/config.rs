@@ -30,6 +30,7 @@ pub(crate) use problem::{Problem, span};
 pub(crate) use variable::check_variable;
 
 use crate::failure::{Failure, Result};
+use crate::toml_text::has;
 
 /// Where the file is in a project.
 pub(crate) const PATH: &str = ".pmcp/deploy.toml";
@@ -178,7 +179,7 @@ impl Config {
         let text = read(root)?.ok_or_else(|| {
             Failure::setting(
                 format!("there is no {}", path(root).display()),
-                "make one with `cargo pmcp deploy init`, or name the project's folder with -C",
+                "make one with `cargo pmcp deploy init`, or go into the project, or name its folder with -C",
             )
         })?;
         Ok(Self { root: root.to_path_buf(), ..Self::parse(&text, target)? })
@@ -199,6 +200,20 @@ impl Config {
         schema.insert("title".into(), "deploy.toml of cargo pmcp".into());
         let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
         text + "\n"
+    }
+}
+
+/// The project that a folder is in: the nearest with the file, upwards within its cargo workspace; else the folder itself.
+pub(crate) fn project(folder: &Path) -> PathBuf {
+    let above = std::path::absolute(folder).unwrap_or_default();
+    // Like cargo, but where a workspace ends another may begin.
+    let is_workspace =
+        |folder: &Path| fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|text| has(&text, &["workspace"]));
+    let mut last = false;
+    let mut folders = above.ancestors().take_while(|folder| !std::mem::replace(&mut last, is_workspace(folder)));
+    match folders.find(|folder| folder.join(PATH).is_file()) {
+        Some(found) if found != above => found.to_path_buf(),
+        _ => folder.to_path_buf(),
     }
 }
 

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
-use failure::Result;
+use failure::{Failure, Result};
 use output::Output;
 
 fn main() -> ExitCode {
@@ -51,6 +51,10 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, output: Output) -> Result {
     let folder = cli.folder.unwrap_or_else(|| PathBuf::from("."));
+    if !folder.is_dir() {
+        let what = format!("{} is no folder, which -C names", folder.display());
+        return Err(Failure::usage(what, "make it, or leave out -C"));
+    }
     match cli.command {
         Command::New(new) => new::run(&folder, &new, output),
         Command::Dev(options) => dev::run(&folder, &options, output),

@@ -32,7 +32,18 @@ struct Made {
 impl fmt::Display for Made {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "made {} in {} ({} files)", self.name, self.folder.display(), self.files.len())?;
-        write!(out, "next: cd {} && cargo test && {}", self.folder.display(), self.start)
+        write!(out, "next: cd {} && cargo test && {}", word(&self.folder), self.start)
+    }
+}
+
+/// A path as a shell takes it for one word.
+fn word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/\\.:_-+,@".contains(letter);
+    match text.chars().all(is_plain) {
+        true => text,
+        false if cfg!(windows) => format!("\"{text}\""),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }
 

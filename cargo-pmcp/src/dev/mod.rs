@@ -54,6 +54,7 @@ impl fmt::Display for Lines {
 }
 
 pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
+    let folder = &crate::config::project(folder);
     let config =
         if folder.join(crate::config::PATH).exists() { Some(Config::load(folder, options.target)?) } else { None };
     if options.target == Some(TargetType::CloudflareWorkers) {

@@ -53,7 +53,8 @@ fn nothing_is_guessed_where_nothing_is_known() {
     assert_eq!(code, Some(3));
     assert_eq!(
         words,
-        "error: there is no .pmcp/deploy.toml\nmake one with `cargo pmcp deploy init`, or name the project's folder with -C\n"
+        "error: there is no .pmcp/deploy.toml\nmake one with `cargo pmcp deploy init`, or go into the project, or name its folder \
+         with -C\n"
     );
     folder.write(".pmcp/deploy.toml", "[target]\ntarget_type = \"aws-lambda\"\n[server]\nnmae = \"crm\"\n");
     let (code, words) = folder.refused(&["deploy", "status"]);

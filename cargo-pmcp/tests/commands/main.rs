@@ -5,6 +5,7 @@ mod completions;
 mod deploy;
 mod dry_runs;
 mod failures;
+mod folders;
 #[cfg(unix)]
 mod google;
 #[cfg(unix)]
