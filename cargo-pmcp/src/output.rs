@@ -3,10 +3,14 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 
 use crate::failure::{Failure, Result};
@@ -27,6 +31,15 @@ impl Output {
             true => print(&plain_json(&encode_json(result)?)),
             false => print(&plain(&result.to_string())),
         }
+    }
+
+    /// Prints a part of a result that has no end; whether anybody still reads it.
+    pub(crate) fn part<T: Display>(self, part: &T) -> Result<bool> {
+        let text = part.to_string();
+        if !text.is_empty() {
+            print(&plain(&text))?;
+        }
+        Ok(has_reader())
     }
 
     /// Prints what is for a program to read, as it is.
@@ -77,6 +90,21 @@ fn print(text: &str) -> Result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Failure::file("writing", "standard output")),
     }
+}
+
+/// Whether anybody reads standard output; a pipe tells before something is written to it.
+#[cfg(unix)]
+fn has_reader() -> bool {
+    let out = io::stdout();
+    let mut asked = [PollFd::new(out.as_fd(), PollFlags::empty())];
+    // Where nothing can be asked, writing will tell.
+    let known = poll(&mut asked, PollTimeout::ZERO).is_ok();
+    !(known && asked[0].revents().is_some_and(|found| found.intersects(PollFlags::POLLERR | PollFlags::POLLHUP)))
+}
+
+#[cfg(not(unix))]
+fn has_reader() -> bool {
+    true
 }
 
 /// For people, who may have stopped reading; that is no reason to stop half-way.

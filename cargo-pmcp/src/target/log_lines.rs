@@ -43,7 +43,7 @@ pub(super) fn run(options: &Logs, output: Output, events: impl Fn(u64) -> Result
     output.result(&Lines(events(begin)?.into_iter().map(|event| event.line).collect()))
 }
 
-/// Until Ctrl-C.
+/// Until Ctrl-C, or until nobody reads what is printed.
 fn follow(mut begin: u64, output: Output, events: impl Fn(u64) -> Result<Vec<Event>>) -> Result {
     let interrupt = Interrupt::catch()?;
     let mut shown = BTreeMap::new();
@@ -65,8 +65,8 @@ fn follow(mut begin: u64, output: Output, events: impl Fn(u64) -> Result<Vec<Eve
         };
         failed = 0;
         let new = unseen(&mut shown, found);
-        if !new.is_empty() {
-            output.result(&Lines(new))?;
+        if !output.part(&Lines(new))? {
+            return Ok(());
         }
         let newest = shown.values().max().copied().unwrap_or(begin);
         begin = begin.max(newest.saturating_sub(LATEST));

@@ -1,6 +1,10 @@
 //! `cargo pmcp deploy logs`: what reaches the AWS CLI, and what reaches the terminal.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Folder;
 
@@ -39,6 +43,30 @@ fn a_line_moves_no_terminal_and_stays_one_line() {
     assert_eq!(folder.printed(&["deploy", "logs"]), "a\tb\\u{1b}[2Jc\\r\\nerror: d\n");
     let json = folder.printed(&["deploy", "logs", "--json"]);
     assert!(json.contains(r#""message": "a\tb\u001b[2Jc\r\nerror: d\n""#), "{json}");
+}
+
+#[test]
+fn what_follows_ends_when_nobody_reads_it() {
+    let folder = Folder::new("logs-head");
+    folder.config();
+    folder.program("aws", AWS);
+    let mut command = folder.command(&["deploy", "logs", "--tail"]);
+    let mut tail = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("starts");
+    let mut line = String::new();
+    let mut lines = BufReader::new(tail.stdout.take().expect("a pipe"));
+    lines.read_line(&mut line).expect("a line");
+    assert!(line.contains("error: d"), "{line}");
+    // As `head -1` does; and no other line comes.
+    drop(lines);
+    let begin = Instant::now();
+    while tail.try_wait().expect("a child can be waited for").is_none() {
+        if begin.elapsed() > Duration::from_secs(20) {
+            tail.kill().expect("it runs");
+            panic!("it goes on although nobody reads");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(tail.wait().expect("has ended").success());
 }
 
 #[test]

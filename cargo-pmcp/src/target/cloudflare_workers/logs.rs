@@ -56,7 +56,7 @@ pub(super) fn check(options: &Logs, output: Output) -> Result {
     Ok(())
 }
 
-/// Until Ctrl-C.
+/// Until Ctrl-C, or until nobody reads what is printed.
 pub(super) fn follow(account: &Account, config: &Config, options: &Logs, output: Output) -> Result {
     let interrupt = Interrupt::catch()?;
     // An option's value of its own would be one of wrangler's.
@@ -79,14 +79,9 @@ pub(super) fn follow(account: &Account, config: &Config, options: &Logs, output:
         if interrupt.came_within(Duration::ZERO) {
             return Ok(());
         }
-        match events.recv_timeout(POLL) {
-            Ok(event) => {
-                let lines = event.lines();
-                if !lines.is_empty() {
-                    output.result(&Lines(lines))?;
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {}
+        let lines = match events.recv_timeout(POLL) {
+            Ok(event) => event.lines(),
+            Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => {
                 // A terminal tells wrangler of Ctrl-C as well.
                 if interrupt.came_within(Duration::from_millis(300)) {
@@ -95,6 +90,9 @@ pub(super) fn follow(account: &Account, config: &Config, options: &Logs, output:
                 let advice = "see what wrangler says above, and `cargo pmcp deploy doctor`";
                 return Err(Failure::failed("`wrangler tail` has ended", advice));
             }
+        };
+        if !output.part(&Lines(lines))? {
+            return Ok(());
         }
     }
 }
