@@ -113,7 +113,6 @@ fn platforms() -> impl TypedValueParser<Value = Platform> {
 }
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Deploy {
     /// The platform. Without it, the one in .pmcp/deploy.toml; `init` asks where there is none.
     #[arg(long, global = true)]
@@ -141,6 +140,18 @@ pub(crate) struct DeployRun {
 }
 
 impl DeployRun {
+    /// Refuses these options before a subcommand, which would not hear of them.
+    pub(crate) fn alone(&self) -> Result {
+        let given = [("--dry-run", self.dry_run), ("--beside", self.beside), ("--builder", self.builder.is_some())];
+        match given.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((option, _)) => Err(Failure::usage(
+                format!("before a subcommand of `cargo pmcp deploy` there is no {option}"),
+                "write it after the subcommand, if that has it, or leave it out",
+            )),
+        }
+    }
+
     /// The options that stand for what deploy.toml says.
     pub(crate) fn settle(&self, config: &mut Config) -> Result {
         let Some(builder) = self.builder else { return Ok(()) };

@@ -58,6 +58,9 @@ fn begun(project: &Project) -> Result<Option<String>> {
 /// Runs the subcommand that was typed.
 pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
     let folder = &config::project(folder);
+    if deploy.command.is_some() {
+        deploy.run.alone()?;
+    }
     if let Some(DeployCommand::Init(options)) = deploy.command {
         return init::run(folder, deploy.target, &options, output);
     }

@@ -181,6 +181,29 @@ fn init_writes_the_main_that_is_missing_and_makes_it_a_member() {
 }
 
 #[test]
+fn what_all_commands_know_stands_before_or_after_them() {
+    let folder = Folder::new("global");
+    folder.config();
+    for arguments in [
+        &["deploy", "status", "--json", "--target", "pmcp-run", "-C", "."][..],
+        &["deploy", "--json", "--target", "pmcp-run", "-C", ".", "status"],
+        &["--json", "-C", ".", "deploy", "--target", "pmcp-run", "status"],
+    ] {
+        let (code, words) = folder.refused(arguments);
+        assert!(code == Some(4) && words.starts_with("error: not logged in to pmcp.run\n"), "{arguments:?}: {words}");
+    }
+    for (options, option) in
+        [(&["--dry-run"][..], "--dry-run"), (&["--beside"], "--beside"), (&["--builder", "docker"], "--builder")]
+    {
+        let words = format!(
+            "error: before a subcommand of `cargo pmcp deploy` there is no {option}\nwrite it after the subcommand, if that \
+             has it, or leave it out\n"
+        );
+        assert_eq!(folder.refused(&[&["deploy"], options, &["rollback"]].concat()), (Some(2), words));
+    }
+}
+
+#[test]
 fn a_place_that_the_platform_does_not_know_is_refused() {
     let folder = Folder::new("unknown-place");
     for option in ["--project", "--account"] {
