@@ -4,6 +4,7 @@ use super::confirm::{confirm, is_anybody_there};
 use super::record::{Record, Records};
 use super::{Project, lock};
 use crate::cli::DeployRun;
+use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 
@@ -15,14 +16,15 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
         .other_than(&record)
         .map(|before| format!("{}: that would be a second server, with a URL of its own", before.differs(&record)));
     let plan = target.plan(project)?;
+    if let Some(renamed) = renamed.as_ref().filter(|_| !options.beside) {
+        let advice = "put back what it said, or destroy that one first, or add --beside to have both";
+        return Err(Failure::refused(renamed, advice));
+    }
     if options.dry_run {
         let mut plan = plan;
         plan.warnings.extend(renamed);
+        plan.warnings.push(unasked(&project.config));
         return output.result(&plan);
-    }
-    if let Some(renamed) = renamed.filter(|_| !options.beside) {
-        let advice = "put back what it said, or destroy that one first, or add --beside to have both";
-        return Err(Failure::refused(renamed, advice));
     }
     let _only_one = lock::lock(root)?;
     for warning in &plan.warnings {
@@ -84,4 +86,14 @@ fn is_nothing(project: &Project, failure: &Failure) -> bool {
         // Something was missing or did not fit, which is found before anything is made.
         _ => !found.is_ok_and(|deployed| deployed),
     }
+}
+
+/// What a plan does not look at, as it asks nobody.
+fn unasked(config: &Config) -> String {
+    let platform = config.target.target_type.title();
+    let secrets = match config.secrets.is_empty() {
+        true => "",
+        false => "; secrets without a value are refused only then: see `cargo pmcp deploy secrets list`",
+    };
+    format!("{platform} was not asked: what is not there yet is made{secrets}")
 }

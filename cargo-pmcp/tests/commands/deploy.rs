@@ -132,6 +132,13 @@ fn a_dry_run_says_everything_and_does_nothing() {
                  would be a second server, with a URL of its own\nput back what it said, or destroy that one first, or \
                  add --beside to have both\n";
     assert_eq!(folder.refused(&["deploy"]), (Some(5), words.into()));
+    assert_eq!(folder.refused(&["deploy", "--dry-run"]), (Some(5), words.into()));
+    let plan = folder.printed(&["deploy", "--dry-run", "--beside"]);
+    assert!(
+        plan.contains("now says crm in us-east-1: that would be a second server, with a URL of its own\n"),
+        "{plan}"
+    );
+    assert!(plan.ends_with("\nnote: AWS Lambda was not asked: what is not there yet is made\n"), "{plan}");
     folder.program(
         "aws",
         "case \"$*\" in *get-caller-identity*) echo '{\"Account\":\"1\",\"Arn\":\"a\"}'; exit ;; esac\n\
