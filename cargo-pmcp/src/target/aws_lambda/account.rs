@@ -95,13 +95,19 @@ impl Account {
     }
 
     /// Logs in in the browser, where the AWS CLI knows how.
-    pub(super) fn login(&self) -> Result<bool> {
+    pub(super) fn login(&self, no_browser: bool) -> Result<bool> {
         // Of a key that is not set the AWS CLI says nothing, with an exit code of 1.
         let is_set = |key: &str| -> Result<bool> { Ok(self.call(&["configure", "get", key])?.capture()?.is_ok()) };
         if !is_set("sso_session")? && !is_set("sso_start_url")? {
             return Ok(false);
         }
-        self.call(&["sso", "login"])?.run("see what the AWS CLI says above").map(|()| true)
+        let mut arguments = vec!["sso", "login"];
+        if no_browser {
+            arguments.push("--no-browser");
+            let version = self.call(&["--version"])?.capture()?.map_err(|said| self.explain(said))?;
+            arguments.extend(wants_device_code(&version).then_some("--use-device-code"));
+        }
+        self.call(&arguments)?.run("see what the AWS CLI says above").map(|()| true)
     }
 
     /// Whether the CDK may put its files here.
@@ -166,8 +172,32 @@ impl Account {
     }
 }
 
+/// From 2.22 on the AWS CLI waits for a browser on this very machine, unless it is told to print a code.
+fn wants_device_code(version: &str) -> bool {
+    let mut parts = version.trim_start_matches("aws-cli/").split(['.', ' ']).map_while(|part| part.parse::<u32>().ok());
+    matches!((parts.next(), parts.next()), (Some(3..), _) | (Some(2), Some(22..)))
+}
+
 /// How AWS's services say that something is not there.
 fn is_not_there(words: &str) -> bool {
     let has = |part: &str| words.contains(part);
     (has("ValidationError") && has("does not exist")) || has("ResourceNotFoundException") || has("NoSuchBucket")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_newer_versions_of_the_aws_cli_are_told_to_print_a_code() {
+        for (version, wants) in [
+            ("aws-cli/1.44.2 Python/3.11.2 Linux/6.1 botocore/1.42.2", false),
+            ("aws-cli/2.21.3 Python/3.12.6 Linux/6.1 exe/x86_64", false),
+            ("aws-cli/2.22.0 Python/3.12.6 Linux/6.1 exe/x86_64", true),
+            ("aws-cli/2.34.18 Python/3.13.2 Darwin/24.1", true),
+            ("something else", false),
+        ] {
+            assert_eq!(wants_device_code(version), wants, "{version}");
+        }
+    }
 }

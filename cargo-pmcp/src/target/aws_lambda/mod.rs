@@ -194,8 +194,8 @@ impl Target for AwsLambda {
         Ok(Login { account, who: arn, term: None })
     }
 
-    fn login(&self, config: &Config, _options: &cli::Login, _output: Output) -> Result<bool> {
-        Account::new(config).login()
+    fn login(&self, config: &Config, options: &cli::Login, _output: Output) -> Result<bool> {
+        Account::new(config).login(options.no_browser)
     }
 
     fn url(&self, config: &Config) -> Result<String> {
