@@ -93,7 +93,7 @@ impl Failure {
 
     /// The same with one more line of what happened, before what to do.
     pub(crate) fn adding(mut self, line: &str) -> Self {
-        if let Some(what) = self.what() {
+        if let Some((what, _)) = self.words() {
             *what = format!("{}\n{line}", what.trim_end());
         }
         self
@@ -101,22 +101,33 @@ impl Failure {
 
     /// The same once something was done that stays.
     pub(crate) fn after(mut self, done: &str) -> Self {
-        if let Some(what) = self.what() {
+        if let Some((what, _)) = self.words() {
             *what = format!("{done}, but {what}");
         }
         self
     }
 
-    /// What happened, where it is in words.
-    fn what(&mut self) -> Option<&mut String> {
+    /// The same with lines to type that name the target, as the command did that failed.
+    pub(crate) fn for_target(mut self, target: &str) -> Self {
+        if let Some((_, advice)) = self.words()
+            && !advice.contains("--target")
+        {
+            let command = "`cargo pmcp deploy";
+            *advice = advice.replace(command, &format!("{command} --target {target}"));
+        }
+        self
+    }
+
+    /// What happened and what to do, where they are in words.
+    fn words(&mut self) -> Option<(&mut String, &mut String)> {
         match self {
-            Self::Refused { what, .. }
-            | Self::Usage { what, .. }
-            | Self::Setting { what, .. }
-            | Self::LoggedOut { what, .. }
-            | Self::Missing { what, .. }
-            | Self::Failed { what, .. }
-            | Self::Interrupted { what, .. } => Some(what),
+            Self::Refused { what, advice }
+            | Self::Usage { what, advice }
+            | Self::Setting { what, advice }
+            | Self::LoggedOut { what, advice }
+            | Self::Missing { what, advice }
+            | Self::Failed { what, advice }
+            | Self::Interrupted { what, advice } => Some((what, advice)),
             _ => None,
         }
     }

@@ -14,6 +14,8 @@ mod test;
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
 use self::record::{Record, Records};
 use crate::cli::{Deploy, DeployCommand};
 use crate::config::{self, Config, TargetType};
@@ -57,7 +59,14 @@ fn begun(project: &Project) -> Result<Option<String>> {
 
 /// Runs the subcommand that was typed.
 pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
-    let folder = &config::project(folder);
+    let named = deploy.target.and_then(|target| target.to_possible_value());
+    run_in(&config::project(folder), deploy, output).map_err(|failure| match named {
+        Some(target) => failure.for_target(target.get_name()),
+        None => failure,
+    })
+}
+
+fn run_in(folder: &Path, deploy: Deploy, output: Output) -> Result {
     if deploy.command.is_some() {
         deploy.run.alone()?;
     }
@@ -79,7 +88,17 @@ pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
     };
     deploy.run.settle(&mut project.config)?;
     let (config, target) = (&project.config, project.target());
-    if matches!(deploy.command, Some(DeployCommand::Outputs | DeployCommand::Status)) {
+    let is_about_a_deployment = matches!(
+        deploy.command,
+        Some(
+            DeployCommand::Outputs
+                | DeployCommand::Status
+                | DeployCommand::Test(_)
+                | DeployCommand::Rollback(_)
+                | DeployCommand::Logs(_)
+        )
+    );
+    if is_about_a_deployment {
         for note in renamed(&project)?.into_iter().chain(begun(&project)?) {
             output.note(format_args!("note: {note}"));
         }

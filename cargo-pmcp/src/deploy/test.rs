@@ -96,7 +96,7 @@ pub(super) fn run(url: String, token_advice: Option<&str>, options: &TestServer,
         None => Ok(()),
         Some(step) => {
             let advice = match (&refusal, token_advice) {
-                (Some(Refusal::Http { status: 401 | 403, .. }), Some(advice)) => advice,
+                (Some(Refusal::Http { status: 401 | 403, .. }), Some(advice)) => advice.to_owned(),
                 _ => advice(refusal.as_ref(), options),
             };
             Err(Failure::failed(format!("{url} failed the test at {step}"), advice))
@@ -104,8 +104,10 @@ pub(super) fn run(url: String, token_advice: Option<&str>, options: &TestServer,
     }
 }
 
-fn advice(refusal: Option<&Refusal>, options: &TestServer) -> &'static str {
-    match refusal {
+fn advice(refusal: Option<&Refusal>, options: &TestServer) -> String {
+    let advice = match refusal {
+        Some(Refusal::NoTool { known }) if known.is_empty() => "leave out --tool: the server has no tools",
+        Some(Refusal::NoTool { known }) => return format!("choose from {}", known.join(", ").replace('\n', "\\n")),
         Some(Refusal::Unreachable(_)) if options.url.is_some() => {
             "see that the network is up, and that a server listens at this address"
         }
@@ -114,8 +116,10 @@ fn advice(refusal: Option<&Refusal>, options: &TestServer) -> &'static str {
             "it wants a token: put one into a variable, and name that with --token-from-env"
         }
         Some(Refusal::Http { status: 404 | 405, .. }) => "see that the URL is the server's: its path ends with /mcp",
+        _ if options.url.is_some() => "see what the server logs there",
         _ => "see what the server says: `cargo pmcp deploy logs --since 5m`",
-    }
+    };
+    advice.to_owned()
 }
 
 struct Conversation {
@@ -219,7 +223,7 @@ impl Conversation {
         let Some(tool) = tool else {
             match named {
                 Some(wanted) => {
-                    let missing = Refusal::Tool("the server has no tool of this name");
+                    let missing = Refusal::NoTool { known: tools.iter().map(name).collect() };
                     return self.step(&format!("tools/call {wanted}"), |_| Err(missing), |_, ()| String::new());
                 }
                 None => self.skip("tools/call", "no tool is declared read-only; name one with --tool"),

@@ -1,6 +1,9 @@
 //! `cargo pmcp deploy` and `init`.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::thread;
 
 #[cfg(unix)]
 use super::halfway::cargo;
@@ -147,6 +150,10 @@ fn a_dry_run_says_everything_and_does_nothing() {
     let words = "note: this project is deployed as crm in eu-central-1, and .pmcp/deploy.toml now says crm in us-east-1: this \
                  is the latter\n";
     assert_eq!(folder.refused(&["deploy", "status"]), (Some(0), words.into()));
+    let missing = format!("{words}error: crm is not deployed in us-east-1\ndeploy it: `cargo pmcp deploy`\n");
+    for command in ["logs", "test", "rollback"] {
+        assert_eq!(folder.refused(&["deploy", command]), (Some(1), missing.clone()), "{command}");
+    }
     let plan = folder.printed(&["deploy", "destroy", "--dry-run"]);
     assert!(plan.ends_with(words), "{plan}");
 }
@@ -208,6 +215,54 @@ fn what_all_commands_know_stands_before_or_after_them() {
         );
         assert_eq!(folder.refused(&[&["deploy"], options, &["rollback"]].concat()), (Some(2), words));
     }
+}
+
+#[test]
+fn lines_to_type_name_the_target_that_was_named() {
+    let folder = Folder::new("target-named");
+    folder.config();
+    let words = "error: not logged in to pmcp.run\nlog in: `cargo pmcp deploy --target pmcp-run login`\n";
+    assert_eq!(folder.refused(&["deploy", "status", "--target", "pmcp-run"]), (Some(4), words.into()));
+}
+
+#[test]
+fn a_tool_that_is_not_there_is_answered_with_those_that_are() {
+    for (tools, advice) in [
+        (r#"[{"name":"greet"},{"name":"restock"}]"#, "choose from greet, restock"),
+        ("[]", "leave out --tool: the server has no tools"),
+    ] {
+        let url = server(tools);
+        let words = format!("error: {url} failed the test at tools/call nope\n{advice}\n");
+        let folder = Folder::new("no-tool");
+        assert_eq!(folder.refused(&["deploy", "test", "--url", &url, "--tool", "nope"]), (Some(1), words));
+    }
+}
+
+/// Answers as a server of MCP with these tools: its URL.
+fn server(tools: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/mcp", listener.local_addr().expect("an address"));
+    thread::spawn(move || {
+        for (stream, id) in listener.incoming().zip(1..=2) {
+            let mut stream = BufReader::new(stream.expect("a connection"));
+            let (mut line, mut length) = (String::new(), 0);
+            while stream.read_line(&mut line).expect("text") > 2 {
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().expect("a number");
+                }
+                line.clear();
+            }
+            stream.read_exact(&mut vec![0; length]).expect("a body");
+            let result = match id {
+                1 => r#"{"capabilities":{"tools":{}}}"#.to_owned(),
+                _ => format!(r#"{{"tools":{tools}}}"#),
+            };
+            let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ";
+            write!(stream.get_mut(), "{head}{}\r\n\r\n{body}", body.len()).expect("it reads");
+        }
+    });
+    url
 }
 
 #[test]

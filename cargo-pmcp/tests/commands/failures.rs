@@ -19,6 +19,21 @@ fn a_missing_program_is_named_with_the_line_that_installs_it() {
     assert_eq!(checks[0]["ok"], false);
 }
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_missing_compiler_is_not_the_only_way() {
+    let (other, own) = if cfg!(target_arch = "x86_64") { ("arm64", "x86_64") } else { ("x86_64", "arm64") };
+    let folder = Folder::new("compiler");
+    let config = "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n[aws]\narchitecture = ";
+    folder.write(".pmcp/deploy.toml", &format!("{config}\"{other}\"\n"));
+    let output = folder.run(&["deploy", "doctor"]);
+    let words = String::from_utf8(output.stdout).expect("UTF-8");
+    let line = words.lines().find(|line| line.contains("a compiler for")).expect("a line");
+    let advice =
+        format!("; or set `architecture = \"{own}\"` under [aws] in .pmcp/deploy.toml, which needs nothing else");
+    assert!(line.starts_with("MISSING") && line.ends_with(&advice), "{line}");
+}
+
 #[cfg(unix)]
 #[test]
 fn what_aws_says_is_told_with_what_to_do() {

@@ -43,9 +43,14 @@ impl Builder {
         if fits_host(architecture, OS, ARCH) {
             return Ok(Self::Host);
         }
+        let own = [Architecture::Arm64, Architecture::X86_64].into_iter().find(|own| fits_host(*own, OS, ARCH));
+        let own = own.map(|own| {
+            let name = own.name();
+            format!("; or set `architecture = \"{name}\"` under [aws] in .pmcp/deploy.toml, which needs nothing else")
+        });
         Err(Failure::missing(
             format!("nothing on this machine ({OS} on {ARCH}) builds for Linux on {}", architecture.name()),
-            format!("to get what does: {}", CARGO_LAMBDA.install),
+            format!("to get what does: {}{}", CARGO_LAMBDA.install, own.unwrap_or_default()),
         ))
     }
 
