@@ -39,7 +39,10 @@ pub(crate) const CARGO: Program =
     Program { name: "cargo", install: "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh" };
 pub(crate) const NPM: Program = Program { name: "npm", install: "install Node.js 20 or newer: https://nodejs.org" };
 pub(crate) const NPX: Program = Program { name: "npx", ..NPM };
-pub(crate) const CARGO_LAMBDA: Program = Program { name: "cargo-lambda", install: "pip install cargo-lambda" };
+pub(crate) const CARGO_LAMBDA: Program = Program {
+    name: "cargo-lambda",
+    install: "pip install cargo-lambda, in a venv where pip refuses: python3 -m venv ~/venv && . ~/venv/bin/activate",
+};
 pub(crate) const WRANGLER: Program = Program { name: "wrangler", install: "npm install -g wrangler" };
 /// Of the version of the crate `worker`, with which it goes together.
 pub(crate) const WORKER_BUILD: Program =

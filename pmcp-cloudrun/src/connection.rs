@@ -95,7 +95,8 @@ pub(crate) async fn serve(server: Server, config: Config) -> Result {
 /// Tells where the server is, and how to get there.
 fn announce(server: &Server, address: SocketAddr, config: &Config) {
     let (name, version) = (&server.info().name, &server.info().version);
-    if config.on_cloud_run {
+    // `cargo pmcp dev` says how to get there itself.
+    if config.on_cloud_run || std::env::var_os("PMCP_DEV").is_some() {
         tracing::info!("{name} {version} listens on {address}, endpoint /mcp");
         return;
     }

@@ -14,7 +14,7 @@ use serde_json::json;
 use self::server::{Place, Server};
 use self::sources::Sources;
 use crate::cli::Dev;
-use crate::config::{Config, TargetType};
+use crate::config::{Config, PATH, TargetType};
 use crate::exec::{Interrupt, is_free};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
@@ -55,8 +55,7 @@ impl fmt::Display for Lines {
 
 pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
     let folder = &crate::config::project(folder);
-    let config =
-        if folder.join(crate::config::PATH).exists() { Some(Config::load(folder, options.target)?) } else { None };
+    let config = if folder.join(PATH).exists() { Some(Config::load(folder, options.target)?) } else { None };
     if options.target == Some(TargetType::CloudflareWorkers) {
         return workers::run(folder, config, options, output);
     }
@@ -81,12 +80,14 @@ pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
     }
     for (key, _) in config.iter().flat_map(|config| &config.secrets) {
         if std::env::var_os(key).is_none() {
-            output.note(format_args!("note: {key} is under [secrets] in .pmcp/deploy.toml, and not set here"));
+            output.note(format_args!(
+                "note: {key} is under [secrets] in .pmcp/deploy.toml, and not set here: export it before, if the server reads it"
+            ));
         }
     }
     let interrupt = Interrupt::catch()?;
     let mut server = Server::new(folder, place, package, port, config)?;
-    let mut sources = Sources::new(&Workspace::load_whole(folder)?);
+    let mut sources = Sources::new(&Workspace::load_whole(folder)?, folder.join(PATH));
     let name = config.map_or_else(|| server.name().to_owned(), |config| config.server.name.clone());
     let mut told = false;
     loop {
@@ -111,6 +112,12 @@ pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
             break;
         }
         output.note("the source has changed");
+        if folder.join(PATH).exists() {
+            match Config::load(folder, options.target) {
+                Ok(config) => server.configure(&config),
+                Err(failure) => output.note(format_args!("{failure}\nuntil then, what it said before is good")),
+            }
+        }
     }
     output.note("ended");
     Ok(())

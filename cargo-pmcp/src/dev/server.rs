@@ -16,6 +16,9 @@ use crate::workspace::{Adapter, CLOUDRUN, LAMBDA};
 /// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a function may take to find that it cannot start.
+const SETTLING: Duration = Duration::from_millis(500);
+
 /// How a server is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -61,29 +64,18 @@ impl Server {
         port: u16,
         config: Option<&Config>,
     ) -> Result<Self> {
-        let mut environment: Vec<(String, String)> =
-            config.iter().flat_map(|config| config.environment.clone()).collect();
-        let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
-        match place {
-            Place::Http => {
-                set("HOST", "127.0.0.1".into());
-                set("PORT", port.to_string());
-            }
-            Place::Lambda => {
-                // Early, and not after a build of minutes.
-                CARGO_LAMBDA.call([""; 0])?;
-                let is_whole = config.is_some_and(|config| config.aws.front == Front::HttpApi);
-                set("PMCP_RESPONSE_MODE", if is_whole { "buffered" } else { "streaming" }.into());
-                set("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}/.rt/{package}"));
-                set("AWS_LAMBDA_FUNCTION_NAME", package.clone());
-                set("AWS_LAMBDA_FUNCTION_VERSION", "1".into());
-                set("AWS_LAMBDA_LOG_FORMAT", "Text".into());
-                let memory = config.map_or(256, |config| config.aws.memory_mb);
-                set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.to_string());
-            }
+        if place == Place::Lambda {
+            // Early, and not after a build of minutes.
+            CARGO_LAMBDA.call([""; 0])?;
         }
+        let environment = environment(place, &package, port, config);
         let folder = folder.to_path_buf();
         Ok(Self { folder, place, package, port, environment, executable: None, process: None, emulator: None })
+    }
+
+    /// From its next start on, its environment is as deploy.toml has it now.
+    pub(super) fn configure(&mut self, config: &Config) {
+        self.environment = environment(self.place, &self.package, self.port, Some(config));
     }
 
     /// The package's, without what says where it runs.
@@ -155,8 +147,19 @@ impl Server {
         self.process = Some(call.start()?);
         match self.place {
             Place::Http => self.wait_for_listener(interrupt),
-            Place::Lambda => Ok(true),
+            Place::Lambda => Ok(self.settle(interrupt)),
         }
+    }
+
+    /// A function tells nobody that it is ready, but one that cannot start ends soon; false for Ctrl-C.
+    fn settle(&mut self, interrupt: &Interrupt) -> bool {
+        let begin = Instant::now();
+        while self.is_running() && begin.elapsed() < SETTLING {
+            if interrupt.came_within(Duration::from_millis(20)) {
+                return false;
+            }
+        }
+        true
     }
 
     fn emulator(&self) -> Result<Running> {
@@ -194,6 +197,31 @@ impl Server {
         }
         Ok(true)
     }
+}
+
+/// What the server finds in its environment.
+fn environment(place: Place, package: &str, port: u16, config: Option<&Config>) -> Vec<(String, String)> {
+    let mut environment: Vec<(String, String)> = config.iter().flat_map(|config| config.environment.clone()).collect();
+    let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
+    match place {
+        Place::Http => {
+            set("HOST", "127.0.0.1".into());
+            set("PORT", port.to_string());
+            // It need not say how to get there, as this program does.
+            set("PMCP_DEV", "1".into());
+        }
+        Place::Lambda => {
+            let is_whole = config.is_some_and(|config| config.aws.front == Front::HttpApi);
+            set("PMCP_RESPONSE_MODE", if is_whole { "buffered" } else { "streaming" }.into());
+            set("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}/.rt/{package}"));
+            set("AWS_LAMBDA_FUNCTION_NAME", package.to_owned());
+            set("AWS_LAMBDA_FUNCTION_VERSION", "1".into());
+            set("AWS_LAMBDA_LOG_FORMAT", "Text".into());
+            let memory = config.map_or(256, |config| config.aws.memory_mb);
+            set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.to_string());
+        }
+    }
+    environment
 }
 
 #[cfg(test)]

@@ -10,14 +10,16 @@ use crate::workspace::Workspace;
 /// The folders of packages whose source is here.
 pub(super) struct Sources {
     folders: Vec<PathBuf>,
+    /// Has the server's environment.
+    config: PathBuf,
     /// Where cargo builds, which changes with every build.
     target: PathBuf,
     seen: u64,
 }
 
 impl Sources {
-    pub(super) fn new(workspace: &Workspace) -> Self {
-        Self { folders: workspace.folders(), target: workspace.target_directory.clone(), seen: 0 }
+    pub(super) fn new(workspace: &Workspace, config: PathBuf) -> Self {
+        Self { folders: workspace.folders(), config, target: workspace.target_directory.clone(), seen: 0 }
     }
 
     /// Whether anything is other than at the last look.
@@ -25,6 +27,9 @@ impl Sources {
         let mut hasher = DefaultHasher::new();
         for folder in &self.folders {
             self.add(folder, &mut hasher);
+        }
+        if let Ok(found) = self.config.metadata() {
+            (found.len(), found.modified().ok()).hash(&mut hasher);
         }
         let now = hasher.finish();
         std::mem::replace(&mut self.seen, now) != now

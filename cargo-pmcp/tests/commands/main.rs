@@ -3,6 +3,8 @@
 #[cfg(unix)]
 mod completions;
 mod deploy;
+#[cfg(unix)]
+mod dev;
 mod dry_runs;
 mod failures;
 mod folders;
