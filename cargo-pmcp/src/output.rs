@@ -29,16 +29,13 @@ impl Output {
     pub(crate) fn result<T: Serialize + Display>(self, result: &T) -> Result {
         match self.json {
             true => print(&plain_json(&encode_json(result)?)),
-            false => print(&plain(&result.to_string())),
+            false => print_text(&result.to_string()),
         }
     }
 
     /// Prints a part of a result that has no end; whether anybody still reads it.
     pub(crate) fn part<T: Display>(self, part: &T) -> Result<bool> {
-        let text = part.to_string();
-        if !text.is_empty() {
-            print(&plain(&text))?;
-        }
+        print_text(&part.to_string())?;
         Ok(has_reader())
     }
 
@@ -80,6 +77,11 @@ impl Output {
         self.note(format_args!("   done in {:.1} s", begin.elapsed().as_secs_f32()));
         Ok(done)
     }
+}
+
+/// For people, to whom an empty line says nothing.
+fn print_text(text: &str) -> Result {
+    if text.is_empty() { Ok(()) } else { print(&plain(text)) }
 }
 
 fn print(text: &str) -> Result {

@@ -40,7 +40,11 @@ pub(super) fn run(options: &Logs, output: Output, events: impl Fn(u64) -> Result
         }
         return follow(begin, output, events);
     }
-    output.result(&Lines(events(begin)?.into_iter().map(|event| event.line).collect()))
+    let lines: Vec<Line> = events(begin)?.into_iter().map(|event| event.line).collect();
+    if lines.is_empty() {
+        output.note("note: nothing was logged in that time; --since looks further back");
+    }
+    output.result(&Lines(lines))
 }
 
 /// Until Ctrl-C, or until nobody reads what is printed.

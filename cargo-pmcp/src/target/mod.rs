@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Config, TargetType};
+use crate::date;
 use crate::deploy::Project;
 use crate::exec::{Hidden, Program};
 use crate::failure::{Failure, Result};
@@ -284,7 +285,10 @@ pub(crate) struct Line {
 impl fmt::Display for Lines {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         // One line each, whatever is in it: none can look like two.
-        let lines: Vec<String> = self.0.iter().map(|line| line.message.trim_end().replace('\n', "\\n")).collect();
+        let line = |Line { timestamp, message }: &Line| {
+            format!("{} {}", date::encode(timestamp / 1000), message.trim_end().replace('\n', "\\n"))
+        };
+        let lines: Vec<String> = self.0.iter().map(line).collect();
         out.write_str(&lines.join("\n"))
     }
 }

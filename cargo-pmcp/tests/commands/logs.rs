@@ -40,9 +40,20 @@ fn a_line_moves_no_terminal_and_stays_one_line() {
     let folder = Folder::new("logs-lines");
     folder.config();
     folder.program("aws", AWS);
-    assert_eq!(folder.printed(&["deploy", "logs"]), "a\tb\\u{1b}[2Jc\\r\\nerror: d\n");
+    assert_eq!(folder.printed(&["deploy", "logs"]), "1970-01-01T00:00:00Z a\tb\\u{1b}[2Jc\\r\\nerror: d\n");
     let json = folder.printed(&["deploy", "logs", "--json"]);
     assert!(json.contains(r#""message": "a\tb\u001b[2Jc\r\nerror: d\n""#), "{json}");
+}
+
+#[test]
+fn where_nothing_was_logged_nothing_is_printed() {
+    let folder = Folder::new("logs-none");
+    folder.config();
+    folder.program("aws", &AWS.replace("\"events\":[{", "\"none\":[{").replace("{\"none\"", "{\"events\":[],\"none\""));
+    let output = folder.run(&["deploy", "logs"]);
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+    let words = "note: nothing was logged in that time; --since looks further back\n";
+    assert_eq!(String::from_utf8(output.stderr).expect("UTF-8"), words);
 }
 
 #[test]
