@@ -93,7 +93,7 @@ fn explain(message: &str) -> (String, Option<String>) {
     let names: Vec<&str> = first.split('`').skip(1).step_by(2).collect();
     let kind = ["unknown field", "unknown variant"].into_iter().find(|kind| first.starts_with(kind));
     let (Some(kind), Some((wrong, known))) = (kind, names.split_first()) else {
-        return (first.to_owned(), None);
+        return (first.to_owned(), usual(first).map(str::to_owned));
     };
     let noun = if kind == "unknown field" { "key" } else { "value" };
     let nearest = known
@@ -107,6 +107,23 @@ fn explain(message: &str) -> (String, Option<String>) {
         None => format!("known here: {list}"),
     };
     (format!("there is no {noun} `{wrong}` here"), Some(help))
+}
+
+/// What to do about what goes wrong in every TOML file sooner or later.
+fn usual(message: &str) -> Option<&'static str> {
+    let wants = |found: &str, expected: &[&str]| {
+        message.starts_with(&format!("invalid type: {found}"))
+            && expected.iter().any(|expected| message.ends_with(&format!(", expected {expected}")))
+    };
+    match message {
+        _ if wants("string", &["u8", "u16", "u32", "u64", "f64"]) => Some("a number stands without quotes"),
+        _ if wants("string", &["a boolean"]) => Some("`true` and `false` stand without quotes"),
+        _ if wants("integer", &["a string"]) || wants("float", &["a string"]) || wants("boolean", &["a string"]) => {
+            Some("write it in quotes: it is a text here, whatever is in it")
+        }
+        _ if message.starts_with("duplicate key") => Some("it is written twice: take out one of them"),
+        _ => None,
+    }
 }
 
 /// Where the value of a key is, or the nearest table above it that is written.

@@ -72,6 +72,14 @@ fn a_wrong_type_a_missing_key_and_bad_toml_have_their_place() {
             format!("{LEAST}[aws]\nmemory_mb = \"512\"\n"),
             "invalid type: string \"512\", expected u32\n --> .pmcp/deploy.toml:7:13\n",
         ),
+        (format!("{LEAST}[aws]\nmemory_mb = \"512\"\n"), "\nhelp: a number stands without quotes"),
+        (
+            format!("{LEAST}[aws]\nalarms = {{ dashboard = \"no\" }}\n"),
+            "\nhelp: `true` and `false` stand without quotes",
+        ),
+        (format!("{LEAST}[environment]\nPORT = 8080\n"), "\nhelp: write it in quotes: it is a text here"),
+        (format!("{LEAST}[environment]\nLOUD = true\n"), "\nhelp: write it in quotes: it is a text here"),
+        (format!("{LEAST}[aws]\nmemory_mb = 1\nmemory_mb = 2\n"), "\nhelp: it is written twice: take out one of them"),
         (LEAST.replace("name = \"my-mcp-server\"\n", ""), "missing field `name`\n --> .pmcp/deploy.toml:4:1\n"),
         (format!("{LEAST}[aws\n"), ".pmcp/deploy.toml:6:"),
     ] {

@@ -26,7 +26,7 @@ pub(crate) fn check_variable(target: TargetType, name: &str) -> Result<(), Strin
     match target {
         TargetType::AwsLambda => check_on_lambda(name),
         TargetType::GoogleCloudRun if gcp::is_reserved(name) => {
-            Err("Google Cloud Run keeps this name for itself; choose another".into())
+            Err("Google Cloud Run keeps this name for itself".into())
         }
         _ => check_portable(name),
     }
@@ -34,7 +34,7 @@ pub(crate) fn check_variable(target: TargetType, name: &str) -> Result<(), Strin
 
 fn check_on_lambda(name: &str) -> Result<(), String> {
     if RESERVED.iter().any(|reserved| name.starts_with(reserved)) {
-        return Err("AWS Lambda keeps this name for itself; choose another".into());
+        return Err("AWS Lambda keeps this name for itself".into());
     }
     if let Some((_, setting)) = SET.iter().find(|(set, _)| *set == name) {
         return Err(format!("cargo pmcp sets this variable itself: {setting}"));

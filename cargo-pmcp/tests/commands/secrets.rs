@@ -126,7 +126,7 @@ fn what_cannot_be_stored_is_not() {
             2,
             &["AWS_KEY"],
             "x",
-            "error: `AWS_KEY` cannot be the name of a secret: AWS Lambda keeps this name for itself; choose another\n",
+            "error: `AWS_KEY` cannot be the name of a secret: AWS Lambda keeps this name for itself\nchoose another name\n",
         ),
         (2, &["KEY"], &"x".repeat(70_000), "error: the value of KEY is longer than 64 KiB\n"),
     ] {
