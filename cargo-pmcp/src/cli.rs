@@ -282,7 +282,8 @@ pub(crate) struct TestServer {
     /// Call this tool. Without it, one that says it only reads.
     #[arg(long, value_name = "NAME")]
     pub(crate) tool: Option<String>,
-    /// Call the tool with these arguments, a JSON object. Without it, what its schema suggests.
+    /// Call the tool with these arguments, a JSON object. Without it, what its schema suggests, if the tool only reads or
+    /// needs none.
     #[arg(long, value_name = "JSON")]
     pub(crate) arguments: Option<String>,
     /// Send the bearer token that is in this variable.

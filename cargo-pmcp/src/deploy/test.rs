@@ -106,6 +106,7 @@ pub(super) fn run(url: String, token_advice: Option<&str>, options: &TestServer,
 
 fn advice(refusal: Option<&Refusal>, options: &TestServer) -> String {
     let advice = match refusal {
+        Some(Refusal::Unasked(_)) => "give them: --arguments '{\"name\":\"Ada\"}'",
         Some(Refusal::NoTool { known }) if known.is_empty() => "leave out --tool: the server has no tools",
         Some(Refusal::NoTool { known }) => return format!("choose from {}", known.join(", ").replace('\n', "\\n")),
         Some(Refusal::Unreachable(_)) if options.url.is_some() => {
@@ -210,9 +211,7 @@ impl Conversation {
             Some(wanted) => tools.iter().find(|tool| name(tool) == wanted),
             None => {
                 let may = |tool: &&Map<String, Value>| {
-                    let part = |member: &str, key: &str| tool.get(member).and_then(|part| part.get(key).cloned());
-                    part("annotations", "readOnlyHint") == Some(json!(true))
-                        && part("execution", "taskSupport") != Some(json!("required"))
+                    only_reads(tool) && part(tool, "execution", "taskSupport") != Some(&json!("required"))
                 };
                 let mut readers: Vec<_> = tools.iter().filter(may).collect();
                 // Best one that needs nothing made up.
@@ -232,6 +231,14 @@ impl Conversation {
         };
         let schema = tool.get("inputSchema").cloned().unwrap_or_default();
         let is_made_up = given.is_none() && mcp::are_required(tool);
+        if is_made_up && !only_reads(tool) {
+            let why = "it does not say that it only reads, and its arguments would be made up";
+            return self.step(
+                &format!("tools/call {}", name(tool)),
+                |_| Err(Refusal::Unasked(why)),
+                |_, ()| String::new(),
+            );
+        }
         let arguments = given.map_or_else(|| mcp::made_up(&schema), Value::Object);
         let name = name(tool);
         let params = json!({ "name": name, "arguments": arguments });
@@ -251,6 +258,15 @@ impl Conversation {
         };
         self.step(&format!("tools/call {name}"), call, detail).map(drop)
     }
+}
+
+fn part<'a>(tool: &'a Map<String, Value>, member: &str, key: &str) -> Option<&'a Value> {
+    tool.get(member)?.get(key)
+}
+
+/// Whether a tool says so.
+fn only_reads(tool: &Map<String, Value>) -> bool {
+    part(tool, "annotations", "readOnlyHint") == Some(&json!(true))
 }
 
 fn plural(count: usize, noun: &str) -> String {

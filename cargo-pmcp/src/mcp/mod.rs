@@ -41,6 +41,8 @@ pub(crate) enum Refusal {
     Malformed(String),
     /// It is the tool that is the matter.
     Tool(&'static str),
+    /// It was not called, and why.
+    Unasked(&'static str),
     /// The one that was named is not among those that there are.
     NoTool { known: Vec<String> },
     /// The server's own refusal.
@@ -54,7 +56,7 @@ impl fmt::Display for Refusal {
             Self::Http { status, challenge: Some(challenge) } => write!(out, "status {status}, {challenge}"),
             Self::Http { status, challenge: None } => write!(out, "status {status}"),
             Self::Malformed(what) => write!(out, "no answer of MCP: {what}"),
-            Self::Tool(what) => out.write_str(what),
+            Self::Tool(what) | Self::Unasked(what) => out.write_str(what),
             Self::NoTool { .. } => out.write_str("the server has no tool of this name"),
             Self::Error { code, message } => write!(out, "error {code}: {message}"),
         }

@@ -238,6 +238,20 @@ fn a_tool_that_is_not_there_is_answered_with_those_that_are() {
     }
 }
 
+#[test]
+fn nothing_is_changed_with_arguments_that_are_made_up() {
+    let url = server(
+        r#"[{"name":"restock","inputSchema":{"type":"object","required":["n"],"properties":{"n":{"type":"integer"}}}}]"#,
+    );
+    let folder = Folder::new("made-up");
+    let output = folder.run(&["deploy", "test", "--url", &url, "--tool", "restock"]);
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(printed.ends_with("it does not say that it only reads, and its arguments would be made up\n"), "{printed}");
+    let words =
+        format!("error: {url} failed the test at tools/call restock\ngive them: --arguments '{{\"name\":\"Ada\"}}'\n");
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).expect("UTF-8")), (Some(1), words));
+}
+
 /// Answers as a server of MCP with these tools: its URL.
 fn server(tools: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
