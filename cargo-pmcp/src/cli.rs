@@ -211,8 +211,8 @@ pub(crate) struct Init {
     /// The server's name on the platform. Without it, the folder's.
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// The region to deploy to, where the platform has regions. Without it, us-east-1 on AWS Lambda, us-central1 on
-    /// Google Cloud Run.
+    /// The region to deploy to, where the platform has regions. Without it, AWS_REGION or us-east-1 on AWS Lambda,
+    /// us-central1 on Google Cloud Run.
     #[arg(long)]
     pub(crate) region: Option<String>,
     /// The project on Google Cloud.

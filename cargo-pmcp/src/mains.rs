@@ -31,6 +31,16 @@ pub(crate) struct Words {
 }
 
 impl Platform {
+    /// The target that needs its `main`, as it is typed.
+    pub(crate) fn target(self) -> Option<&'static str> {
+        match self {
+            Self::AwsLambda => Some("aws-lambda"),
+            Self::CloudflareWorkers => Some("cloudflare-workers"),
+            Self::GoogleCloudRun => Some("google-cloud-run, or pmcp-run"),
+            Self::Stdio => None,
+        }
+    }
+
     pub(crate) fn words(self) -> Words {
         match self {
             Self::AwsLambda => Words {

@@ -26,13 +26,17 @@ struct Made {
     folder: PathBuf,
     files: Vec<String>,
     #[serde(skip)]
-    start: String,
+    start: &'static str,
+    /// What it can be deployed to.
+    #[serde(skip)]
+    deploy: Option<&'static str>,
 }
 
 impl fmt::Display for Made {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "made {} in {} ({} files)", self.name, self.folder.display(), self.files.len())?;
-        write!(out, "next: cd {} && cargo test && {}", word(&self.folder), self.start)
+        write!(out, "next: cd {} && cargo test && {}", word(&self.folder), self.start)?;
+        self.deploy.map_or(Ok(()), |target| write!(out, "\nthen: cargo pmcp deploy init --target {target}"))
     }
 }
 
@@ -76,11 +80,9 @@ pub(crate) fn run(folder: &Path, new: &New, output: Output) -> Result {
         return output.result(&Written::compare(&root, &files)?.into_plan());
     }
     let written = Written::write(&root, &files)?.written;
-    let start = match platforms.contains(&Platform::GoogleCloudRun) {
-        true => format!("cargo run -p {}-cloudrun", new.name),
-        false => "cargo build".to_owned(),
-    };
-    output.result(&Made { name: new.name.clone(), folder: root, files: written, start })
+    let deploy = platforms.iter().find_map(|platform| platform.target());
+    let start = if deploy.is_some() { "cargo pmcp dev" } else { "cargo build" };
+    output.result(&Made { name: new.name.clone(), folder: root, files: written, start, deploy })
 }
 
 /// Why no crate can have this name in a project that builds.

@@ -18,7 +18,8 @@ use crate::target::Traces;
 pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Result {
     let Project { root, config } = project;
     let target = project.target();
-    let mut removal = target.removal(project, options.clean)?;
+    let what = format!("look for what there is of {} in {}", config.server.name, target.place(config));
+    let mut removal = output.wait(what, || target.removal(project, options.clean))?;
     let mut files = Written::compare(root, &target.files(project))?;
     let mut plan = Plan::new();
     plan.warnings.extend(renamed(project)?);

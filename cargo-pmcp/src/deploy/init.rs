@@ -34,6 +34,9 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     })?;
     let platform = target.target();
     let mut config = known.clone().unwrap_or_else(|| Config::new(target, name.clone()));
+    if known.is_none() {
+        platform.set_up(&mut config);
+    }
     platform.settle(&mut config, options)?;
     let is_elsewhere = known.as_ref().is_some_and(|known| platform.place(known) != platform.place(&config));
     if let (Some(text), Some(known)) = (&text, &known) {
@@ -78,7 +81,9 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     if let Some((text, _)) = &moved {
         write_whole(&folder.join(PATH), text)?;
     }
-    output.result(&written)
+    output.result(&written)?;
+    output.note("next: `cargo pmcp deploy doctor` says what is missing, `cargo pmcp deploy` deploys");
+    Ok(())
 }
 
 /// The text of deploy.toml for another target, or another place: the value of `target_type` is changed, and the target's
@@ -148,15 +153,26 @@ fn ask(input: &mut impl BufRead, is_terminal: bool) -> Result<TargetType> {
     if yes(input, "May pmcp.run run it for you, with no account in a cloud? (It is in early access.)")? {
         return Ok(TargetType::PmcpRun);
     }
+    let said = writeln!(io::stderr(), "then AWS Lambda is taken; --target takes another");
+    said.map_err(Failure::file("writing", "the terminal"))?;
     Ok(TargetType::AwsLambda)
 }
 
 fn yes(input: &mut impl BufRead, question: &str) -> Result<bool> {
-    let mut err = io::stderr().lock();
-    write!(err, "{question} [y/N] ").and_then(|()| err.flush()).map_err(Failure::file("writing", "the terminal"))?;
-    let mut answer = String::new();
-    input.read_line(&mut answer).map_err(Failure::file("reading", "the terminal"))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    loop {
+        let mut err = io::stderr().lock();
+        write!(err, "{question} [y/N] ")
+            .and_then(|()| err.flush())
+            .map_err(Failure::file("writing", "the terminal"))?;
+        let mut answer = String::new();
+        input.read_line(&mut answer).map_err(Failure::file("reading", "the terminal"))?;
+        match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => return Ok(true),
+            "" | "n" | "no" => return Ok(false),
+            // Whatever it means, it is asked again.
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +190,7 @@ mod tests {
         assert_eq!(answered("n\nn\nn\ny\n"), Ok(TargetType::PmcpRun));
         assert_eq!(answered("n\nn\ny\n"), Ok(TargetType::GoogleCloudRun));
         assert_eq!(answered("Y\n"), Ok(TargetType::CloudflareWorkers));
+        assert_eq!(answered("maybe\ny\n"), Ok(TargetType::CloudflareWorkers));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(crate) trait Target {
     fn platform(&self) -> Platform;
     /// Where the server is deployed to, as it stands in a sentence after "in": a region, a project, an account.
     fn place(&self, config: &Config) -> String;
+    /// Takes what this machine is set to, for a project that is new.
+    fn set_up(&self, _config: &mut Config) {}
     /// Takes what `deploy init` was told of that place; refuses what the platform does not have.
     fn settle(&self, config: &mut Config, options: &Init) -> Result;
     /// deploy.toml and what else `deploy init` writes, but for the `main`.

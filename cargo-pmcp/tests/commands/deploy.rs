@@ -33,6 +33,23 @@ fn init_writes_once_and_leaves_what_was_changed() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn init_takes_the_region_of_this_machine_and_says_what_is_next() {
+    let folder = Folder::new("init-region");
+    folder.write("Cargo.toml", "[workspace]\n");
+    cargo(&folder, "exit 0");
+    let mut init = folder.command(&["deploy", "init", "--target", "aws-lambda", "--name", "crm"]);
+    let output = init.env("AWS_REGION", "eu-north-1").output().expect("starts");
+    let next = "next: `cargo pmcp deploy doctor` says what is missing, `cargo pmcp deploy` deploys\n";
+    assert_eq!(String::from_utf8(output.stderr).expect("UTF-8"), next);
+    let config = fs::read_to_string(folder.0.join(".pmcp/deploy.toml")).expect("was written");
+    assert!(config.contains("region = \"eu-north-1\""), "{config}");
+    // What is written stays.
+    let output = init.env("AWS_REGION", "eu-west-1").output().expect("starts");
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"everything is there already\n"[..]));
+}
+
 #[test]
 fn nothing_is_guessed_where_nothing_is_known() {
     let folder = Folder::new("unknown");

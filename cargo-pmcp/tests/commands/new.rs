@@ -31,6 +31,20 @@ fn a_new_project_is_what_it_was() {
 }
 
 #[test]
+fn new_says_what_is_next() {
+    let folder = Folder::new("new-next");
+    folder.write("pmcp/pmcp-core/Cargo.toml", "");
+    for (name, target, next) in [
+        ("one", "aws-lambda", "cargo pmcp dev\nthen: cargo pmcp deploy init --target aws-lambda"),
+        ("two", "pmcp-run", "cargo pmcp dev\nthen: cargo pmcp deploy init --target google-cloud-run, or pmcp-run"),
+        ("three", "stdio", "cargo build"),
+    ] {
+        let printed = folder.printed(&["new", name, "--target", target, "--path", "pmcp"]);
+        assert!(printed.ends_with(&format!("\nnext: cd {name} && cargo test && {next}\n")), "{printed}");
+    }
+}
+
+#[test]
 fn new_says_why_not() {
     let folder = Folder::new("new-refused");
     folder.write("pmcp/pmcp-core/Cargo.toml", "");

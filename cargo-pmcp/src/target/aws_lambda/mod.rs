@@ -46,6 +46,13 @@ impl Target for AwsLambda {
         config.aws.region.clone()
     }
 
+    fn set_up(&self, config: &mut Config) {
+        let told = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| std::env::var(name).ok());
+        if let Some(region) = told.filter(|region| is_region(region)) {
+            config.aws.region = region;
+        }
+    }
+
     fn settle(&self, config: &mut Config, options: &Init) -> Result {
         options.only("AWS Lambda", &["--region"])?;
         if let Some(region) = &options.region {
