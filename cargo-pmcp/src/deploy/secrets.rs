@@ -151,19 +151,26 @@ struct Line {
     changed: Option<String>,
     /// Whether deploy.toml gives it to the server.
     given: bool,
+    /// The platform's name of an entry that deploy.toml names.
+    #[serde(skip)]
+    yours: Option<String>,
 }
 
 impl List {
     fn new(config: &Config, stored: BTreeMap<String, Option<String>>) -> Self {
         let only_given = config.secrets.keys().filter(|key| !stored.contains_key(*key));
-        let mut lines: Vec<Line> =
-            only_given.map(|key| Line { key: key.clone(), stored: false, changed: None, given: true }).collect();
+        let mut lines: Vec<Line> = only_given
+            .map(|key| Line { key: key.clone(), stored: false, changed: None, given: true, yours: None })
+            .collect();
         for (key, changed) in stored {
             let given = config.secrets.contains_key(&key);
-            lines.push(Line { key, stored: true, changed, given });
+            lines.push(Line { key, stored: true, changed, given, yours: None });
         }
         for line in &mut lines {
-            line.stored |= config.secrets.get(&line.key).is_some_and(|secret| secret.yours().is_some());
+            let Some(secret) = config.secrets.get(&line.key) else { continue };
+            // Whether what an ARN names is there, the platform has said.
+            line.stored |= secret.entry.is_some();
+            line.yours = secret.yours().map(str::to_owned);
         }
         lines.sort_by(|one, other| one.key.cmp(&other.key));
         Self(lines)
@@ -175,11 +182,13 @@ impl fmt::Display for List {
         if self.0.is_empty() {
             return out.write_str("there are no secrets");
         }
-        let line = |Line { key, stored, changed, given }: &Line| {
-            let stored = match (stored, changed) {
-                (false, _) => format!("has no value: `cargo pmcp deploy secrets set {key}`"),
-                (true, Some(changed)) => format!("stored {changed}"),
-                (true, None) => "stored".to_owned(),
+        let line = |Line { key, stored, changed, given, yours }: &Line| {
+            let stored = match (stored, yours, changed) {
+                (false, Some(yours), _) => format!("is to be read from {yours}, which is not there"),
+                (false, None, _) => format!("has no value: `cargo pmcp deploy secrets set {key}`"),
+                (true, Some(yours), _) => format!("stored by you in {yours}"),
+                (true, None, Some(changed)) => format!("stored {changed}"),
+                (true, None, None) => "stored".to_owned(),
             };
             let given = if *given { "" } else { ", not under [secrets] in .pmcp/deploy.toml" };
             format!("{key}: {stored}{given}")
@@ -192,7 +201,8 @@ fn delete(project: &Project, target: &dyn Target, options: &DeleteSecret, output
     let Project { root, config } = project;
     let DeleteSecret { key, dry_run } = options;
     let name = target.secret_name(config, key);
-    if !target.secrets(config)?.contains_key(key) {
+    let is_yours = config.secrets.get(key).is_some_and(|secret| secret.yours().is_some());
+    if is_yours || !target.secrets(config)?.contains_key(key) {
         return Err(Failure::refused(format!("there is no secret {key}"), "see `cargo pmcp deploy secrets list`"));
     }
     let mut plan = Plan::new();

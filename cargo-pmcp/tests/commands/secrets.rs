@@ -139,6 +139,42 @@ fn what_cannot_be_stored_is_not() {
 }
 
 #[test]
+fn an_entry_of_somebodys_is_looked_for() {
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:";
+    let folder = super::halfway::project("secrets-yours");
+    let adapter = r#"{"name":"pmcp-lambda","features":["secrets"]}"#;
+    let package = format!(r#"{{"name":"crm-lambda","dependencies":[{adapter}]}}"#);
+    folder.program("cargo", &format!("echo '{{\"packages\":[{package}],\"target_directory\":\"target\"}}'"));
+    let secrets =
+        format!("[secrets]\nGONE = {{ arn = \"{arn}gone-a1b2c3\" }}\nTHERE = {{ arn = \"{arn}there-a1b2c3\" }}\n");
+    let config = "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n";
+    folder.write(".pmcp/deploy.toml", &format!("{config}{secrets}"));
+    let entry = format!(r#"echo '{{"ARN":"{arn}there-a1b2c3","Name":"there"}}'"#);
+    let described = "echo '(ResourceNotFoundException) not found' >&2; exit 254";
+    folder.program(
+        "aws",
+        &format!(
+            "case \"$*\" in\n*describe-secret*:there-*) {entry}; exit 0 ;;\n*describe-secret*) {described} ;;\n*list-secrets*) \
+             echo '{{\"SecretList\":[]}}'; exit 0 ;;\nesac\n{}",
+            super::halfway::aws("{\"Outputs\":[]}", "")
+        ),
+    );
+    assert_eq!(
+        folder.printed(&["deploy", "secrets", "list"]),
+        format!(
+            "GONE: is to be read from {arn}gone-a1b2c3, which is not there\nTHERE: stored by you in {arn}there-a1b2c3\n"
+        )
+    );
+    let refused = format!(
+        "error: GONE is to be read from an entry that is not there: {arn}gone-a1b2c3\ncorrect `arn` under [secrets] in \
+         .pmcp/deploy.toml, or take it out to store a value of this server's own\n"
+    );
+    assert_eq!(super::halfway::deploy(&folder), (Some(5), refused));
+    let (code, words) = folder.refused(&["deploy", "secrets", "delete", "THERE"]);
+    assert!(code == Some(5) && words.starts_with("error: there is no secret THERE\n"), "{words}");
+}
+
+#[test]
 fn what_lets_a_function_read_secrets_is_named_line_by_line() {
     let folder = Folder::new("secrets-feature");
     folder.write(

@@ -55,16 +55,28 @@ pub(super) fn name(config: &Config, key: &str) -> String {
     format!("{}/{key}", config.server.name)
 }
 
-/// Those of this server, by their variables, and when each was changed.
+/// Those of this server, and those that deploy.toml names by their ARN, by their variables, and when each was changed.
 pub(super) fn list(account: &Account, config: &Config) -> Result<BTreeMap<String, Option<String>>> {
     let prefix = name(config, "");
     let entries = entries(account, config)?.into_iter().filter(|entry| entry.deleted_date.is_none());
-    Ok(entries
+    let mut list: BTreeMap<_, _> = entries
         .filter_map(|entry| {
             let key = entry.name.strip_prefix(&prefix)?.to_owned();
             Some((key, entry.last_changed_date.as_ref().map(encode_date)))
         })
-        .collect())
+        .collect();
+    for (key, secret) in &config.secrets {
+        if secret.arn.as_ref().is_some_and(|arn| is_there(account, arn)) {
+            list.insert(key.clone(), None);
+        }
+    }
+    Ok(list)
+}
+
+/// Whether an entry of somebody's is there. Who may not look at it need not be the server, which may: then it is taken to be.
+fn is_there(account: &Account, arn: &str) -> bool {
+    let found = account.ask::<Entry>(&["secretsmanager", "describe-secret", "--secret-id", arn]);
+    found.map_or(true, |found| found.is_some_and(|entry| entry.deleted_date.is_none()))
 }
 
 /// The names of all that are there in any way, those about to be deleted too.
@@ -239,6 +251,12 @@ pub(super) fn grant(account: &Account, config: &Config) -> Result<Granted> {
     let mut versions = Sha256::new();
     for (key, secret) in &config.secrets {
         let arn = match &secret.arn {
+            Some(arn) if !is_there(account, arn) => {
+                return Err(Failure::refused(
+                    format!("{key} is to be read from an entry that is not there: {arn}"),
+                    "correct `arn` under [secrets] in .pmcp/deploy.toml, or take it out to store a value of this server's own",
+                ));
+            }
             Some(arn) => arn.clone(),
             None => match find(account, config, key)?.filter(|entry| entry.deleted_date.is_none()) {
                 Some(entry) => {
