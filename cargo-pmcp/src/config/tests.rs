@@ -228,7 +228,7 @@ fn what_is_no_secret_is_still_shown_beside_one() {
     assert_eq!(
         told(&text),
         "invalid type: string \"512\", expected u32\n --> .pmcp/deploy.toml:9:13\n  |\n9 | memory_mb = \"512\"\n  \
-         |             ^^^^^"
+         |             ^^^^^\nhelp: a number stands without quotes"
     );
     let told = told(&format!("secrets.API_KEY = \"sk-1\"\n{LEAST}"));
     let help =

@@ -4,6 +4,9 @@ use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
+#[cfg(unix)]
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+
 use super::Hidden;
 use super::running::{POLL, hear_interrupts, interrupt_came, interrupted};
 use crate::failure::{Failure, Result};
@@ -12,7 +15,7 @@ use crate::failure::{Failure, Result};
 pub(crate) fn ask_hidden(what: &str) -> Result<Hidden> {
     hear_interrupts()?;
     #[cfg(unix)]
-    let before = nix::sys::termios::tcgetattr(io::stdin());
+    let before = hide();
     let prompt = format!("{what} (it is not shown): ");
     let prompt = prompt[..1].to_uppercase() + &prompt[1..];
     let (send, typed) = mpsc::channel();
@@ -25,8 +28,7 @@ pub(crate) fn ask_hidden(what: &str) -> Result<Hidden> {
         }
     };
     #[cfg(unix)]
-    if let Ok(before) = before {
-        use nix::sys::termios::{SetArg, tcsetattr};
+    if let Some(before) = before {
         // It fails only if the terminal is gone.
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &before);
     }
@@ -37,4 +39,14 @@ pub(crate) fn ask_hidden(what: &str) -> Result<Hidden> {
         }
         _ => Err(interrupted("before", &format!("{what} was typed"))),
     }
+}
+
+/// Shows no more what is typed, before somebody can have read the prompt; how the terminal was before.
+#[cfg(unix)]
+fn hide() -> Option<Termios> {
+    let before = tcgetattr(io::stdin()).ok()?;
+    let mut hidden = before.clone();
+    hidden.local_flags.remove(LocalFlags::ECHO);
+    tcsetattr(io::stdin(), SetArg::TCSANOW, &hidden).ok()?;
+    Some(before)
 }

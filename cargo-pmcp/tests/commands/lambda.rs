@@ -121,7 +121,7 @@ fn a_rollback_goes_where_the_server_can_start() {
     for state in ["UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"] {
         folder.write("calls", "");
         folder.program("aws", &account(state, &branches));
-        assert_eq!(folder.printed(&["deploy", "rollback"]), "change  the live version of crm\n        from 3 to 2\n");
+        assert_eq!(folder.printed(&["deploy", "rollback"]), "changed the live version of crm\n        from 3 to 2\n");
         let alone = "--name live --function-version 2 --routing-config AdditionalVersionWeights={}\n";
         assert!(calls(&folder).contains(alone), "{}", calls(&folder));
     }
@@ -136,7 +136,7 @@ fn the_profile_of_the_file_goes_before_keys_of_the_environment() {
     let found = aws(THERE, &stack("UPDATE_COMPLETE"));
     folder.program("aws", &format!("case \"$*\" in *' --profile work'*) ;; *) exit 1 ;; esac\n{found}"));
     folder.program("npx", "[ \"$1\" != --no-install ] || echo \"$*\" > ../../called");
-    assert_eq!(folder.printed(&["deploy"]), "Url = https://u/mcp\n");
+    assert_eq!(folder.printed(&["deploy", "--yes"]), "Url = https://u/mcp\n");
     let called = fs::read_to_string(folder.0.join("called")).expect("was called");
     assert!(called.ends_with(" --progress events --profile work\n"), "{called}");
 

@@ -61,7 +61,8 @@ fn the_wrong_account_is_not_taken_for_an_empty_one() {
     let words = "error: crm is deployed in us-east-1 of the account 111111111111, and this is the account 123456789012, which \
                  has none\nlog in to that one; if nothing is left of the server there, take it out of .pmcp/deployed.json\n";
     for arguments in [&["deploy", "destroy", "--clean", "--yes"][..], &["deploy", "destroy", "--yes"]] {
-        assert_eq!(folder.refused(arguments), (Some(5), words.into()));
+        let (code, told) = folder.refused(arguments);
+        assert!(code == Some(5) && told.ends_with(words), "{told}");
     }
     assert_eq!(record(&folder), there);
     assert!(folder.0.join("deploy/aws-lambda/cdk.json").exists());

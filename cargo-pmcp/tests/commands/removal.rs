@@ -58,7 +58,7 @@ fn a_server_without_people_needs_no_right_to_look_for_them() {
     assert!(code == Some(1) && words.ends_with(message), "nothing may be overlooked: {code:?} {words}");
     assert_eq!(
         folder.printed(&["deploy", "destroy", "--yes"]),
-        "remove  crm in us-east-1, with its URL and all its versions\n"
+        "removed crm in us-east-1, with its URL and all its versions\n"
     );
 }
 

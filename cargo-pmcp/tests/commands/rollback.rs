@@ -9,8 +9,9 @@ case "$*" in
     "Outputs":[{"OutputKey":"Url","OutputValue":"https://u/mcp"},{"OutputKey":"Version","OutputValue":"2"}]}]}' ;;
   *get-alias*) IFS= read -r live < live; echo "{\"FunctionVersion\":\"$live\"}" ;;
   *list-versions-by-function*) echo '{"Versions":[{"Version":"$LATEST"},{"Version":"1"},{"Version":"2"}]}' ;;
-  *update-alias*"--function-version 1") echo 1 > live ;;
-  *update-alias*"--function-version 2") echo 2 > live ;;
+  *get-function-configuration*) echo '{}' ;;
+  *update-alias*"--function-version 1 "*) echo 1 > live ;;
+  *update-alias*"--function-version 2 "*) echo 2 > live ;;
   *) echo "$@" >&2; exit 1 ;;
 esac
 "#;

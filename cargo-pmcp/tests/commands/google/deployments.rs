@@ -5,7 +5,7 @@ use std::fs;
 use super::images::{project, registry};
 use super::{CONFIG, Folder, SERVICE};
 
-const DEPLOY: [&str; 3] = ["deploy", "--builder", "cloud-build"];
+const DEPLOY: [&str; 4] = ["deploy", "--yes", "--builder", "cloud-build"];
 
 /// Branches of gcloud's: one secret that has a value.
 const SECRET: &str = "*'secrets describe'*) echo '{\"name\":\"crm-KEY\",\"labels\":{\"pmcp-server\":\"crm\"}}' ;;\n\

@@ -132,7 +132,7 @@ fn a_deployment_that_another_one_overtakes_says_so() {
     place.folder.program("wrangler", "echo \"$@\" >> called");
     let words = "error: crm was changed elsewhere while it was built here: version 2 is live now, where 1 was; nothing was \
                  deployed\nsee `cargo pmcp deploy status`, and deploy again to have what is here instead\n";
-    assert_eq!(place.refused(&["deploy"]), (Some(5), words.into()));
+    assert_eq!(place.refused(&["deploy", "--yes"]), (Some(5), words.into()));
     assert!(!place.folder.0.join("w/called").exists() && !place.folder.0.join(".pmcp/cloudflare.json").exists());
 
     // And one that comes right after.
@@ -144,10 +144,10 @@ fn a_deployment_that_another_one_overtakes_says_so() {
     wrangler(&place, "deploy", &format!("{versions}{}echo 'Current Version ID: 3'", tell(&live("4"))));
     let words = "error: version 3 of crm was deployed, and somebody else has made 4 live since\nsee `cargo pmcp deploy status`, \
                  and deploy again to have what is here instead\n";
-    assert_eq!(place.refused(&["deploy"]), (Some(1), words.into()));
+    assert_eq!(place.refused(&["deploy", "--yes"]), (Some(1), words.into()));
     // wrangler does not always know.
     wrangler(&place, "deploy", &format!("{}echo 'Current Version ID: null'", tell(&live("5"))));
-    let (code, printed, words) = place.run(&["deploy"]);
+    let (code, printed, words) = place.run(&["deploy", "--yes"]);
     assert!(code == Some(0) && printed.contains("Version = 5\n"), "{words}");
 }
 
