@@ -108,6 +108,18 @@ impl Call {
         self
     }
 
+    /// Whatever the environment has of this, the program does not see it.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// One more argument, which is the same in every call and not shown.
+    pub(crate) fn always(mut self, argument: &str) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
     /// What it reads from standard input; if it repeats that, nobody sees it.
     pub(crate) fn input(mut self, input: Hidden) -> Self {
         self.command.stdin(Stdio::piped());

@@ -14,6 +14,10 @@ use crate::failure::{Failure, Result};
 /// wrangler reads the same variable.
 const BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
 
+/// An empty one in the place of the `.env` that wrangler looks for in the current folder. That may be a stranger's, and would
+/// say where logins and secrets are sent.
+const NO_ENV_FILE: &str = if cfg!(windows) { "--env-file=NUL" } else { "--env-file=/dev/null" };
+
 /// Codes of errors that say that a token is none.
 const UNKNOWN_TOKEN: [u64; 5] = [1000, 6003, 6111, 9106, 9109];
 
@@ -155,8 +159,7 @@ impl Account {
 
     /// A call of wrangler for this account, which asks nobody anything.
     pub(super) fn wrangler(&self, arguments: &[&str]) -> Result<Call> {
-        let call = WRANGLER.call(arguments.iter().copied())?;
-        Ok(quiet(call).env("CLOUDFLARE_ACCOUNT_ID", &self.id))
+        Ok(quiet(wrangler(arguments)?).env("CLOUDFLARE_ACCOUNT_ID", &self.id))
     }
 
     /// The same for what is about a Worker by its name alone. wrangler would take its account from any wrangler.toml in the
@@ -235,8 +238,13 @@ fn bearer(token: &str) -> (&'static str, Hidden) {
     ("authorization", Hidden(format!("Bearer {token}")))
 }
 
+/// A call of wrangler that goes by this program's environment alone.
+pub(super) fn wrangler(arguments: &[&str]) -> Result<Call> {
+    Ok(WRANGLER.call(arguments.iter().copied())?.always(NO_ENV_FILE))
+}
+
 fn token() -> Result<Token> {
-    let said = quiet(WRANGLER.call(["auth", "token", "--json"])?).capture()?;
+    let said = quiet(wrangler(&["auth", "token", "--json"])?).capture()?;
     let not_logged_in =
         || Failure::logged_out("not logged in to Cloudflare", "log in: `wrangler login`, or set CLOUDFLARE_API_TOKEN");
     let text = said.map_err(|said| match said.words.contains("fetch failed") {

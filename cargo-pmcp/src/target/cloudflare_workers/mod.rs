@@ -189,7 +189,7 @@ impl Target for CloudflareWorkers {
         if std::env::var_os("CLOUDFLARE_API_TOKEN").is_some_and(|token| !token.is_empty()) {
             return Ok(false);
         }
-        WRANGLER.call(["login"])?.run("see what wrangler says above").map(|()| true)
+        account::wrangler(&["login"])?.run("see what wrangler says above").map(|()| true)
     }
 
     fn url(&self, config: &Config) -> Result<String> {

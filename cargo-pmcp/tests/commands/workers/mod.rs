@@ -2,6 +2,7 @@
 
 mod elsewhere;
 mod halfway;
+mod surroundings;
 mod traces;
 
 use std::fs;
@@ -239,7 +240,7 @@ fn logs_say_what_wrangler_cannot() {
     );
     let called = fs::read_to_string(place.folder.0.join("called")).expect("was written");
     let settings = place.folder.0.join(".pmcp/build/wrangler.json").display().to_string();
-    assert_eq!(called, format!("tail crm --format json --search=--help --config {settings}\n"));
+    assert_eq!(called, format!("tail crm --format json --search=--help --config {settings} --env-file=/dev/null\n"));
     // So that a wrangler.toml in the current folder has nothing to say.
     let settings = fs::read_to_string(settings).expect("was written");
     assert_eq!(settings, format!(r#"{{"name":"crm","account_id":"{ACCOUNT}"}}"#));

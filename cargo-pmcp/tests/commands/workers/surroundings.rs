@@ -1,0 +1,32 @@
+//! What the folder and the environment that a command is started in do not change.
+
+use std::fs;
+
+use super::{MINE, Place};
+
+#[test]
+fn a_dot_env_in_the_current_folder_says_nothing() {
+    let mut place = Place::new("workers-dot-env", &[("/settings", 200, MINE)]);
+    place.folder.write(".env", "WRANGLER_TOKEN_URL=http://127.0.0.1:9\n");
+    place.set("CLOUDFLARE_API_TOKEN", "");
+    let script = r#"echo "$1: $*" >> ROOT/called
+        case "$1" in
+            login) : > ROOT/in ;;
+            auth) [ -e ROOT/in ] && echo '{"type":"oauth","token":"t0ken"}' ;;
+        esac"#;
+    place.folder.program("wrangler", &script.replace("ROOT", &place.folder.0.display().to_string()));
+    let secret = ["secrets", "set", "KEY", "--from-env", "PATH"];
+    for command in [&["login"][..], &["status"], &secret, &["destroy", "--yes"]] {
+        let (code, _, words) = place.run(&[&["deploy"], command].concat());
+        assert_eq!(code, Some(0), "{command:?}: {words}");
+    }
+    let (code, _, words) = place.run(&["deploy", "--yes"]);
+    assert_eq!(code, Some(0), "{words}");
+    let called = fs::read_to_string(place.folder.0.join("called")).expect("was written");
+    for line in called.lines() {
+        assert!(line.ends_with(" --env-file=/dev/null"), "{line}");
+    }
+    for command in ["auth: ", "login: ", "secret: ", "delete: ", "deploy: "] {
+        assert!(called.contains(command), "{called}");
+    }
+}
