@@ -101,6 +101,11 @@ impl Account {
         }
     }
 
+    /// Where it is, as it stands in a sentence after "in".
+    pub(super) fn place(&self) -> String {
+        place(&self.id)
+    }
+
     /// Asks for something of the account; nothing if it is not there.
     pub(super) fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
         self.ask_at(&format!("/accounts/{}{path}", self.id))
@@ -211,6 +216,10 @@ impl Account {
         }
         otherwise(crate::target::AGAIN)
     }
+}
+
+pub(super) fn place(id: &str) -> String {
+    format!("the account {id}")
 }
 
 /// The account that is named somewhere.

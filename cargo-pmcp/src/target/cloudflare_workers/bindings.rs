@@ -1,14 +1,15 @@
-//! What is made for a Worker to be bound to: `.pmcp/cloudflare.json` says what this tool made, and nothing else is removed.
+//! What is made for a Worker to be bound to: `.pmcp/cloudflare.json` says what this tool made in which account, and nothing
+//! else is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::account::Account;
+use super::account::{Account, named};
 use crate::config::{Config, name_at_cloudflare};
 use crate::failure::{Failure, Result};
 use crate::output::encode_json;
@@ -16,15 +17,27 @@ use crate::output::encode_json;
 /// The file's place in a project.
 pub(super) const PATH: &str = ".pmcp/cloudflare.json";
 
-/// What was made. Belongs under version control: it is known nowhere else.
-#[derive(Debug, Default, Deserialize, Serialize)]
+/// The file. Belongs under version control: what it says is known nowhere else.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Accounts {
+    accounts: BTreeMap<String, Made>,
+}
+
+/// What was made in one account.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct Made {
+    #[serde(skip)]
+    account: String,
     /// The Worker, from before its first deployment.
-    pub(super) worker: Option<String>,
+    worker: Option<String>,
     /// The same from before its first secret, until a deployment begins.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) draft: Option<String>,
+    draft: Option<String>,
+    /// The one of the two that does not say yet itself whose it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unmarked: Option<String>,
     things: Vec<Thing>,
     /// Classes of Durable Objects, by the migration that made them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -98,42 +111,44 @@ fn name(config: &Config, binding: &str) -> String {
 }
 
 impl Made {
-    pub(super) fn load(root: &Path) -> Result<Self> {
-        let path = path(root);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(Failure::file("reading", path)(error)),
+    pub(super) fn load(root: &Path, account: &Account) -> Result<Self> {
+        let found = Accounts::load(root)?.accounts.remove(&account.id);
+        Ok(Self { account: account.id.clone(), ..found.unwrap_or_default() })
+    }
+
+    /// The same where nobody is asked whose account it is: of the one that is named, or that all was made in.
+    pub(super) fn load_unasked(root: &Path, config: &Config) -> Result<Self> {
+        let Accounts { mut accounts } = Accounts::load(root)?;
+        let found = match named(config) {
+            Some(id) => accounts.remove(&id),
+            None if accounts.len() == 1 => accounts.into_values().next(),
+            None => None,
         };
-        serde_json::from_str(&text).map_err(|error| {
-            let what = format!("{} is not what cargo pmcp wrote: {error}", path.display());
-            Failure::refused(what, "restore it from version control, or remove it if nothing is deployed")
-        })
+        Ok(found.unwrap_or_default())
     }
 
     pub(super) fn save(&self, root: &Path) -> Result {
-        let path = path(root);
-        if self.worker.is_some() || self.draft.is_some() || !self.things.is_empty() {
-            return fs::write(&path, encode_json(self)? + "\n").map_err(Failure::file("writing", path));
-        }
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file("removing", path)(error)),
-            _ => Ok(()),
-        }
+        let mut all = Accounts::load(root)?;
+        match self.worker.is_some() || self.draft.is_some() || !self.things.is_empty() {
+            true => all.accounts.insert(self.account.clone(), self.clone()),
+            false => all.accounts.remove(&self.account),
+        };
+        all.save(root)
     }
 
-    /// What was begun of the Worker of this name.
+    /// What was begun of the Worker of this name, and cut off before it was marked: from then on its mark says whose it is.
     pub(super) fn begun(&self, name: &str) -> Option<Found> {
         let is = |begun: &Option<String>| begun.as_deref() == Some(name);
-        match (is(&self.worker), is(&self.draft)) {
-            (true, _) => Some(Found::Server),
-            (false, true) => Some(Found::Draft),
-            (false, false) => None,
+        match (is(&self.unmarked), is(&self.worker)) {
+            (false, _) => None,
+            (true, true) => Some(Found::Server),
+            (true, false) => Some(Found::Draft),
         }
     }
 
     /// Notes what is about to be begun, so that whatever cuts it off leaves something that is known to be this tool's.
     pub(super) fn begin(&mut self, root: &Path, name: &str, found: Found) -> Result {
+        self.unmarked = Some(name.to_owned());
         match found {
             Found::Server => (self.worker, self.draft) = (Some(name.to_owned()), None),
             Found::Draft => {
@@ -144,8 +159,15 @@ impl Made {
         self.save(root)
     }
 
+    /// Notes that the Worker itself says whose it is.
+    pub(super) fn marked(&mut self, root: &Path) -> Result {
+        self.unmarked = None;
+        self.save(root)
+    }
+
     /// Forgets the Worker, of which nothing is there.
     pub(super) fn forget(&mut self, root: &Path, name: &str) -> Result {
+        self.unmarked.take_if(|begun| *begun == name);
         for begun in [&mut self.worker, &mut self.draft] {
             if begun.take_if(|begun| *begun == name).is_some() {
                 self.classes.clear();
@@ -271,6 +293,32 @@ impl Made {
     }
 }
 
-fn path(root: &Path) -> PathBuf {
-    root.join(PATH)
+impl Accounts {
+    fn load(root: &Path) -> Result<Self> {
+        let path = root.join(PATH);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(Failure::file("reading", path)(error)),
+        };
+        serde_json::from_str(&text).map_err(|error| {
+            let what = format!("{} is not what cargo pmcp wrote: {error}", path.display());
+            Failure::refused(
+                what,
+                "restore it from version control, or remove it if nothing is deployed; what an earlier version wrote goes \
+                 into {\"accounts\": {\"ID\": …}}, with the id of its account",
+            )
+        })
+    }
+
+    fn save(&self, root: &Path) -> Result {
+        let path = root.join(PATH);
+        if !self.accounts.is_empty() {
+            return fs::write(&path, encode_json(self)? + "\n").map_err(Failure::file("writing", path));
+        }
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file("removing", path)(error)),
+            _ => Ok(()),
+        }
+    }
 }

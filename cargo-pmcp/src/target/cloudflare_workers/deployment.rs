@@ -25,8 +25,8 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
     let mut settings = Settings::load(&package.folder)?;
     build::check(&settings)?;
     package.check_migrations(config)?;
-    let mut made = Made::load(root)?;
     let account = output.wait(format!("look at {name} in {place}"), || Account::open(config))?;
+    let mut made = Made::load(root, &account)?;
     let found = worker::find(&account, config)?;
     let (stored, before) = match found {
         Some(_) => (secrets::list(&account, name)?, worker::live(&account, name)?),
@@ -66,18 +66,18 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
         Ok(())
     };
     let upload = || {
-        let said = output.wait(format!("deploy {name} to {place}"), || {
+        output.wait(format!("deploy {name} to {}", account.place()), || {
             account.run(account.wrangler(&["deploy", "--config", &path])?.folder(&package.folder))
-        })?;
-        worker::mark(&account, name, Found::Server)?;
-        Ok(said)
+        })
     };
     migrate().map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), failure))?;
     if found == Some(Found::Draft) {
         worker::mark(&account, name, Found::Draft)?;
     }
     made.begin(root, name, Found::Server)?;
-    let said = upload().map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), failure))?;
+    let marked = upload().and_then(|said| worker::mark(&account, name, Found::Server).map(|()| said));
+    let said = marked.map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), failure))?;
+    made.marked(root)?;
     made.migrated(root, config)?;
     let outputs = worker::outputs(&account, name)
         .map_err(|failure| failure.adding(&format!("{name} was deployed all the same; its addresses are not known")))?;
@@ -110,11 +110,13 @@ fn what_exists(
     after_failure(name, failure, || {
         if worker::is_free(account, name)? {
             made.forget(root, name)?;
+        } else if worker::is_marked(account, name)? {
+            made.marked(root)?;
         }
         let live = worker::live(account, name)?;
         if live.is_some() && live.as_ref() != before {
             // So that others know as well; where it cannot be, this checkout does.
-            let known = match worker::mark(account, name, Found::Server) {
+            let known = match worker::mark(account, name, Found::Server).and_then(|()| made.marked(root)) {
                 Ok(()) => "",
                 Err(_) => ", which only .pmcp/cloudflare.json here says is this tool's",
             };

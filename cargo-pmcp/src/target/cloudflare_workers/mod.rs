@@ -47,7 +47,7 @@ impl ForDev {
         let Package { folder, .. } = Package::find(&project.root, &project.config)?;
         let mut settings = Settings::load(&folder)?;
         build::check(&settings)?;
-        settings.apply(&project.config, &Made::load(&project.root)?);
+        settings.apply(&project.config, &Made::load_unasked(&project.root, &project.config)?);
         settings.watch(watched);
         let databases = project.config.cloudflare.d1.iter().filter(|(_, database)| database.migrations.is_some());
         Ok(Self {
@@ -66,7 +66,7 @@ impl Target for CloudflareWorkers {
 
     fn place(&self, config: &Config) -> String {
         match account::named(config) {
-            Some(id) => format!("the account {id}"),
+            Some(id) => account::place(&id),
             None => "your account at Cloudflare".into(),
         }
     }
@@ -128,7 +128,7 @@ impl Target for CloudflareWorkers {
         package.check_migrations(config)?;
         let mut plan = Plan::new();
         plan.detailed(Action::Run, settings.build().0, format!("for {}", package.name));
-        for (kind, binding, name) in Made::load(root)?.missing(config) {
+        for (kind, binding, name) in Made::load_unasked(root, config)?.missing(config) {
             plan.detailed(Action::Change, format!("make the {} {name}", kind.title()), format!("for {binding}"));
         }
         let folder = settings::folder(root, config);
@@ -210,7 +210,7 @@ impl Target for CloudflareWorkers {
         };
         let state = live.as_ref().map(|live| format!("live since {}", live.created_on));
         let live_version = live.and_then(|live| live.live());
-        Ok(Status { name, place: self.place(config), deployed: state.is_some(), state, live_version, versions })
+        Ok(Status { name, place: account.place(), deployed: state.is_some(), state, live_version, versions })
     }
 
     fn account(&self, config: &Config) -> Result<Option<String>> {
@@ -277,7 +277,7 @@ impl Target for CloudflareWorkers {
     fn removal(&self, project: &Project, _clean: bool) -> Result<Removal> {
         let Project { root, config } = project;
         let account = Account::open(config)?;
-        let made = Made::load(root)?;
+        let made = Made::load(root, &account)?;
         let deployed = worker::find(&account, config)?.is_some();
         let outliving = made.things(config).into_iter();
         let outliving =
@@ -288,10 +288,10 @@ impl Target for CloudflareWorkers {
     fn destroy(&self, project: &Project, removal: &Removal, output: Output) -> Result {
         let Project { root, config } = project;
         let account = Account::open(config)?;
-        let mut made = Made::load(root)?;
+        let mut made = Made::load(root, &account)?;
         let name = &config.server.name;
         if removal.deployed {
-            output.wait(format!("remove the Worker {name} in {}", self.place(config)), || {
+            output.wait(format!("remove the Worker {name} in {}", account.place()), || {
                 account.run(account.wrangler_about(config, &["delete", name, "--force"])?)
             })?;
         }

@@ -25,7 +25,7 @@ pub(super) fn list(account: &Account, name: &str) -> Result<BTreeMap<String, Opt
 pub(super) fn set(account: &Account, config: &Config, key: &str, Hidden(value): Hidden) -> Result {
     let (name, root) = (&config.server.name, &config.root);
     let found = worker::find(account, config)?;
-    let mut made = Made::load(root)?;
+    let mut made = Made::load(root, account)?;
     if found.is_none() {
         made.begin(root, name, Found::Draft)?;
     }
@@ -35,7 +35,8 @@ pub(super) fn set(account: &Account, config: &Config, key: &str, Hidden(value): 
         }
         return Err(failure);
     }
-    worker::mark(account, name, found.unwrap_or(Found::Draft))
+    worker::mark(account, name, found.unwrap_or(Found::Draft))?;
+    made.marked(root)
 }
 
 pub(super) fn delete(account: &Account, config: &Config, key: &str) -> Result {

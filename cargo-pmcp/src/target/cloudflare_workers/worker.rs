@@ -50,11 +50,11 @@ pub(super) fn find(account: &Account, config: &Config) -> Result<Option<Found>> 
         return Ok(Some(Found::Draft));
     }
     // What was cut off before it was marked.
-    let made = Made::load(&config.root)?;
+    let made = Made::load(&config.root, account)?;
     match made.begun(name) {
         Some(found) => Ok(Some(found)),
         None => Err(Failure::refused(
-            format!("the account {} has a Worker {name} that cargo pmcp did not make", account.id),
+            format!("{} has a Worker {name} that cargo pmcp did not make", account.place()),
             "choose another `name` under [server] in .pmcp/deploy.toml",
         )),
     }
@@ -68,6 +68,12 @@ pub(super) fn is_deployed(account: &Account, config: &Config) -> Result<bool> {
 /// Whether nothing of this name is there, whoever made it.
 pub(super) fn is_free(account: &Account, name: &str) -> Result<bool> {
     Ok(tags(account, name)?.is_none())
+}
+
+/// Whether it says itself that this tool made it.
+pub(super) fn is_marked(account: &Account, name: &str) -> Result<bool> {
+    let tags = tags(account, name)?.unwrap_or_default();
+    Ok(tags.contains(&tag(name)) || tags.contains(&draft(name)))
 }
 
 /// Marks it as made by this tool: deployed, or with its first secret.

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use super::{MINE, PLACE, Place};
 
 /// As wrangler leaves a Worker that nobody has marked yet.
-const UNMARKED: &str = r#"/settings {"bindings":[],"tags":[]}"#;
+pub(super) const UNMARKED: &str = r#"/settings {"bindings":[],"tags":[]}"#;
 
 fn live(version: &str) -> String {
     format!(
@@ -15,17 +15,17 @@ fn live(version: &str) -> String {
     )
 }
 
-fn tell(line: &str) -> String {
+pub(super) fn tell(line: &str) -> String {
     format!("echo '{line}' >> {{ROOT}}/answers\n")
 }
 
 /// A wrangler that does this when it deploys, or is told a secret.
-fn wrangler(place: &Place, on: &str, script: &str) {
+pub(super) fn wrangler(place: &Place, on: &str, script: &str) {
     let script = script.replace("{ROOT}", &place.folder.0.display().to_string());
     place.folder.program("wrangler", &format!("case \"$1\" in {on})\n{script} ;; esac"));
 }
 
-fn bind(place: &Place, more: &str) {
+pub(super) fn bind(place: &Place, more: &str) {
     let config = fs::read_to_string(place.folder.0.join(".pmcp/deploy.toml")).expect("is there");
     place.folder.write(".pmcp/deploy.toml", &format!("{config}{more}"));
 }
@@ -74,6 +74,9 @@ fn a_first_secret_that_is_cut_off_leaves_a_worker_that_is_known() {
     wrangler(&place, "secret", &tell(r#"/script-settings {"tags":["pmcp:secrets=crm"]}"#));
     let (code, words) = set_secret(&place);
     assert_eq!(code, Some(0), "{words}");
+    // From then on its mark says whose it is.
+    assert_eq!(place.refused(&["deploy", "destroy", "--yes"]).0, Some(5));
+    place.folder.write("answers", "/settings {\"bindings\":[],\"tags\":[\"pmcp:secrets=crm\"]}\n");
     assert_eq!(place.run(&["deploy", "destroy", "--yes"]).0, Some(0));
     assert!(!place.folder.0.join(".pmcp/cloudflare.json").exists());
 }

@@ -1,5 +1,6 @@
 //! Cloudflare Workers: what a person meets first, with a wrangler and an API that say what the test wants.
 
+mod accounts;
 mod elsewhere;
 mod halfway;
 mod surroundings;

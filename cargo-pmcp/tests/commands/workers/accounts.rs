@@ -1,0 +1,92 @@
+//! Several accounts at Cloudflare, and Workers of others in them: what this tool made in one is nothing in another.
+
+use std::fs;
+
+use super::halfway::{UNMARKED, bind, tell, wrangler};
+use super::{ACCOUNT, MINE, PLACE, Place};
+
+const OTHER: &str = "fedcba9876543210fedcba9876543210";
+
+/// A project that was deployed with a KV namespace.
+fn deployed(name: &str) -> Place {
+    let place = Place::new(name, &[("/storage/kv/namespaces", 200, r#"{"id":"of-the-one"}"#)]);
+    bind(&place, "[cloudflare.kv]\nSHARED = {}\n");
+    wrangler(&place, "deploy", &tell(&format!("{ACCOUNT}/workers/scripts/crm/settings {MINE}")));
+    let (code, _, words) = place.run(&["deploy"]);
+    assert_eq!(code, Some(0), "{words}");
+    wrangler(&place, "deploy", "");
+    place
+}
+
+fn foreign(place: &str) -> String {
+    format!(
+        "error: {place} has a Worker crm that cargo pmcp did not make\nchoose another `name` under [server] in \
+         .pmcp/deploy.toml\n"
+    )
+}
+
+#[test]
+fn what_was_made_in_one_account_is_nothing_in_another() {
+    let mut place = deployed("workers-two-accounts");
+    let root = place.folder.0.clone();
+    let made = || fs::read_to_string(root.join(".pmcp/cloudflare.json")).expect("is there");
+    let before = made();
+    let answers = fs::read_to_string(root.join("answers")).expect("were told");
+    place.set("CLOUDFLARE_ACCOUNT_ID", OTHER);
+    // A stranger's of the same name.
+    place.folder.write("answers", &format!("{answers}{OTHER}/workers/scripts/crm{UNMARKED}\n"));
+    let words = foreign(&format!("the account {OTHER}"));
+    assert_eq!(place.refused(&["deploy", "destroy", "--clean", "--yes"]), (Some(5), words.clone()));
+    assert_eq!(place.refused(&["deploy", "--beside", "--yes"]), (Some(5), words));
+    // And none at all.
+    place.folder.write("answers", &answers);
+    let (code, printed, words) = place.run(&["deploy", "destroy", "--clean", "--yes"]);
+    assert!(code == Some(0) && !printed.contains("KV namespace"), "{printed} {words}");
+    assert_eq!(made(), before);
+
+    let own = format!("{OTHER}/storage/kv/namespaces {{\"id\":\"of-the-other\"}}\n");
+    place.folder.write("answers", &format!("{answers}{own}"));
+    wrangler(&place, "deploy", &tell(&format!("{OTHER}/workers/scripts/crm/settings {MINE}")));
+    let (code, _, words) = place.run(&["deploy", "--beside"]);
+    assert_eq!(code, Some(0), "{words}");
+    let settings = fs::read_to_string(root.join("w/wrangler.pmcp.json")).expect("was written");
+    assert!(settings.contains("of-the-other") && !settings.contains("of-the-one"), "{settings}");
+    assert!(made().contains("of-the-other") && made().contains("of-the-one"), "{}", made());
+    let (code, printed, words) = place.run(&["deploy", "destroy", "--clean", "--yes"]);
+    assert!(code == Some(0) && printed.contains("removed the KV namespace crm-shared\n"), "{printed} {words}");
+    assert_eq!(made(), before);
+}
+
+#[test]
+fn a_worker_that_others_made_where_one_of_ours_was_is_theirs() {
+    let place = deployed("workers-made-anew");
+    // Nor does one that fails later change whose it is.
+    wrangler(&place, "deploy", "exit 1");
+    assert_eq!(place.refused(&["deploy"]).0, Some(1));
+    place.folder.write("answers", &format!("{UNMARKED}\n"));
+    for command in [&["--yes"][..], &["status"], &["destroy", "--clean", "--yes"]] {
+        assert_eq!(place.refused(&[&["deploy"], command].concat()), (Some(5), foreign(PLACE)), "{command:?}");
+    }
+}
+
+#[test]
+fn the_account_that_was_found_is_said() {
+    let mut place = Place::new("workers-found", &[("per_page=50", 200, r#"[{"id":"1f","name":"One"}]"#)]);
+    place.set("CLOUDFLARE_ACCOUNT_ID", "");
+    let (code, printed, words) = place.run(&["deploy", "status"]);
+    assert_eq!((code, &printed as &str), (Some(0), "crm is not deployed in the account 1f\n"), "{words}");
+}
+
+#[test]
+fn what_does_not_say_its_account_is_not_guessed_at() {
+    let place = Place::new("workers-no-account", &[]);
+    place.folder.write(".pmcp/cloudflare.json", r#"{"worker":"crm","things":[]}"#);
+    let (code, words) = place.refused(&["deploy", "destroy", "--yes"]);
+    assert!(
+        code == Some(5) && words.starts_with("error: ./.pmcp/cloudflare.json is not what cargo pmcp wrote: "),
+        "{words}"
+    );
+    let advice = "restore it from version control, or remove it if nothing is deployed; what an earlier version wrote goes \
+                  into {\"accounts\": {\"ID\": …}}, with the id of its account\n";
+    assert!(words.ends_with(advice), "{words}");
+}
