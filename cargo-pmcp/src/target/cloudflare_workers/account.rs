@@ -264,9 +264,11 @@ fn token() -> Result<Token> {
     serde_json::from_str(json).map_err(|_| not_logged_in())
 }
 
-/// Nothing is asked, nothing is measured, and nothing is coloured.
+/// Nothing is asked, nothing is measured, nothing is coloured, and the Worker is the one that the settings name.
 pub(crate) fn quiet(call: Call) -> Call {
-    call.env("WRANGLER_SEND_METRICS", "false")
+    call.without("CLOUDFLARE_ENV")
+        .without("WRANGLER_CI_OVERRIDE_NAME")
+        .env("WRANGLER_SEND_METRICS", "false")
         .env("CI", "true")
         .env("NO_COLOR", "1")
         .env("WRANGLER_HIDE_BANNER", "true")

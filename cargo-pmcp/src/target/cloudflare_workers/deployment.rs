@@ -81,20 +81,35 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
     made.migrated(root, config)?;
     let outputs = worker::outputs(&account, name)
         .map_err(|failure| failure.adding(&format!("{name} was deployed all the same; its addresses are not known")))?;
-    let uploaded = said.lines().find_map(|line| line.strip_prefix(UPLOADED)).map(str::trim);
-    match (uploaded, outputs.get("Version")) {
-        (Some(uploaded), Some(live)) if live != uploaded && Some(live) != before.as_ref() => {
-            // What wrangler says is believed where Cloudflare knows it.
-            if worker::versions(&account, name)?.iter().any(|version| version == uploaded) {
-                return Err(Failure::failed(
-                    format!("version {uploaded} of {name} was deployed, and somebody else has made {live} live since"),
-                    "see `cargo pmcp deploy status`, and deploy again to have what is here instead",
-                ));
-            }
-            Ok(Outputs(outputs))
+    // wrangler does not always know.
+    let uploaded = said.lines().find_map(|line| line.strip_prefix(UPLOADED)).map(str::trim).filter(|id| *id != "null");
+    let live = outputs.get("Version");
+    match uploaded {
+        Some(uploaded) if live.is_none_or(|live| live != uploaded) => {
+            Err(overtaken(&account, name, uploaded, live, before.as_ref())?)
         }
         _ => Ok(Outputs(outputs)),
     }
+}
+
+/// That what wrangler says it has uploaded is not what answers.
+fn overtaken(
+    account: &Account,
+    name: &str,
+    uploaded: &str,
+    live: Option<&String>,
+    before: Option<&String>,
+) -> Result<Failure> {
+    let is_there = worker::versions(account, name)?.iter().any(|version| version == uploaded);
+    let what = match live {
+        _ if !is_there => format!("wrangler says that it deployed version {uploaded}, and {name} has none of that id"),
+        Some(live) if Some(live) != before => {
+            format!("version {uploaded} of {name} was deployed, and somebody else has made {live} live since")
+        }
+        Some(live) => format!("version {uploaded} of {name} was uploaded, and {live} is live as before"),
+        None => format!("version {uploaded} of {name} was uploaded, and none is live"),
+    };
+    Ok(Failure::failed(what, "see `cargo pmcp deploy status`, and deploy again to have what is here instead"))
 }
 
 /// The failure, with what there is now.

@@ -148,6 +148,15 @@ fn a_deployment_that_another_one_overtakes_says_so() {
     let words = "error: version 3 of crm was deployed, and somebody else has made 4 live since\nsee `cargo pmcp deploy status`, \
                  and deploy again to have what is here instead\n";
     assert_eq!(place.refused(&["deploy", "--yes"]), (Some(1), words.into()));
+    // What answers as before was not deployed, nor was what Cloudflare knows nothing of.
+    for (version, words) in [
+        ("3", "error: version 3 of crm was uploaded, and 4 is live as before\n"),
+        ("9", "error: wrangler says that it deployed version 9, and crm has none of that id\n"),
+    ] {
+        wrangler(&place, "deploy", &format!("echo 'Current Version ID: {version}'"));
+        let (code, found) = place.refused(&["deploy", "--yes"]);
+        assert!(code == Some(1) && found.starts_with(words), "{code:?} {found}");
+    }
     // wrangler does not always know.
     wrangler(&place, "deploy", &format!("{}echo 'Current Version ID: null'", tell(&live("5"))));
     let (code, printed, words) = place.run(&["deploy", "--yes"]);

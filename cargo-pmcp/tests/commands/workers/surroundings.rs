@@ -30,3 +30,18 @@ fn a_dot_env_in_the_current_folder_says_nothing() {
         assert!(called.contains(command), "{called}");
     }
 }
+
+#[test]
+fn another_environment_or_name_of_wrangler_says_nothing() {
+    let mut place = Place::new("workers-environment", &[("/settings", 200, MINE)]);
+    place.set("CLOUDFLARE_ENV", "staging");
+    place.set("WRANGLER_CI_OVERRIDE_NAME", "other");
+    let seen = "echo \"$1 ${CLOUDFLARE_ENV-} ${WRANGLER_CI_OVERRIDE_NAME-}\" >> ROOT/called";
+    place.folder.program("wrangler", &seen.replace("ROOT", &place.folder.0.display().to_string()));
+    for command in [&["--yes"][..], &["secrets", "set", "KEY", "--from-env", "PATH"], &["destroy", "--yes"]] {
+        let (code, _, words) = place.run(&[&["deploy"], command].concat());
+        assert_eq!(code, Some(0), "{command:?}: {words}");
+    }
+    let called = fs::read_to_string(place.folder.0.join("called")).expect("was written");
+    assert_eq!(called, "deploy  \nsecret  \ndelete  \n");
+}
