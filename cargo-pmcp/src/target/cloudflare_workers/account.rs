@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::exec::{Api, Call, Hidden, Said, WRANGLER};
 use crate::failure::{Failure, Result};
+use crate::files::no_link;
 
 /// wrangler reads the same variable.
 const BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
@@ -171,8 +172,10 @@ impl Account {
     /// current folder or above it, before the one that it is told.
     pub(super) fn wrangler_about(&self, config: &Config, arguments: &[&str]) -> Result<Call> {
         let folder = config.root.join(".pmcp/build");
+        no_link(&folder)?;
         fs::create_dir_all(&folder).map_err(Failure::file("creating", &folder))?;
         let path = folder.join("wrangler.json");
+        no_link(&path)?;
         let settings = json!({ "name": config.server.name, "account_id": self.id });
         fs::write(&path, settings.to_string()).map_err(Failure::file("writing", &path))?;
         let path = std::path::absolute(&path).map_err(Failure::file("finding", &path))?;

@@ -1,6 +1,7 @@
 //! What the folder and the environment that a command is started in do not change.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use super::{MINE, Place};
 
@@ -44,4 +45,24 @@ fn another_environment_or_name_of_wrangler_says_nothing() {
     }
     let called = fs::read_to_string(place.folder.0.join("called")).expect("was written");
     assert_eq!(called, "deploy  \nsecret  \ndelete  \n");
+}
+
+#[test]
+fn logs_write_over_nothing_that_a_link_leads_to() {
+    let place = Place::new("workers-links", &[("/settings", 200, MINE)]);
+    place.folder.program("wrangler", "exit 1");
+    place.folder.write("mine/precious", "mine");
+    for (link, to) in [(".pmcp/build", "../mine"), (".pmcp/build/wrangler.json", "../../mine/precious")] {
+        let path = place.folder.0.join(link);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        symlink(to, &path).expect("a link");
+        let words = format!(
+            "error: ./{link} is a link, and what it leads to would be written over\nremove the link, or put what it leads \
+             to in its place\n"
+        );
+        assert_eq!(place.refused(&["deploy", "logs", "--tail"]), (Some(5), words));
+        fs::remove_file(&path).expect("is removed");
+    }
+    assert_eq!(fs::read_to_string(place.folder.0.join("mine/precious")).expect("is there"), "mine");
+    assert_eq!(fs::read_dir(place.folder.0.join("mine")).expect("is there").count(), 1);
 }
