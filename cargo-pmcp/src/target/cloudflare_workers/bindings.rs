@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::account::{Account, named};
 use crate::config::{Config, name_at_cloudflare};
 use crate::failure::{Failure, Result};
+use crate::files::write_whole;
 use crate::output::encode_json;
 
 /// The file's place in a project.
@@ -314,7 +315,7 @@ impl Accounts {
     fn save(&self, root: &Path) -> Result {
         let path = root.join(PATH);
         if !self.accounts.is_empty() {
-            return fs::write(&path, encode_json(self)? + "\n").map_err(Failure::file("writing", path));
+            return write_whole(&path, &(encode_json(self)? + "\n"));
         }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file("removing", path)(error)),

@@ -90,3 +90,14 @@ fn what_does_not_say_its_account_is_not_guessed_at() {
                   into {\"accounts\": {\"ID\": …}}, with the id of its account\n";
     assert!(words.ends_with(advice), "{words}");
 }
+
+#[test]
+fn what_was_made_is_written_whole_or_not_at_all() {
+    let place = deployed("workers-whole");
+    let path = place.folder.0.join(".pmcp/cloudflare.json");
+    let before = fs::read_to_string(&path).expect("was written");
+    fs::create_dir(place.folder.0.join(".pmcp/cloudflare.json.new")).expect("is in the way");
+    let (code, words) = place.refused(&["deploy", "secrets", "set", "KEY", "--from-env", "PATH"]);
+    assert!(code == Some(1) && words.contains("/.pmcp/cloudflare.json failed: Is a directory"), "{code:?} {words}");
+    assert_eq!(fs::read_to_string(&path).expect("is there"), before);
+}
