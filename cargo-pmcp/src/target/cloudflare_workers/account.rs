@@ -77,6 +77,8 @@ struct Known {
 enum Answered {
     Result(Value),
     NotThere,
+    /// It has done nothing.
+    Refused(Failure),
 }
 
 impl Account {
@@ -116,6 +118,7 @@ impl Account {
     pub(super) fn ask_at<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
         match self.send("GET", path, None)? {
             Answered::NotThere => Ok(None),
+            Answered::Refused(failure) => Err(failure),
             Answered::Result(result) => serde_json::from_value(result).map(Some).map_err(|error| {
                 Failure::failed(
                     format!("Cloudflare answered what is not understood (GET {path}): {error}"),
@@ -127,15 +130,21 @@ impl Account {
 
     /// Changes something of the account, and returns what it says of that.
     pub(super) fn tell(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
-        match self.send(method, &format!("/accounts/{}{path}", self.id), body)? {
+        self.told(method, path, body)?
+    }
+
+    /// The same, with what Cloudflare refused to do apart from what it may have done: of that nothing is known.
+    pub(super) fn told(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Result<Value>> {
+        Ok(match self.send(method, &format!("/accounts/{}{path}", self.id), body)? {
             Answered::Result(result) => Ok(result),
+            Answered::Refused(failure) => Err(failure),
             // Of what is gone already nothing is left to do.
             Answered::NotThere if method == "DELETE" => Ok(Value::Null),
             Answered::NotThere => Err(Failure::failed(
                 format!("Cloudflare says that it is not there ({method} {path})"),
                 "somebody may have removed it: see `cargo pmcp deploy status`, and run this again",
             )),
-        }
+        })
     }
 
     fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answered> {
@@ -156,9 +165,10 @@ impl Account {
                 let words: Vec<_> =
                     reply.errors.iter().map(|Trouble { code, message }| format!("{message} [code: {code}]")).collect();
                 let words = words.join("; ");
-                Err(self.explain(&words, |advice| {
+                let refused = self.explain(&words, |advice| {
                     Failure::failed(format!("Cloudflare refused {method} {path}: {words}"), advice)
-                }))
+                });
+                if status >= 500 { Err(refused) } else { Ok(Answered::Refused(refused)) }
             }
         }
     }

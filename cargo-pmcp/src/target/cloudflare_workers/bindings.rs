@@ -59,8 +59,9 @@ pub(super) struct Thing {
     pub(super) kind: Kind,
     binding: String,
     pub(super) name: String,
-    /// A bucket's is its name.
-    id: String,
+    /// A bucket's is its name. Without one, it was begun, and whether it was made is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -95,6 +96,49 @@ impl Kind {
             Self::D1 => "uuid",
             Self::R2 => "name",
         }
+    }
+
+    /// The member that has the name.
+    fn member(self) -> &'static str {
+        match self {
+            Self::Kv => "title",
+            Self::D1 | Self::R2 => "name",
+        }
+    }
+
+    /// The id of the one of this name, if it is there.
+    fn find(self, account: &Account, name: &str) -> Result<Option<String>> {
+        let path = match self {
+            // An account has no more of them.
+            Self::Kv => format!("{}?per_page=1000", self.path()),
+            Self::D1 => format!("{}?name={name}", self.path()),
+            Self::R2 => {
+                let found: Option<Value> = account.ask(&format!("{}/{name}", self.path()))?;
+                return Ok(found.map(|_| name.to_owned()));
+            }
+        };
+        let found: Vec<Value> = account.ask(&path)?.unwrap_or_default();
+        let found = found.iter().find(|thing| thing[self.member()] == name);
+        Ok(found.and_then(|thing| thing[self.id()].as_str()).map(str::to_owned))
+    }
+
+    /// What is said where one was refused, as there is one of that name that is not known to be this tool's.
+    fn taken(self, binding: &str, name: &str, refused: Failure) -> Failure {
+        if !refused.to_string().contains("already exists") {
+            return refused;
+        }
+        let (section, key) = match self {
+            Self::Kv => ("kv", "id"),
+            Self::D1 => ("d1", "id"),
+            Self::R2 => ("r2", "bucket"),
+        };
+        Failure::refused(
+            format!("the account has a {} {name} already, which {PATH} does not name", self.title()),
+            format!(
+                "if another checkout of this project made it, take that file from there; if it is yours to use, say so: \
+                 `{binding} = {{ {key} = \"…\" }}` under [cloudflare.{section}]"
+            ),
+        )
     }
 }
 
@@ -199,7 +243,7 @@ impl Made {
     /// What is for this server, as it stands in a sentence.
     pub(super) fn list(&self, config: &Config) -> Vec<String> {
         let titled = |thing: &&Thing| format!("the {} {}", thing.kind.title(), thing.name);
-        self.things(config).iter().map(titled).collect()
+        self.things(config).iter().filter(|thing| thing.id.is_some()).map(titled).collect()
     }
 
     /// What is for this server: another name in deploy.toml is another server.
@@ -207,48 +251,49 @@ impl Made {
         self.things.iter().filter(|thing| thing.name == name(config, &thing.binding)).collect()
     }
 
-    fn thing(&self, config: &Config, kind: Kind, binding: &str) -> Option<&Thing> {
-        self.things(config).into_iter().find(|thing| thing.kind == kind && thing.binding == binding)
+    /// The id of what was made for a binding.
+    fn id(&self, config: &Config, kind: Kind, binding: &str) -> Option<&String> {
+        self.things(config).into_iter().find(|thing| thing.kind == kind && thing.binding == binding)?.id.as_ref()
     }
 
     /// What deploy.toml wants and nobody made yet, by kind and name.
     pub(super) fn missing(&self, config: &Config) -> Vec<(Kind, String, String)> {
         wanted(config)
             .into_iter()
-            .filter(|(kind, binding, own)| own.is_none() && self.thing(config, *kind, binding).is_none())
+            .filter(|(kind, binding, own)| own.is_none() && self.id(config, *kind, binding).is_none())
             .map(|(kind, binding, _)| (kind, binding.clone(), name(config, binding)))
             .collect()
     }
 
-    /// Makes one thing, and notes at once that it was made.
+    /// Makes one thing. That is noted before, so that what nothing was heard of is looked up the next time.
     pub(super) fn make(&mut self, account: &Account, root: &Path, kind: Kind, binding: String, name: String) -> Result {
-        let member = if kind == Kind::Kv { "title" } else { "name" };
-        let made = account.tell("POST", kind.path(), Some(&json!({ member: name }))).map_err(|failure| {
-            let words = failure.to_string();
-            if !words.contains("already exists") {
-                return failure;
-            }
-            let key = if kind == Kind::R2 { "bucket" } else { "id" };
-            let section = match kind {
-                Kind::Kv => "kv",
-                Kind::D1 => "d1",
-                Kind::R2 => "r2",
-            };
-            Failure::refused(
-                format!("the account has a {} {name} already, which {PATH} does not name", kind.title()),
-                format!(
-                    "if another checkout of this project made it, take that file from there; if it is yours to use, say \
-                     so: `{binding} = {{ {key} = \"…\" }}` under [cloudflare.{section}]"
-                ),
-            )
-        })?;
-        let id = made[kind.id()].as_str().map(str::to_owned).ok_or_else(|| {
-            Failure::failed(
-                format!("Cloudflare made the {} {name}, and does not say its id", kind.title()),
-                "update cargo pmcp",
-            )
-        })?;
-        self.things.push(Thing { kind, binding, name, id });
+        let is_it = |thing: &Thing| thing.kind == kind && thing.name == name;
+        let found = if self.things.iter().any(is_it) {
+            kind.find(account, &name)?
+        } else {
+            self.things.push(Thing { kind, binding: binding.clone(), name: name.clone(), id: None });
+            self.save(root)?;
+            None
+        };
+        let id = match found {
+            Some(id) => id,
+            None => match account.told("POST", kind.path(), Some(&json!({ (kind.member()): name })))? {
+                Ok(made) => made[kind.id()].as_str().map(str::to_owned).ok_or_else(|| {
+                    Failure::failed(
+                        format!("Cloudflare made the {} {name}, and does not say its id", kind.title()),
+                        "update cargo pmcp",
+                    )
+                })?,
+                Err(refused) => {
+                    self.things.retain(|thing| !is_it(thing));
+                    self.save(root)?;
+                    return Err(kind.taken(&binding, &name, refused));
+                }
+            },
+        };
+        for thing in self.things.iter_mut().filter(|thing| is_it(thing)) {
+            thing.id = Some(id.clone());
+        }
         self.save(root)
     }
 
@@ -256,14 +301,17 @@ impl Made {
     pub(super) fn remove(&mut self, account: &Account, root: &Path, name: &str) -> Result {
         let Some(at) = self.things.iter().position(|thing| thing.name == name) else { return Ok(()) };
         let Thing { kind, id, .. } = &self.things[at];
-        account.tell("DELETE", &format!("{}/{id}", kind.path()), None).map_err(|failure| {
-            match *kind == Kind::R2 && failure.to_string().contains("[code: 10008]") {
-                true => Failure::refused(
-                    format!("the R2 bucket {name} is not empty, and Cloudflare removes no other"),
-                    "empty it in the dashboard, and run `cargo pmcp deploy destroy --clean` again",
-                ),
-                false => failure,
-            }
+        let id = match id {
+            Some(id) => Some(id.clone()),
+            None => kind.find(account, name)?,
+        };
+        let gone = id.map(|id| account.tell("DELETE", &format!("{}/{id}", kind.path()), None)).transpose();
+        gone.map_err(|failure| match *kind == Kind::R2 && failure.to_string().contains("[code: 10008]") {
+            true => Failure::refused(
+                format!("the R2 bucket {name} is not empty, and Cloudflare removes no other"),
+                "empty it in the dashboard, and run `cargo pmcp deploy destroy --clean` again",
+            ),
+            false => failure,
         })?;
         self.things.remove(at);
         self.save(root)
@@ -273,7 +321,7 @@ impl Made {
     pub(super) fn settings(&self, config: &Config) -> BTreeMap<&'static str, Vec<Value>> {
         let mut settings: BTreeMap<&'static str, Vec<Value>> = BTreeMap::new();
         for (kind, binding, own) in wanted(config) {
-            let made = self.thing(config, kind, binding).map(|thing| &thing.id);
+            let made = self.id(config, kind, binding);
             // Without one, `wrangler dev` makes its own on this machine.
             let id = own.or(made).cloned().unwrap_or_else(|| name(config, binding));
             let (member, setting) = match kind {

@@ -101,3 +101,26 @@ fn what_was_made_is_written_whole_or_not_at_all() {
     assert!(code == Some(1) && words.contains("/.pmcp/cloudflare.json failed: Is a directory"), "{code:?} {words}");
     assert_eq!(fs::read_to_string(&path).expect("is there"), before);
 }
+
+#[test]
+fn a_thing_of_which_nothing_was_heard_is_looked_up_the_next_time() {
+    for (name, list, id) in [
+        ("workers-unheard", r#"[{"id":"6","title":"crm-other"},{"id":"7","title":"crm-shared"}]"#, "7"),
+        ("workers-unmade", "[]", "8"),
+    ] {
+        let place = Place::new(name, &[("/settings", 200, MINE), ("/storage/kv/namespaces", 502, "<html>")]);
+        bind(&place, "[cloudflare.kv]\nSHARED = {}\n");
+        let (code, words) = place.refused(&["deploy", "--yes"]);
+        let lost = format!(
+            "error: Cloudflare answered POST /accounts/{ACCOUNT}/storage/kv/namespaces with status 502, and no words of its \
+             API\n"
+        );
+        assert!(code == Some(1) && words.starts_with(&lost), "{words}");
+        let answers = format!("/namespaces?per_page=1000 {list}\n/storage/kv/namespaces {{\"id\":\"8\"}}\n");
+        place.folder.write("answers", &answers);
+        let (code, _, words) = place.run(&["deploy", "--yes"]);
+        assert_eq!(code, Some(0), "{words}");
+        let settings = fs::read_to_string(place.folder.0.join("w/wrangler.pmcp.json")).expect("was written");
+        assert!(settings.contains(&format!("\"id\": \"{id}\"")), "{settings}");
+    }
+}

@@ -315,7 +315,11 @@ fn a_thing_of_this_name_that_is_somebody_elses_is_not_used() {
     let words = "error: the account has a KV namespace crm-shared already, which .pmcp/cloudflare.json does not name\nif \
                  another checkout of this project made it, take that file from there; if it is yours to use, say so: `SHARED = \
                  { id = \"…\" }` under [cloudflare.kv]\n";
-    assert_eq!(place.refused(&["deploy"]), (Some(5), words.into()));
+    // Nor once more: what was refused is not taken for begun.
+    for _ in 0..2 {
+        assert_eq!(place.refused(&["deploy"]), (Some(5), words.into()));
+        assert!(!place.folder.0.join(".pmcp/cloudflare.json").exists());
+    }
 }
 
 #[test]
