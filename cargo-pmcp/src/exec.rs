@@ -19,7 +19,9 @@ use std::process::{Command, Output, Stdio};
 pub(crate) use browser::{browser, has_browser};
 pub(crate) use http::{Answer, Api, Endpoint, Exchange};
 pub(crate) use loopback::Loopback;
-pub(crate) use running::{Interrupt, Running, go_on, has_listener, hear_interrupts, is_free, pause};
+pub(crate) use running::{
+    Interrupt, Running, go_on, has_listener, hear_interrupts, is_free, pause, unless_interrupted,
+};
 pub(crate) use terminal::ask_hidden;
 pub(crate) use web::{Asking, NoReply, Reply, Web};
 

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{self, Child, ChildStdout, ExitStatus, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -185,6 +185,27 @@ pub(crate) fn pause(time: Duration, what: &str) -> Result {
     }
 }
 
+/// What this comes to, unless Ctrl-C comes first: then it is left alone, and ends with this program.
+pub(crate) fn unless_interrupted<T: Send + 'static>(
+    what: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    go_on(what)?;
+    let (send, done) = mpsc::channel();
+    // Nobody waits for it any more after an interrupt.
+    thread::spawn(move || drop(send.send(work())));
+    loop {
+        match done.recv_timeout(POLL) {
+            Ok(done) => return Ok(done),
+            Err(RecvTimeoutError::Timeout) if interrupt_came() => return Err(interrupted("during", what)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Failure::failed(format!("{what} came to no end"), "please report this as a bug"));
+            }
+        }
+    }
+}
+
 pub(super) fn interrupted(when: &str, what: &str) -> Failure {
     Failure::interrupted(
         format!("interrupted {when} {what}"),
@@ -215,7 +236,7 @@ impl Interrupt {
 
     /// Waits for it, but not longer than this. Once it came, it came for good.
     pub(crate) fn came_within(&self, time: Duration) -> bool {
-        !matches!(self.came.recv_timeout(time), Err(mpsc::RecvTimeoutError::Timeout))
+        !matches!(self.came.recv_timeout(time), Err(RecvTimeoutError::Timeout))
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::env;
 use std::fs;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::exec::{Api, Call, Hidden, Said, WRANGLER};
+use crate::exec::{Api, Call, Hidden, Said, WRANGLER, unless_interrupted};
 use crate::failure::{Failure, Result};
 use crate::files::no_link;
 
@@ -31,7 +32,7 @@ const NOT_THERE: [u64; 5] = [7404, 10006, 10007, 10013, 10090];
 /// One account, and the right to change it.
 pub(super) struct Account {
     pub(super) id: String,
-    api: Api,
+    api: Arc<Api>,
 }
 
 /// What `wrangler auth token` says.
@@ -148,9 +149,12 @@ impl Account {
     }
 
     fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answered> {
-        let body = body.map(Value::to_string);
-        let (status, text) =
-            self.api.send(method, path, "application/json", body.as_deref()).map_err(|why| unreachable(&why))?;
+        let (api, verb, at, body) =
+            (Arc::clone(&self.api), method.to_owned(), path.to_owned(), body.map(Value::to_string));
+        let answered = unless_interrupted(&format!("{method} {path}"), move || {
+            api.send(&verb, &at, "application/json", body.as_deref())
+        })?;
+        let (status, text) = answered.map_err(|why| unreachable(&why))?;
         let reply: Reply = serde_json::from_str(&text).map_err(|_| {
             Failure::failed(
                 format!("Cloudflare answered {method} {path} with status {status}, and no words of its API"),
@@ -241,7 +245,7 @@ pub(super) fn named(config: &Config) -> Option<String> {
     config.cloudflare.account_id.clone().or(set)
 }
 
-fn api() -> Result<Api> {
+fn api() -> Result<Arc<Api>> {
     let base = env::var(BASE_URL).ok().filter(|url| !url.is_empty());
     let base = base.unwrap_or_else(|| "https://api.cloudflare.com/client/v4".into());
     // It deploys, and so it must be there whoever asks for the token.
@@ -253,7 +257,7 @@ fn api() -> Result<Api> {
             Token::Key { key, email } => vec![("x-auth-key", Hidden(key)), ("x-auth-email", Hidden(email))],
         },
     };
-    Ok(Api::new(base, headers))
+    Ok(Arc::new(Api::new(base, headers)))
 }
 
 fn bearer(token: &str) -> (&'static str, Hidden) {

@@ -3,6 +3,7 @@
 mod accounts;
 mod elsewhere;
 mod halfway;
+mod interrupts;
 mod surroundings;
 mod traces;
 
@@ -18,7 +19,8 @@ const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
 const PLACE: &str = "the account 0123456789abcdef0123456789abcdef";
 const MINE: &str = r#"{"bindings":[],"tags":["pmcp:server=crm"]}"#;
 
-/// What the API answers: the end of a path, a status and a result or an error.
+/// What the API answers: the end of a path, a status and a result or an error; where the status is 0 it writes the file
+/// `asked`, and never answers.
 type Answers = &'static [(&'static str, u16, &'static str)];
 
 /// An API that answers the first that fits, and else that nothing is there. Before all of them comes what programs have
@@ -50,6 +52,12 @@ fn api(answers: Answers, file: PathBuf) -> SocketAddr {
             let told = told.map(|(end, words)| (end, if words.starts_with(r#"{"code""#) { 400 } else { 200 }, words));
             let found = told.chain(answers.iter().copied()).find(|(end, ..)| path.ends_with(end));
             let (status, words) = found.map_or(missing, |(_, status, words)| (status, words));
+            if status == 0 {
+                fs::write(file.with_file_name("asked"), path).expect("writes");
+                loop {
+                    thread::park();
+                }
+            }
             let body = match status {
                 200 => format!(r#"{{"success":true,"errors":[],"messages":[],"result":{words}}}"#),
                 _ => format!(r#"{{"success":false,"errors":[{words}],"messages":[],"result":null}}"#),

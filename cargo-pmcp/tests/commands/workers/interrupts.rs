@@ -1,0 +1,54 @@
+//! Ctrl-C while Cloudflare takes its time: it is heard at once, and nothing else is begun.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::halfway::bind;
+use super::{ACCOUNT, Answers, Place};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A deployment that Ctrl-C comes to while the API says nothing.
+fn interrupted(name: &str, answers: Answers) -> (Place, Option<i32>, String) {
+    let place = Place::new(name, answers);
+    bind(&place, "[cloudflare.kv]\nSHARED = {}\n[cloudflare.d1]\nNOTES = {}\n");
+    let mut command = place.folder.command(&["deploy"]);
+    command.envs(place.environment.clone()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = command.spawn().expect("starts");
+    let begin = Instant::now();
+    while !place.folder.0.join("asked").exists() {
+        assert!(begin.elapsed() < LIMIT, "nothing was asked");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let begin = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().is_ok_and(|told| told.success()));
+    let output = child.wait_with_output().expect("ends");
+    assert!(begin.elapsed() < LIMIT, "it waited for an answer");
+    let words = String::from_utf8(output.stderr).expect("UTF-8");
+    let message = words.find("error: ").map(|begin| words[begin..].to_owned());
+    (place, output.status.code(), message.unwrap_or(words))
+}
+
+fn during(what: &str) -> String {
+    format!(
+        "error: interrupted during {what}\nsee what `cargo pmcp deploy status` says, and run the same command again: it goes \
+         on from what is there\n"
+    )
+}
+
+#[test]
+fn it_is_heard_while_something_is_asked() {
+    let (place, code, words) = interrupted("workers-asking", &[("/settings", 0, "")]);
+    assert_eq!((code, words), (Some(130), during(&format!("GET /accounts/{ACCOUNT}/workers/scripts/crm/settings"))));
+    assert!(!place.folder.0.join(".pmcp/cloudflare.json").exists());
+}
+
+#[test]
+fn it_is_heard_while_something_is_made_which_is_known_then() {
+    let (place, code, words) = interrupted("workers-making", &[("/storage/kv/namespaces", 0, "")]);
+    assert_eq!((code, words), (Some(130), during(&format!("POST /accounts/{ACCOUNT}/storage/kv/namespaces"))));
+    let made = fs::read_to_string(place.folder.0.join(".pmcp/cloudflare.json")).expect("was written");
+    assert!(made.contains("crm-shared") && !made.contains("crm-notes"), "{made}");
+}
