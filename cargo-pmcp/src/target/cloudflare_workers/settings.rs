@@ -26,6 +26,9 @@ pub(super) const FOR_DEV: &str = "wrangler.pmcp.dev.json";
 /// What builds where wrangler.toml does not say.
 const BUILD: &str = "worker-build --profile workers";
 
+/// As the crate `toml` writes a date where there are none.
+const DATE: &str = "$__toml_private_datetime";
+
 /// The package of the Worker.
 pub(super) struct Package {
     pub(super) name: String,
@@ -137,24 +140,7 @@ impl Settings {
             let what = format!("{} is no TOML: {}", path.display(), error.message());
             Failure::refused(what, "mend it, or remove it and run `cargo pmcp deploy init`")
         })?;
-        for key in ["build", "vars", "durable_objects"] {
-            if all.get(key).is_some_and(|value| !value.is_object()) {
-                let what = format!("`{key}` in {} is no table", path.display());
-                return Err(Failure::refused(what, format!("make it one: [{key}]")));
-            }
-        }
-        for (name, value) in all.get("vars").and_then(Value::as_object).into_iter().flatten() {
-            let length = value.as_str().map_or_else(|| value.to_string().len(), str::len);
-            if length > LONGEST_VALUE {
-                return Err(Failure::refused(
-                    format!(
-                        "`vars.{name}` in {} has {length} bytes, and Cloudflare takes {LONGEST_VALUE} at most",
-                        path.display()
-                    ),
-                    "keep it elsewhere, in KV for instance, and let the variable say where",
-                ));
-            }
-        }
+        check(&path, &all)?;
         let build = all.remove("build");
         Ok(Self { folder: folder.to_path_buf(), all, build })
     }
@@ -244,6 +230,58 @@ impl Settings {
         no_link(&path)?;
         fs::write(&path, encode_json(&self.all)? + "\n").map_err(Failure::file("writing", &path))?;
         std::path::absolute(&path).map_err(Failure::file("finding", path))
+    }
+}
+
+/// Refuses what wrangler would be told as something else, or Cloudflare would not take.
+fn check(path: &Path, all: &Map<String, Value>) -> Result {
+    if let Some((key, what, advice)) = all.iter().find_map(|(key, value)| untold(key, value)) {
+        return Err(Failure::refused(format!("`{key}` in {} is {what}", path.display()), advice));
+    }
+    for key in ["build", "vars", "durable_objects"] {
+        if all.get(key).is_some_and(|value| !value.is_object()) {
+            let what = format!("`{key}` in {} is no table", path.display());
+            return Err(Failure::refused(what, format!("make it one: [{key}]")));
+        }
+    }
+    for (name, value) in all.get("vars").and_then(Value::as_object).into_iter().flatten() {
+        let length = value.as_str().map_or_else(|| value.to_string().len(), str::len);
+        if length > LONGEST_VALUE {
+            return Err(Failure::refused(
+                format!(
+                    "`vars.{name}` in {} has {length} bytes, and Cloudflare takes {LONGEST_VALUE} at most",
+                    path.display()
+                ),
+                "keep it elsewhere, in KV for instance, and let the variable say where",
+            ));
+        }
+    }
+    for key in ["command", "cwd"] {
+        if all.get("build").and_then(|build| build.get(key)).is_some_and(|value| !value.is_string()) {
+            let what = format!("`build.{key}` in {} is no text", path.display());
+            return Err(Failure::refused(what, "put it in quotes"));
+        }
+    }
+    Ok(())
+}
+
+/// What TOML has and JSON has not: its key, what it is, and what to write.
+fn untold(key: &str, value: &Value) -> Option<(String, &'static str, String)> {
+    match value {
+        // TOML has none: so a number is read that is none, or infinite.
+        Value::Null => Some((
+            key.into(),
+            "no number that wrangler could be told",
+            "write a finite one, or put it in quotes".into(),
+        )),
+        Value::Object(members) => match members.get(DATE).and_then(Value::as_str) {
+            Some(date) => {
+                Some((key.into(), "a date, and wrangler takes text", format!("put it in quotes: \"{date}\"")))
+            }
+            None => members.iter().find_map(|(name, value)| untold(&format!("{key}.{name}"), value)),
+        },
+        Value::Array(values) => values.iter().find_map(|value| untold(key, value)),
+        _ => None,
     }
 }
 

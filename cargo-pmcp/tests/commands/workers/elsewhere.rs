@@ -33,6 +33,15 @@ fn what_cannot_be_is_refused_before_anything_is_made() {
         (format!("[vars]\nLONG = \"{}\"\n", "x".repeat(5121)), "has 5121 bytes, and Cloudflare takes 5120 at most"),
         ("vars = \"x\"\n".into(), "is no table\nmake it one: [vars]\n"),
         ("[[durable_objects]]\n".into(), "is no table\nmake it one: [durable_objects]\n"),
+        (
+            "[vars]\nA = [1.5, nan]\n".into(),
+            "is no number that wrangler could be told\nwrite a finite one, or put it in quotes\n",
+        ),
+        (
+            "compatibility_date = 2026-01-01\n".into(),
+            "is a date, and wrangler takes text\nput it in quotes: \"2026-01-01\"\n",
+        ),
+        ("[build]\ncommand = 5\n".into(), "is no text\nput it in quotes\n"),
     ] {
         place.folder.write("w/wrangler.toml", &settings);
         let (code, found) = place.refused(&["deploy"]);
