@@ -204,13 +204,17 @@ impl Target for CloudflareWorkers {
     fn status(&self, config: &Config) -> Result<Status> {
         let account = Account::open(config)?;
         let name = config.server.name.clone();
-        let (live, versions) = match worker::is_deployed(&account, config)? {
+        let is_there = worker::is_deployed(&account, config)?;
+        let (live, versions) = match is_there {
             true => (worker::deployment(&account, &name)?, worker::versions(&account, &name)?),
             false => (None, Vec::new()),
         };
-        let state = live.as_ref().map(|live| format!("live since {}", live.created_on));
+        let state = is_there.then(|| match &live {
+            Some(live) => format!("live since {}", live.created_on),
+            None => "no version is live".into(),
+        });
         let live_version = live.and_then(|live| live.live());
-        Ok(Status { name, place: account.place(), deployed: state.is_some(), state, live_version, versions })
+        Ok(Status { name, place: account.place(), deployed: is_there, state, live_version, versions })
     }
 
     fn account(&self, config: &Config) -> Result<Option<String>> {

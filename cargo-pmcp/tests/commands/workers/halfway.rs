@@ -171,7 +171,7 @@ fn a_durable_object_that_comes_later_is_made_then() {
         settings.split_once("\"migrations\"").map(|(_, after)| after.matches("\"tag\"").count())
     };
     bind(&place, "[cloudflare.durable_objects]\nTASKS = { class = \"Tasks\" }\n");
-    assert_eq!((place.run(&["deploy"]).0, migrations()), (Some(0), Some(1)));
+    assert_eq!((place.run(&["deploy", "--yes"]).0, migrations()), (Some(0), Some(1)));
     assert_eq!((place.run(&["deploy"]).0, migrations()), (Some(0), Some(1)));
     bind(&place, "SESSIONS = { class = \"Sessions\" }\n");
     // What did not come to its end may be told again.
@@ -181,4 +181,16 @@ fn a_durable_object_that_comes_later_is_made_then() {
     assert_eq!((place.run(&["deploy"]).0, migrations()), (Some(0), Some(2)));
     let record = fs::read_to_string(place.folder.0.join(".pmcp/cloudflare.json")).expect("was written");
     assert!(record.find("Tasks") < record.find("Sessions"), "{record}");
+}
+
+#[test]
+fn a_worker_of_which_no_version_is_live_is_there_all_the_same() {
+    let place = Place::new("workers-nothing-live", &[("/settings", 200, MINE)]);
+    let (code, printed, words) = place.run(&["deploy", "status"]);
+    assert_eq!((code, printed), (Some(0), format!("crm in {PLACE}: no version is live\n")), "{words}");
+    let (code, printed, words) = place.run(&["deploy", "destroy", "--dry-run"]);
+    assert!(code == Some(0) && printed.starts_with(&format!("remove  crm in {PLACE}, ")), "{printed} {words}");
+    let known = "error: crm is deployed in the account 0123456789abcdef0123456789abcdef already, ";
+    let (code, words) = place.refused(&["deploy"]);
+    assert!(code == Some(5) && words.starts_with(known), "{code:?} {words}");
 }
