@@ -116,7 +116,19 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
             return broken(&[section, name], "another binding, variable or secret has this name already");
         }
     }
+    for (name, namespace) in &cloudflare.kv {
+        // Both have the same form.
+        if namespace.id.as_deref().is_some_and(|id| !is_account(id)) {
+            return broken(
+                &["kv", name, "id"],
+                "must be the 32 digits and letters from a to f that the dashboard shows",
+            );
+        }
+    }
     for (name, database) in &cloudflare.d1 {
+        if database.id.as_deref().is_some_and(|id| !is_database(id)) {
+            return broken(&["d1", name, "id"], "must be the UUID that `wrangler d1 list` shows");
+        }
         if database.migrations.as_deref().is_some_and(|folder| folder.is_empty() || folder.starts_with('/')) {
             return broken(&["d1", name, "migrations"], "must be a folder beside wrangler.toml, such as `migrations`");
         }
@@ -194,6 +206,12 @@ fn is_bucket(name: &str) -> bool {
 /// Whether an id is one of an account.
 pub(crate) fn is_account(id: &str) -> bool {
     id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
+}
+
+/// Whether an id is one of a D1 database.
+fn is_database(id: &str) -> bool {
+    let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    id.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && id.split('-').all(is_hex)
 }
 
 fn is_host(name: &str) -> bool {

@@ -263,6 +263,9 @@ fn what_cloudflare_would_refuse_is_refused_at_its_place() {
             "another binding, variable or secret has this name",
         ),
         ("[cloudflare.kv]\nAB = {}\n[secrets]\nAB = {}\n", "7:6", "another binding, variable or secret has this name"),
+        ("[cloudflare.kv]\nAB = { id = \"\" }\n", "7:13", "must be the 32 digits and letters from a to f"),
+        ("[cloudflare.kv]\nAB = { id = \"../x\" }\n", "7:13", "must be the 32 digits and letters from a to f"),
+        ("[cloudflare.d1]\nAB = { id = \"crm\" }\n", "7:13", "must be the UUID that `wrangler d1 list` shows"),
         ("[cloudflare.d1.AB]\nmigrations = \"/m\"\n", "7:14", "must be a folder beside wrangler.toml"),
         (
             "[cloudflare.r2]\nAB = { bucket = \"My_Bucket\" }\n",

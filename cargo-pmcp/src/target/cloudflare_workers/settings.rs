@@ -306,7 +306,7 @@ mod tests {
     fn what_is_the_users_stays_and_deploy_toml_comes_over_it() {
         let own = "main = \"build/index.js\"\n[vars]\nA = \"a\"\nB = \"b\"\n[[kv_namespaces]]\nbinding = \"OWN\"\nid = \"1\"\n";
         let more = "[cloudflare]\ncustom_domain = \"mcp.example.com\"\n[cloudflare.kv]\nSHARED = {}\n[cloudflare.d1]\n\
-                    NOTES = { id = \"2\", migrations = \"migrations\" }\n[cloudflare.r2]\nFILES = {}\n\
+                    NOTES = { id = \"1f0e6c5d-0000-4000-8000-0123456789ab\", migrations = \"migrations\" }\n[cloudflare.r2]\nFILES = {}\n\
                     [cloudflare.durable_objects]\nSESSIONS = { class = \"Sessions\" }\n[environment]\nB = \"c, d\"\n";
         let mut all = applied(own, more);
         all.as_object_mut().expect("an object").remove("account_id");
@@ -317,7 +317,7 @@ mod tests {
                 "name": "crm",
                 "vars": { "A": "a", "B": "c, d" },
                 "kv_namespaces": [{ "binding": "OWN", "id": "1" }, { "binding": "SHARED", "id": "crm-shared" }],
-                "d1_databases": [{ "binding": "NOTES", "database_name": "crm-notes", "database_id": "2", "migrations_dir": "migrations" }],
+                "d1_databases": [{ "binding": "NOTES", "database_name": "crm-notes", "database_id": "1f0e6c5d-0000-4000-8000-0123456789ab", "migrations_dir": "migrations" }],
                 "r2_buckets": [{ "binding": "FILES", "bucket_name": "crm-files" }],
                 "durable_objects": { "bindings": [{ "name": "SESSIONS", "class_name": "Sessions" }] },
                 "migrations": [{ "tag": "v1", "new_sqlite_classes": ["Sessions"] }],
