@@ -33,8 +33,8 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     // Read again: another target may have been deployed meanwhile, before the lock.
     let mut records = Records::load(root)?;
     let record = record.of(target.account(&project.config)?);
-    if !options.yes && !records.is_known(&record) {
-        replace(project)?;
+    if !records.is_known(&record) {
+        replace(project, options.yes)?;
     }
     // Before anything is made: what ends here, ends with a record of it.
     let is_new = records.begin(&record);
@@ -56,10 +56,11 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     output.result(&outputs)
 }
 
-/// Asks before a server is replaced that nothing here says is this project's.
-fn replace(project: &Project) -> Result {
+/// Asks before a server is replaced that nothing here says is this project's. Whoever cannot look at the platform begins
+/// nothing there, and need not remember it.
+fn replace(project: &Project, is_meant: bool) -> Result {
     let (config, target) = (&project.config, project.target());
-    if !target.is_deployed(config)? {
+    if !target.is_deployed(config)? || is_meant {
         return Ok(());
     }
     let name = &config.server.name;
@@ -75,17 +76,10 @@ fn replace(project: &Project) -> Result {
     confirm(format_args!("{what}; deploying replaces it"), name, "nothing was deployed")
 }
 
-/// Whether a deployment that failed has left nothing behind, as far as the platform can be asked.
+/// Whether a deployment that failed has left nothing behind: only the platform knows, if it can be asked.
 fn is_nothing(project: &Project, failure: &Failure) -> bool {
-    if let Failure::Interrupted { .. } = failure {
-        return false;
-    }
-    let found = project.target().status(&project.config).map(|status| status.deployed);
-    match failure {
-        Failure::Failed { .. } | Failure::File { .. } => found.is_ok_and(|deployed| !deployed),
-        // Something was missing or did not fit, which is found before anything is made.
-        _ => !found.is_ok_and(|deployed| deployed),
-    }
+    let is_interrupted = matches!(failure, Failure::Interrupted { .. });
+    !is_interrupted && project.target().status(&project.config).is_ok_and(|status| !status.deployed)
 }
 
 /// What a plan does not look at, as it asks nobody.

@@ -329,7 +329,15 @@ fn finish(api: &Api, deployment: Deployment, name: &str) -> Result {
 
 /// What a failed deployment leaves. One that was refused has changed nothing.
 fn after_failure(api: &Api, name: &str, failure: Failure) -> Failure {
-    let Failure::Failed { what, .. } = failure else { return failure };
+    let what = match failure {
+        Failure::Failed { what, .. } => what,
+        Failure::LoggedOut { .. } => {
+            return failure.adding(&format!(
+                "the deployment of {name} goes on by itself if it was begun; what exists of it is not known"
+            ));
+        }
+        other => return other,
+    };
     let now = |server: Server| {
         let now = match server.live_version {
             Some(version) => format!("version {version} answers as before"),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::images::{project, registry};
-use super::{CONFIG, Folder, SERVICE};
+use super::{CONFIG, Folder, NO_SERVICE, SERVICE};
 
 const DEPLOY: [&str; 4] = ["deploy", "--yes", "--builder", "cloud-build"];
 
@@ -88,6 +88,26 @@ fn what_was_made_before_a_failure_is_told() {
                   image is in the repository crm of Artifact Registry\nmend what it says, and deploy again; `cargo pmcp deploy \
                   destroy --clean` removes what there is\n";
     assert!(code == Some(1) && said.ends_with(ending), "{said}");
+}
+
+#[test]
+fn what_is_deployed_is_remembered_though_nobody_can_be_asked() {
+    let branches = format!(
+        "*'services replace'*) echo > replaced ;;\n*'services describe'*) [ -e replaced ] && {{ echo 'Reauthentication failed' >&2; \
+         exit 1; }}\n{NO_SERVICE} ;;\n"
+    );
+    let folder = project("google-expires", &registry(), "", &branches);
+    let (code, said) = folder.refused(&DEPLOY);
+    let ending = "error: the login to Google Cloud has expired\nlog in again: `gcloud auth login`\n";
+    assert!(code == Some(4) && said.ends_with(ending), "{code:?} {said}");
+    let record = fs::read_to_string(folder.0.join(".pmcp/deployed.json")).expect("it is known");
+    assert!(record.contains("\"begun\": true"), "{record}");
+
+    // Whoever cannot look begins nothing.
+    fs::remove_file(folder.0.join(".pmcp/deployed.json")).expect("is removed");
+    let (code, said) = folder.refused(&DEPLOY);
+    assert!(code == Some(4) && said.ends_with(ending), "{code:?} {said}");
+    assert!(!folder.0.join(".pmcp/deployed.json").exists());
 }
 
 #[test]

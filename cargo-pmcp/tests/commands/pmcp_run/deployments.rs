@@ -1,0 +1,28 @@
+//! Deployments that stop before their end, and answers that are not the service's.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::super::answers;
+use super::{Place, usual};
+
+#[test]
+fn a_login_that_ends_meanwhile_is_no_reason_to_forget_a_deployment() {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let base = answers::start(move |asked, _| match asked {
+        _ if is_over.load(Ordering::Relaxed) => ("401 Unauthorized", String::new()),
+        put if put.starts_with("PUT /v1/artifacts/") => ("201 Created", String::new()),
+        "POST /v1/servers/crm/deployments" => {
+            is_over.store(true, Ordering::Relaxed);
+            ("201 Created", r#"{"id":"1","state":"starting","version":1}"#.into())
+        }
+        _ => usual(asked),
+    });
+    let place = Place::new("pmcp-run-expires", base);
+    let words = "error: pmcp.run does not take the token in PMCP_RUN_TOKEN\nthe deployment of crm goes on by itself if it was \
+                 begun; what exists of it is not known\nput another there, or log in: `cargo pmcp deploy login`\n";
+    assert_eq!(place.refused(&["deploy", "--yes"]), (Some(4), words.into()));
+    let record = fs::read_to_string(place.folder.0.join(".pmcp/deployed.json")).expect("it is known");
+    assert!(record.contains("\"begun\": true"), "{record}");
+}
