@@ -1,6 +1,7 @@
 //! The files and the plan of the target pmcp-run, and what is said of a login that is not this program's.
 
 mod deployments;
+mod login;
 
 use std::fs;
 use std::process::{Command, Output, Stdio};

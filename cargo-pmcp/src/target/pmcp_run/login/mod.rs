@@ -116,6 +116,13 @@ impl Session {
             let what = format!("{VARIABLE} has a token, which goes before every login");
             return Err(Failure::refused(what, "unset it, and log in again"));
         }
+        // It would choose who asks, and where the browser goes.
+        if !self.is_chosen_here {
+            return Err(Failure::refused(
+                format!(".pmcp/deploy.toml names a service of its own to log in to: {}", self.service),
+                "set PMCP_RUN_URL to that address too, if you trust it",
+            ));
+        }
         let place = discovery::discover(web, &self.service)?;
         let server = &place.server;
         let by_code = server.authorization_endpoint.as_deref().filter(|_| !no_browser && has_browser());
