@@ -54,9 +54,10 @@ impl<'a> Registry<'a> {
             self.authorization = Some(Hidden(basic));
             return Ok(());
         };
-        if !realm.starts_with("https://") && !is_within(realm, &self.origin) {
+        // It is good for all of Google Cloud.
+        if !is_within(realm, &self.origin) {
             return Err(Failure::failed(
-                format!("the registry {} wants the login sent to {realm}, where others could read it", self.host),
+                format!("the registry {} wants the login sent to {realm}, which is not its own", self.host),
                 "see that `region` under [gcp] in .pmcp/deploy.toml is a region of Google Cloud",
             ));
         }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
+use super::super::answers;
 use super::{CONFIG, Folder, SERVICE, gcloud};
 
 const MANIFEST: &str = "{\"schemaVersion\":2}";
@@ -182,4 +183,18 @@ fn what_cloud_build_lacks_is_told() {
         let (found, all) = folder.refused(&["deploy", "--yes", "--builder", "cloud-build"]);
         assert!(found == Some(code) && all.ends_with(words) && all.contains(&format!("{log}\n{said}\n")), "{all}");
     }
+}
+
+#[test]
+fn a_login_goes_to_the_registry_alone() {
+    let header = "401 Unauthorized\nwww-authenticate: Bearer realm=\"https://127.0.0.1:9/token\",service=\"registry\"";
+    let address = answers::start(move |_, _| (header, String::new()));
+    let address = address.trim_start_matches("http://");
+    let folder = project("google-realm", address, SERVICE, "");
+    let (code, words) = folder.refused(&["deploy", "--yes", "--builder", "cloud-build"]);
+    let ending = format!(
+        "error: the registry {address} wants the login sent to https://127.0.0.1:9/token, which is not its own\nsee that `region` under [gcp] in \
+         .pmcp/deploy.toml is a region of Google Cloud\n"
+    );
+    assert!(code == Some(1) && words.ends_with(&ending), "{words}");
 }
