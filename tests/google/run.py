@@ -63,6 +63,9 @@ class Run:
             return self.list_revisions(query) if verb == "GET" and not name else None
         if verb == "POST" and not name:
             return self.put(body, new=True)
+        if verb == "GET" and not name:
+            items = list(self.services.values())
+            return {"apiVersion": "serving.knative.dev/v1", "kind": "ServiceList", "metadata": {}, "items": items}
         if not name:
             return None
         if verb == "GET":

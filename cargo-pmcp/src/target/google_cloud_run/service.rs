@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Rollback;
 use super::gcloud::Project;
@@ -211,12 +212,26 @@ impl Service {
 pub(super) fn describe(project: &Project, name: &str) -> Result<Option<Service>> {
     let service: Option<Service> = project.ask_here(&["run", "services", "describe", name])?;
     match service {
+        None => check_absence(project, name).map(|()| None),
         Some(service) if service.metadata.labels.get(LABEL).map(String::as_str) != Some(name) => Err(Failure::refused(
             format!("{} has a service {name} that cargo pmcp did not make", project.place()),
             "choose another `name` under [server] in .pmcp/deploy.toml",
         )),
         found => Ok(found),
     }
+}
+
+/// For gcloud every 404 means that there is no such service, that of a proxy too; but a list there always is.
+fn check_absence(project: &Project, name: &str) -> Result {
+    let filter = format!("metadata.name={name}");
+    let found: Option<Vec<Value>> = project.ask_here(&["run", "services", "list", "--filter", &filter])?;
+    if found.is_some_and(|found| found.is_empty()) {
+        return Ok(());
+    }
+    Err(Failure::failed(
+        format!("gcloud finds no service {name} in {}, and no list of services without it", project.place()),
+        "see that no proxy answers in Google's place, and run the command again",
+    ))
 }
 
 /// The names of the revisions that could answer, oldest first.

@@ -318,7 +318,7 @@ impl Api {
                 Ok(reply) if (200..300).contains(&reply.status) => return Ok(Ok(reply)),
                 Ok(reply) => {
                     let what = || format!("{verb} {path} has status {}", reply.status);
-                    return Problem::of(&reply).map(Err).ok_or_else(|| not_understood(&self.base, &what()));
+                    return Problem::of(verb, &reply).map(Err).ok_or_else(|| not_understood(&self.base, &what()));
                 }
                 Err(NoReply::Lost(_)) if attempt < ATTEMPTS => pause,
                 Err(error) => return Err(unreachable(&self.base, error)),

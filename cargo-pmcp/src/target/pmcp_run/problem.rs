@@ -18,17 +18,20 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    /// Of an answer with a status of 400 or more. One of HEAD has no body, and one of whoever is in front of the service
-    /// another: then its status is all that is known.
-    pub(super) fn of(reply: &Reply) -> Option<Self> {
+    /// Of an answer to `verb` with a status of 400 or more. One of HEAD has no body, and one of whoever is in front of the
+    /// service another: then its status is all that is known, unless it is 404, which every wrong address has.
+    pub(super) fn of(verb: &str, reply: &Reply) -> Option<Self> {
         let status = reply.status;
         let parsed = reply.is_json().then(|| serde_json::from_str::<Self>(&reply.body).ok()).flatten();
         if let Some(problem) = parsed {
             return (status >= 400).then_some(Self { status, ..problem });
         }
-        let kind = if status == 404 { "/problems/not-found" } else { "" };
-        let is_plain = status >= 500 || (status >= 400 && reply.body.is_empty());
-        is_plain.then(|| Self { kind: kind.into(), title: "it does not say why".into(), status, detail: None })
+        let is_plain = match status {
+            404 => verb == "HEAD",
+            400..500 => reply.body.is_empty(),
+            _ => status >= 500,
+        };
+        is_plain.then(|| Self { status, ..Self::default() })
     }
 
     /// Without what was told in secret.
@@ -44,7 +47,13 @@ impl Problem {
     }
 
     fn words(&self) -> &str {
-        self.detail.as_deref().unwrap_or(&self.title)
+        let said = self.detail.as_deref().into_iter().chain([&self.title as &str]);
+        said.into_iter().find(|words| !words.is_empty()).unwrap_or("it does not say why")
+    }
+
+    /// As it stands behind words, if it is known.
+    fn status(&self) -> String {
+        if self.status == 0 { String::new() } else { format!(" (status {})", self.status) }
     }
 
     /// In the words of somebody who looks after `server`.
@@ -74,11 +83,11 @@ impl Problem {
             Failure::failed(format!("{SERVICE} is asked too often"), "wait a minute, and run the command again")
         } else if self.status >= 500 {
             Failure::failed(
-                format!("{SERVICE} failed: {words} (status {})", self.status),
+                format!("{SERVICE} failed: {words}{}", self.status()),
                 "it may be down for a while; run the command again: what was done already is not done twice",
             )
         } else {
-            Failure::failed(format!("{SERVICE} refused: {words} (status {})", self.status), super::super::AGAIN)
+            Failure::failed(format!("{SERVICE} refused: {words}{}", self.status()), super::super::AGAIN)
         }
     }
 }
@@ -122,7 +131,7 @@ mod tests {
             said(r#"{"status":422,"title":"no","detail":"the value s3cret is too short"}"#),
             "pmcp.run refused: the value (hidden) is too short (status 422)\nrun the command again when this is mended"
         );
-        assert!(said("{}").starts_with("pmcp.run refused:  (status 0)"));
+        assert!(said("{}").starts_with("pmcp.run refused: it does not say why\n"));
         assert!(
             said(r#"{"type":"https://pmcp.run/problems/name-taken"}"#).starts_with("the name crm is taken on pmcp.run")
         );

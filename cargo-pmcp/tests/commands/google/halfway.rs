@@ -82,3 +82,21 @@ fn what_is_removed_is_this_servers() {
         assert!(calls(&folder).contains(call), "{}", calls(&folder));
     }
 }
+
+#[test]
+fn what_another_answers_in_googles_place_forgets_nothing() {
+    let folder = project("google-proxy", "exit 0");
+    let record =
+        r#"{"deployments":[{"target_type":"google-cloud-run","name":"crm","place":"us-central1 of ada-project"}]}"#;
+    folder.write(".pmcp/deployed.json", record);
+    let page = "echo 'ERROR: (gcloud.run.services.list) HTTPError 404: <!DOCTYPE html>NOT_FOUND' >&2; exit 1";
+    let words = "error: gcloud finds no service crm in us-central1 of ada-project, and no list of services without it\nsee that no \
+                 proxy answers in Google's place, and run the command again\n";
+    for list in [page, "echo '[{}]'"] {
+        folder.program("gcloud", &gcloud("", &format!("*'services list --filter metadata.name=crm'*) {list} ;;")));
+        assert_eq!(folder.refused(&["deploy", "status"]), (Some(1), words.into()));
+        let (code, told) = folder.refused(&["deploy", "destroy", "--yes"]);
+        assert!(code == Some(1) && told.ends_with(words), "{told}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.0.join(".pmcp/deployed.json")).expect("it is known"), record);
+}

@@ -26,3 +26,22 @@ fn a_login_that_ends_meanwhile_is_no_reason_to_forget_a_deployment() {
     let record = fs::read_to_string(place.folder.0.join(".pmcp/deployed.json")).expect("it is known");
     assert!(record.contains("\"begun\": true"), "{record}");
 }
+
+#[test]
+fn a_wrong_address_is_not_a_server_that_is_gone() {
+    let place = Place::new("pmcp-run-wrong-address", answers::start(|_, _| ("404 Not Found", String::new())));
+    let record = format!(
+        r#"{{"deployments":[{{"target_type":"pmcp-run","name":"crm","place":"{}"}}]}}"#,
+        place.base.trim_start_matches("http://")
+    );
+    place.folder.write(".pmcp/deployed.json", &record);
+    let words = format!(
+        "error: what answers at {} is not understood: GET /v1/servers/crm has status 404\nthe service is in early access: update \
+         cargo pmcp, and see that `url` under [pmcp_run] in .pmcp/deploy.toml or PMCP_RUN_URL is the address that you were given\n",
+        place.base
+    );
+    for arguments in [&["deploy", "status"][..], &["deploy", "destroy", "--yes"]] {
+        assert_eq!(place.refused(arguments), (Some(1), words.clone()));
+    }
+    assert_eq!(fs::read_to_string(place.folder.0.join(".pmcp/deployed.json")).expect("it is known"), record);
+}
