@@ -1,6 +1,6 @@
 //! The HTTP API of pmcp.run, as pmcp-run.openapi.json describes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -173,12 +173,10 @@ impl Api {
     /// The numbers of its versions, oldest first.
     pub(super) fn versions(&self) -> Result<Vec<String>> {
         let mut all = Vec::new();
-        let mut path = self.path("/versions");
-        while let Some(page) = self.ask::<Versions>("GET", &path, More::default())? {
+        self.pages(&self.path("/versions?"), |page: Versions| {
             all.extend(page.versions.iter().map(|version| version.version.to_string()));
-            let Some(next) = page.next else { break };
-            path = self.path(&format!("/versions?after={}", encode_part(&next)));
-        }
+            page.next
+        })?;
         Ok(all)
     }
 
@@ -215,15 +213,12 @@ impl Api {
     /// Lines from a time on that have a text in them; `None` if nothing was ever logged.
     pub(super) fn logs(&self, since: u64, text: Option<&str>) -> Result<Option<Vec<Event>>> {
         let text = text.map_or_else(String::new, |text| format!("&contains={}", encode_part(text)));
-        let first = self.path(&format!("/logs?since={since}{text}"));
-        let mut path = first.clone();
         let mut found = Vec::new();
-        while let Some(page) = self.ask::<Page>("GET", &path, More::default())? {
+        let is_there = self.pages(&self.path(&format!("/logs?since={since}{text}&")), |page: Page| {
             found.extend(page.lines.into_iter().map(|Logged { id, line }| Event { id, line }));
-            let Some(next) = page.next else { return Ok(Some(found)) };
-            path = format!("{first}&after={}", encode_part(&next));
-        }
-        Ok(None)
+            page.next
+        })?;
+        Ok(is_there.then_some(found))
     }
 
     pub(super) fn has_logs(&self) -> Result<bool> {
@@ -254,6 +249,21 @@ impl Api {
             )),
             answer => self.done("DELETE", answer),
         }
+    }
+
+    /// Takes one page after the other, each of which names the next; `false` if what was asked for is not there.
+    fn pages<T: DeserializeOwned>(&self, first: &str, mut take: impl FnMut(T) -> Option<String>) -> Result<bool> {
+        let mut named = BTreeSet::new();
+        let mut path = first.trim_end_matches(['?', '&']).to_owned();
+        while let Some(page) = self.ask("GET", &path, More::default())? {
+            let Some(next) = take(page) else { return Ok(true) };
+            let after = format!("{first}after={}", encode_part(&next));
+            if !named.insert(next) {
+                return Err(not_understood(&self.base, &format!("GET {path} leads back to a page before it")));
+            }
+            path = after;
+        }
+        Ok(false)
     }
 
     fn path(&self, rest: &str) -> String {

@@ -45,3 +45,24 @@ fn a_wrong_address_is_not_a_server_that_is_gone() {
     }
     assert_eq!(fs::read_to_string(place.folder.0.join(".pmcp/deployed.json")).expect("it is known"), record);
 }
+
+#[test]
+fn pages_that_lead_back_come_to_an_end() {
+    let base = answers::start(|asked, _| {
+        let path = asked.split('?').next().unwrap_or_default();
+        let body = match path {
+            "GET /v1/servers/crm" => r#"{"account":"acme","url":"https://crm","state":"live","live_version":1}"#,
+            "GET /v1/servers/crm/versions" => r#"{"versions":[{"version":1}],"next":"1"}"#,
+            "GET /v1/servers/crm/logs" => r#"{"lines":[],"next":"a b"}"#,
+            _ => return usual(asked),
+        };
+        ("200 OK", body.into())
+    });
+    let place = Place::new("pmcp-run-pages", base);
+    for (command, page) in [("status", "versions?after=1"), ("logs", "&after=a%20b")] {
+        let (code, words) = place.refused(&["deploy", command]);
+        let begin = format!("error: what answers at {} is not understood: GET /v1/servers/crm/", place.base);
+        let end = format!("{page} leads back to a page before it\n");
+        assert!(code == Some(1) && words.starts_with(&begin) && words.contains(&end), "{words}");
+    }
+}
