@@ -290,8 +290,9 @@ pub(super) fn replace(project: &Project, name: &str, file: &str, begun: Option<u
     let Err(failure) = replaced else { return Ok(()) };
     let now = |service: Option<Service>| match service {
         Some(service) => {
-            let now = match (before, service.status.latest_created_revision_name) {
-                (Some(live), _) => format!("{live} answers as before"),
+            let now = match (service.live(), service.status.latest_created_revision_name) {
+                (Some(live), _) if before.as_ref() == Some(&live) => format!("{live} answers as before"),
+                (Some(live), _) => format!("{live} answers now"),
                 (None, Some(first)) => format!("the service is there, but its first revision {first} does not answer"),
                 (None, None) => "the service is there, but has no revision".into(),
             };

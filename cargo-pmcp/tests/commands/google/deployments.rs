@@ -111,6 +111,25 @@ fn what_is_deployed_is_remembered_though_nobody_can_be_asked() {
 }
 
 #[test]
+fn what_answers_after_a_failure_is_asked_for() {
+    let unclear = "echo 'ERROR: (gcloud.run.services.replace) INTERNAL: one moment' >&2; exit 1";
+    for (after, now) in [("crm-1", "crm-1 answers as before"), ("crm-2", "crm-2 answers now")] {
+        let branches = format!(
+            "*'services replace'*) echo > replaced; {unclear} ;;\n*'services describe'*) if [ -e replaced ]; then cat <<'END'\n{}\nEND\n\
+             else cat <<'END'\n{SERVICE}\nEND\nfi ;;\n",
+            SERVICE.replace("crm-1", after)
+        );
+        let folder = project("google-unclear", &registry(), "", &branches);
+        let (code, said) = folder.refused(&DEPLOY);
+        let ending = format!(
+            "the deployment of crm failed, and {now}\nmend what it says, and deploy again; `cargo pmcp deploy logs` shows what the \
+             server said\n"
+        );
+        assert!(code == Some(1) && said.ends_with(&ending), "{said}");
+    }
+}
+
+#[test]
 fn two_checkouts_do_not_replace_each_others_deployment() {
     let second = SERVICE.replace("{\"name\":\"crm\",", "{\"name\":\"crm\",\"generation\":2,").replace("crm-1", "crm-2");
     let gone = "echo 'Cannot find service [crm]' >&2; exit 1";
