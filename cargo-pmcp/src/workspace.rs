@@ -113,6 +113,14 @@ impl Workspace {
         local.filter_map(|package| package.manifest_path.parent().map(Path::to_path_buf)).collect()
     }
 
+    /// A folder with a part of what it is made of that is not within this one.
+    pub(crate) fn outside(&self, root: &Path) -> Option<PathBuf> {
+        let local = self.packages.iter().filter(|package| package.source.is_none());
+        let paths =
+            local.flat_map(|package| package.dependencies.iter().filter_map(|dependency| dependency.path.clone()));
+        self.folders().into_iter().chain(paths).find(|folder| !folder.starts_with(root))
+    }
+
     /// Whether any package of the workspace uses the adapter.
     pub(crate) fn uses(&self, adapter: &Adapter) -> bool {
         self.packages.iter().any(|package| package.uses(adapter))

@@ -50,11 +50,11 @@ impl Builder {
                 "one file that needs no other, in an image with nothing else but certificates",
             ),
             Self::Docker => {
-                context::check(project, "Dockerfile")?;
+                context::check_unbuilt(project, "Dockerfile")?;
                 plan.detailed(Action::Run, "docker build, docker push", format!("by {FOLDER}/Dockerfile"));
             }
             Self::CloudBuild => {
-                context::check(project, "cloudbuild.yaml")?;
+                context::check_unbuilt(project, "cloudbuild.yaml")?;
                 let what =
                     format!("by {FOLDER}/cloudbuild.yaml, without secrets, what was built, and what git ignores");
                 plan.detailed(Action::Run, "gcloud builds submit", what);

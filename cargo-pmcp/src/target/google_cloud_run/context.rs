@@ -19,6 +19,15 @@ const BUILT: &str = "CACHEDIR.TAG";
 
 /// Whether an image can be made of what is in the project's folder, which is all that those see who make it.
 pub(super) fn check(project: &deploy::Project, file: &str) -> Result {
+    check_of(project, file, Workspace::load_whole)
+}
+
+/// The same, as far as it is known without a compiler, whose place the project may give to a program of its own.
+pub(super) fn check_unbuilt(project: &deploy::Project, file: &str) -> Result {
+    check_of(project, file, Workspace::load)
+}
+
+fn check_of(project: &deploy::Project, file: &str, load: impl Fn(&Path) -> Result<Workspace>) -> Result {
     if !project.root.join(FOLDER).join(file).exists() {
         return Err(Failure::refused(
             format!("{FOLDER}/{file} is not there"),
@@ -26,8 +35,7 @@ pub(super) fn check(project: &deploy::Project, file: &str) -> Result {
         ));
     }
     let root = project.root.canonicalize().map_err(Failure::file("finding", &project.root))?;
-    let folders = Workspace::load_whole(&project.root)?.folders();
-    match folders.iter().find(|folder| !folder.starts_with(&root)) {
+    match load(&project.root)?.outside(&root) {
         None => Ok(()),
         Some(outside) => Err(Failure::refused(
             format!("the server is made of {} too, which no container build of this folder sees", outside.display()),

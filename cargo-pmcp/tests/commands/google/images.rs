@@ -198,3 +198,27 @@ fn a_login_goes_to_the_registry_alone() {
     );
     assert!(code == Some(1) && words.ends_with(&ending), "{words}");
 }
+
+#[test]
+fn a_dry_run_calls_no_compiler() {
+    let folder = project("google-dry-compiler", "127.0.0.1:9", SERVICE, "");
+    let cargo = |more: &str| {
+        let package = format!(
+            r#"{{"name":"crm-cloudrun","dependencies":[{{"name":"pmcp-cloudrun"}},{{"name":"shared"{more}}}]}}"#
+        );
+        // Without that, cargo asks the compiler which one it is, or the program that .cargo/config.toml puts in its place.
+        let compiles = "case \"$*\" in *--no-deps*) ;; *) echo >> compiled ;; esac";
+        folder.program(
+            "cargo",
+            &format!("{compiles}\necho '{{\"packages\":[{package}],\"target_directory\":\"target\"}}'"),
+        );
+    };
+    let dry_run = ["deploy", "--dry-run", "--builder", "cloud-build"];
+    cargo("");
+    folder.printed(&dry_run);
+    assert!(!folder.0.join("compiled").exists());
+    cargo(r#","path":"/elsewhere/shared""#);
+    let words = "error: the server is made of /elsewhere/shared too, which no container build of this folder sees\ndepend on it by \
+                 `git` instead of `path`, or leave out --builder\n";
+    assert_eq!(folder.refused(&dry_run), (Some(5), words.into()));
+}
