@@ -6,6 +6,7 @@ use std::time::Duration;
 use ureq::{Agent, AsSendBody, Body, http};
 
 use super::Hidden;
+use super::running::unless_interrupted;
 use crate::config::is_loopback;
 
 /// More than any answer has that is worth reading, in bytes.
@@ -89,21 +90,23 @@ impl Exchange {
         Self { agent: agent(), limit }
     }
 
-    /// The error is in the words of whoever could not send it.
+    /// The inner error is in the words of whoever could not send it, the outer one says that Ctrl-C came.
     pub(crate) fn send(
         &self,
         method: &str,
         url: &str,
         headers: &[(&str, &str)],
         body: Option<&[u8]>,
-    ) -> Result<Answer, String> {
+    ) -> crate::failure::Result<Result<Answer, String>> {
+        let what = format!("{method} {url}");
+        let (agent, limit) = (self.agent.clone(), self.limit);
         let mut request = http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        match body {
-            Some(body) => send(&self.agent, request.body(body), self.limit),
-            None => send(&self.agent, request.body(()), self.limit),
+        match body.map(<[u8]>::to_vec) {
+            Some(body) => unless_interrupted(&what, move || send(&agent, request.body(body), limit)),
+            None => unless_interrupted(&what, move || send(&agent, request.body(()), limit)),
         }
     }
 }

@@ -143,6 +143,10 @@ fn read(mut pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     })
 }
 
+/// What is said of the second Ctrl-C, after which nothing is waited for.
+const AT_ONCE: &str = "\nerror: interrupted twice, and so ended at once\nsee what `cargo pmcp deploy status` says, and run the same \
+                       command again: it goes on from what is there\n";
+
 /// Whether an interrupt came that is heard.
 static CAME: AtomicBool = AtomicBool::new(false);
 
@@ -155,6 +159,8 @@ pub(crate) fn hear_interrupts() -> Result {
     }
     let heard = ctrlc::set_handler(|| {
         if CAME.swap(true, Ordering::Relaxed) {
+            // Nobody may read it.
+            drop(io::stderr().write_all(AT_ONCE.as_bytes()));
             process::exit(130);
         }
     });

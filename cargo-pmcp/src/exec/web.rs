@@ -6,6 +6,8 @@ use ureq::{Agent, Error, http};
 
 use super::Hidden;
 use super::http::{agent, run};
+use super::running::unless_interrupted;
+use crate::failure::Failure;
 
 /// More than any answer has that is worth reading, in bytes.
 const LONGEST: u64 = 16 << 20;
@@ -41,6 +43,8 @@ pub(crate) enum NoReply {
     Unreached(String),
     /// The connection broke or the time was up: the request may have been handled.
     Lost(String),
+    /// Ctrl-C came: the same.
+    Interrupted(Failure),
 }
 
 impl Web {
@@ -48,7 +52,19 @@ impl Web {
         Self { agent: agent() }
     }
 
+    /// Sends one, and waits for the answer unless Ctrl-C comes.
     pub(crate) fn send(&self, asking: &Asking<'_>) -> Result<Reply, NoReply> {
+        let exchange = self.exchange(asking)?;
+        let what = format!("{} {}", asking.verb, asking.url);
+        unless_interrupted(&what, exchange).unwrap_or_else(|interrupted| Err(NoReply::Interrupted(interrupted)))
+    }
+
+    /// Sends one whose answer must not get lost, and waits for it whatever comes.
+    pub(crate) fn finish(&self, asking: &Asking<'_>) -> Result<Reply, NoReply> {
+        (self.exchange(asking)?)()
+    }
+
+    fn exchange(&self, asking: &Asking<'_>) -> Result<impl FnOnce() -> Result<Reply, NoReply> + Send + use<>, NoReply> {
         let mut request = http::Request::builder().method(asking.verb).uri(asking.url);
         for (name, value) in &asking.headers {
             request = request.header(*name, *value);
@@ -56,18 +72,31 @@ impl Web {
         if let Some(Hidden(token)) = asking.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let unsent = |error: http::Error| NoReply::Unreached(error.to_string());
-        let sent = match asking.body {
-            Some((kind, bytes)) => {
-                let request = request.header("content-type", kind).body(bytes).map_err(unsent)?;
-                run(&self.agent, request, asking.limit)
-            }
-            None => run(&self.agent, request.body(()).map_err(unsent)?, asking.limit),
-        };
-        let mut response = sent.map_err(|error| no_reply(&error))?;
-        let body = response.body_mut().with_config().limit(LONGEST).lossy_utf8(true).read_to_string();
-        let body = body.map_err(|error| NoReply::Lost(error.to_string()))?;
-        Ok(Reply { status: response.status().as_u16(), headers: response.headers().clone(), body })
+        if let Some((kind, _)) = asking.body {
+            request = request.header("content-type", kind);
+        }
+        let request = request.body(asking.body.map(|(_, bytes)| bytes.to_vec()));
+        let (head, body) = request.map_err(|error| NoReply::Unreached(error.to_string()))?.into_parts();
+        let (agent, limit) = (self.agent.clone(), asking.limit);
+        Ok(move || {
+            let sent = match body {
+                Some(bytes) => run(&agent, http::Request::from_parts(head, bytes), limit),
+                None => run(&agent, http::Request::from_parts(head, ()), limit),
+            };
+            let mut response = sent.map_err(|error| no_reply(&error))?;
+            let body = response.body_mut().with_config().limit(LONGEST).lossy_utf8(true).read_to_string();
+            let body = body.map_err(|error| NoReply::Lost(error.to_string()))?;
+            Ok(Reply { status: response.status().as_u16(), headers: response.headers().clone(), body })
+        })
+    }
+}
+
+impl NoReply {
+    pub(crate) fn into_words(self) -> String {
+        match self {
+            Self::Unreached(words) | Self::Lost(words) => words,
+            Self::Interrupted(failure) => failure.to_string(),
+        }
     }
 }
 

@@ -52,6 +52,16 @@ fn what_a_program_has_started_ends_with_it() {
 }
 
 #[test]
+fn the_second_interrupt_waits_for_nothing_and_says_so() {
+    let folder = project("interrupted-twice");
+    folder.program("sleep", "exec /bin/sleep \"$@\"");
+    folder.program("npx", "trap '' TERM; kill -INT $PPID; sleep 1; kill -INT $PPID; sleep 5");
+    let words = "error: interrupted twice, and so ended at once\nsee what `cargo pmcp deploy status` says, and run the same command \
+                 again: it goes on from what is there\n";
+    assert_eq!(deploy(&folder), (Some(130), words.into()));
+}
+
+#[test]
 fn a_removal_that_is_interrupted_goes_on_by_itself() {
     let folder = project("interrupted-removal");
     folder.program("sleep", "exec /bin/sleep \"$@\"");

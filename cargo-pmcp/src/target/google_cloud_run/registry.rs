@@ -132,7 +132,7 @@ impl<'a> Registry<'a> {
         if let Some(Hidden(authorization)) = self.authorization.as_ref().filter(|_| is_within(url, &self.origin)) {
             headers.push(("authorization", authorization));
         }
-        self.exchange.send(method, url, &headers, body).map_err(|error| self.unreachable(&error))
+        self.exchange.send(method, url, &headers, body)?.map_err(|error| self.unreachable(&error))
     }
 
     fn unreachable(&self, error: &str) -> Failure {

@@ -104,6 +104,7 @@ pub(super) fn unreachable(base: &str, reply: NoReply) -> Failure {
             format!("{SERVICE} gave no answer at {base}: {why}"),
             "it may have done what it was asked: see `cargo pmcp deploy status`, and run the command again",
         ),
+        NoReply::Interrupted(failure) => failure,
     }
 }
 

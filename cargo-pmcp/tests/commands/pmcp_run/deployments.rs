@@ -1,8 +1,11 @@
 //! Deployments that stop before their end, and answers that are not the service's.
 
 use std::fs;
-use std::sync::Arc;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::super::answers;
 use super::{Place, usual};
@@ -65,4 +68,37 @@ fn pages_that_lead_back_come_to_an_end() {
         let end = format!("{page} leads back to a page before it\n");
         assert!(code == Some(1) && words.starts_with(&begin) && words.contains(&end), "{words}");
     }
+}
+
+#[test]
+fn an_upload_that_is_interrupted_is_not_waited_for() {
+    let (tell, told) = mpsc::channel();
+    let base = answers::start(move |asked, _| {
+        // Nobody listens any more once the test is over.
+        let _ = tell.send(asked.to_owned());
+        if asked.starts_with("PUT ") {
+            thread::sleep(Duration::from_secs(60));
+        }
+        usual(asked)
+    });
+    let place = Place::new("pmcp-run-interrupted", base);
+    let child = place.command(&["deploy"]).stderr(Stdio::piped()).spawn().expect("starts");
+    let put = loop {
+        let asked = told.recv_timeout(Duration::from_secs(60)).expect("an upload");
+        if asked.starts_with("PUT ") {
+            break asked;
+        }
+    };
+    let begin = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("starts").success());
+    let (code, words) = super::told(&child.wait_with_output().expect("ends"));
+    let (_, path) = put.split_once(' ').expect("a path");
+    let expected = format!(
+        "error: interrupted during PUT {}{path}\nsee what `cargo pmcp deploy status` says, and run the same command again: it goes \
+         on from what is there\n",
+        place.base
+    );
+    assert_eq!((code, words), (Some(130), expected));
+    assert!(begin.elapsed() < Duration::from_secs(30), "it waited for the answer");
+    assert_eq!(told.try_iter().count(), 0, "something else was begun");
 }

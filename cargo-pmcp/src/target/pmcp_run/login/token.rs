@@ -112,7 +112,7 @@ impl Tokens {
         match post(web, endpoint, &body) {
             Ok(reply) if reply.status == 200 => Ok(()),
             Ok(reply) => Err(format!("{endpoint} answered with status {}", reply.status)),
-            Err(NoReply::Unreached(words) | NoReply::Lost(words)) => Err(words),
+            Err(error) => Err(error.into_words()),
         }
     }
 }
@@ -121,10 +121,11 @@ fn now() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO).as_secs()
 }
 
+/// To its end: the answer has the next token in it, and the one before is used up.
 fn post(web: &Web, url: &str, body: &str) -> Result<crate::exec::Reply, NoReply> {
     let headers = vec![("accept", "application/json")];
     let body = Some(("application/x-www-form-urlencoded", body.as_bytes()));
-    web.send(&Asking { verb: "POST", url, token: None, headers, body, limit: LIMIT })
+    web.finish(&Asking { verb: "POST", url, token: None, headers, body, limit: LIMIT })
 }
 
 fn request(web: &Web, endpoint: &str, resource: &str, grant: &[(&str, &str)]) -> Result<Granted, NoTokens> {
