@@ -1,6 +1,42 @@
 //! Logins to services and authorization servers that are not what they seem.
 
-use super::{CONFIG, Place};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::super::answers::{self, Answer};
+use super::{CONFIG, Place, usual};
+
+/// A service that is its own authorization server, with these answers where somebody asks for a code, and for tokens.
+fn place(name: &str, codes: &'static str, tokens: impl Fn() -> Answer + Clone + Send + 'static) -> Place {
+    let base = answers::start(move |asked, base| {
+        let metadata = match asked {
+            "GET /.well-known/oauth-protected-resource" => {
+                json!({ "resource": base, "authorization_servers": [base] })
+            }
+            "GET /.well-known/oauth-authorization-server" => json!({
+                "issuer": base,
+                "device_authorization_endpoint": format!("{base}/device"),
+                "token_endpoint": format!("{base}/token"),
+                "code_challenge_methods_supported": ["S256"],
+            }),
+            "POST /device" => return ("200 OK", codes.to_owned()),
+            "POST /token" => return tokens(),
+            _ => return usual(asked),
+        };
+        ("200 OK", metadata.to_string())
+    });
+    Place::new(name, base)
+}
+
+/// What a command says to whom no token is given.
+fn without_token(place: &Place, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = place.command(arguments);
+    super::told(&command.env_remove("PMCP_RUN_TOKEN").output().expect("starts"))
+}
+
+const CODES: &str =
+    r#"{"device_code":"d","user_code":"U","verification_uri":"https://example.com/v","expires_in":60,"interval":1}"#;
 
 #[test]
 fn a_file_does_not_choose_whom_to_log_in_to() {
@@ -19,4 +55,14 @@ fn a_file_does_not_choose_whom_to_log_in_to() {
     assert_eq!(login(false), (Some(5), words.into()));
     let (code, words) = login(true);
     assert!(code == Some(1) && words.starts_with("error: pmcp.run cannot be reached at http://127.0.0.1:9"), "{words}");
+}
+
+#[test]
+fn a_code_is_waited_for_no_longer_than_it_is_good() {
+    let codes = CODES.replace("60", "1").replace("\"interval\":1", "\"interval\":18446744073709551615");
+    let place = place("pmcp-run-interval", codes.leak(), || ("500 Internal Server Error", String::new()));
+    let begin = Instant::now();
+    let words = "error: nobody typed the code in time\nlog in again: `cargo pmcp deploy login`\n";
+    assert_eq!(without_token(&place, &["deploy", "login", "--no-browser"]), (Some(4), words.into()));
+    assert!(begin.elapsed() < Duration::from_secs(30));
 }

@@ -41,19 +41,20 @@ pub(super) fn login(web: &Web, place: &Place, endpoint: &str, output: Output) ->
     let late = || Failure::missing("nobody typed the code in time", "log in again: `cargo pmcp deploy login`");
     let grant = [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", &device_code)];
     loop {
-        thread::sleep(Duration::from_secs(interval.max(1)));
+        let left = Duration::from_secs(expires_in).saturating_sub(begin.elapsed());
+        thread::sleep(Duration::from_secs(interval.max(1)).min(left));
         if begin.elapsed() >= Duration::from_secs(expires_in) {
             return Err(late());
         }
         match Tokens::ask(web, place, &grant) {
             Err(NoTokens::Refused(refused)) => match &refused.error as &str {
                 "authorization_pending" => {}
-                "slow_down" => interval += 5,
+                "slow_down" => interval = interval.saturating_add(5),
                 "expired_token" => return Err(late()),
                 _ => return Err(super::refused(&refused.words())),
             },
             // Section 3.5: less often, as long as the code is good.
-            Err(NoTokens::Lost(NoReply::Lost(_))) => interval *= 2,
+            Err(NoTokens::Lost(NoReply::Lost(_))) => interval = interval.saturating_mul(2),
             result => return result.map_err(|error| error.into_failure(&place.server.token_endpoint)),
         }
     }
