@@ -35,6 +35,16 @@ fn without_token(place: &Place, arguments: &[&str]) -> (Option<i32>, String) {
     super::told(&command.env_remove("PMCP_RUN_TOKEN").output().expect("starts"))
 }
 
+/// A login that ended long ago, and can be renewed.
+fn log_in(place: &Place) {
+    let base = &place.base;
+    let tokens = json!({
+        "access_token": "old", "refresh_token": "next", "expires": 1, "resource": base, "token_endpoint": format!("{base}/token"),
+    });
+    let logins: Value = [(base.clone(), json!({ "here": tokens }))].into_iter().collect();
+    place.folder.write("home/pmcp/logins.json", &logins.to_string());
+}
+
 const CODES: &str =
     r#"{"device_code":"d","user_code":"U","verification_uri":"https://example.com/v","expires_in":60,"interval":1}"#;
 
@@ -65,4 +75,22 @@ fn a_code_is_waited_for_no_longer_than_it_is_good() {
     let words = "error: nobody typed the code in time\nlog in again: `cargo pmcp deploy login`\n";
     assert_eq!(without_token(&place, &["deploy", "login", "--no-browser"]), (Some(4), words.into()));
     assert!(begin.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_login_that_cannot_be_renewed_now_has_not_expired() {
+    let passing = |why: &str| {
+        let what = format!("error: pmcp.run lets nobody in at the moment: {why}");
+        (Some(1), format!("{what}\nwait a minute, and run the command again\n"))
+    };
+    let expired = "error: the login to pmcp.run has expired\nlog in again: `cargo pmcp deploy login`\n";
+    for (status, error, told) in [
+        ("429 Too Many Requests", "", passing("it is asked too often")),
+        ("400 Bad Request", "temporarily_unavailable", passing("temporarily_unavailable")),
+        ("400 Bad Request", "invalid_grant", (Some(4), expired.to_owned())),
+    ] {
+        let place = place("pmcp-run-not-now", CODES, move || (status, json!({ "error": error }).to_string()));
+        log_in(&place);
+        assert_eq!(without_token(&place, &["deploy", "status"]), told);
+    }
 }

@@ -53,6 +53,7 @@ pub(super) fn login(web: &Web, place: &Place, endpoint: &str, output: Output) ->
                 "expired_token" => return Err(late()),
                 _ => return Err(super::refused(&refused.words())),
             },
+            Err(NoTokens::NotNow(_)) => interval = interval.saturating_add(5),
             // Section 3.5: less often, as long as the code is good.
             Err(NoTokens::Lost(NoReply::Lost(_))) => interval = interval.saturating_mul(2),
             result => return result.map_err(|error| error.into_failure(&place.server.token_endpoint)),

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{not_understood, unreachable};
+use super::super::{SERVICE, not_understood, unreachable};
 use super::discovery::Place;
 use super::{CLIENT, LIMIT, form};
 use crate::date;
@@ -55,6 +55,8 @@ impl Refused {
 #[derive(Debug)]
 pub(super) enum NoTokens {
     Refused(Refused),
+    /// It may be otherwise in a minute; why.
+    NotNow(String),
     Lost(NoReply),
     Failed(Failure),
 }
@@ -139,7 +141,11 @@ fn request(web: &Web, endpoint: &str, resource: &str, grant: &[(&str, &str)]) ->
             false => Err(misunderstood(format!("tokens of the type {}", granted.token_type))),
         };
     }
-    Err(match serde_json::from_str(&reply.body) {
+    Err(match serde_json::from_str::<Refused>(&reply.body) {
+        Ok(refused) if matches!(&refused.error as &str, "temporarily_unavailable" | "server_error") => {
+            NoTokens::NotNow(refused.words())
+        }
+        _ if reply.status == 429 => NoTokens::NotNow("it is asked too often".into()),
         Ok(refused) if reply.status < 500 => NoTokens::Refused(refused),
         _ => misunderstood(format!("status {}", reply.status)),
     })
@@ -150,6 +156,10 @@ impl NoTokens {
     pub(super) fn into_failure(self, endpoint: &str) -> Failure {
         match self {
             Self::Refused(refused) => super::refused(&refused.words()),
+            Self::NotNow(why) => Failure::failed(
+                format!("{SERVICE} lets nobody in at the moment: {why}"),
+                "wait a minute, and run the command again",
+            ),
             Self::Lost(reply) => unreachable(endpoint, reply),
             Self::Failed(failure) => failure,
         }
