@@ -94,3 +94,22 @@ fn a_login_that_cannot_be_renewed_now_has_not_expired() {
         assert_eq!(without_token(&place, &["deploy", "status"]), told);
     }
 }
+
+#[test]
+fn what_cannot_be_sent_is_no_token() {
+    let tokens = || ("200 OK", json!({ "access_token": "a\r\nb", "token_type": "Bearer" }).to_string());
+    let place = place("pmcp-run-no-token", CODES, tokens);
+    let words = format!(
+        "error: what answers at {}/token is not understood: its token has letters that no header can have\nthe service is in early \
+         access: update cargo pmcp, and see that `url` under [pmcp_run] in .pmcp/deploy.toml or PMCP_RUN_URL is the address that \
+         you were given\n",
+        place.base
+    );
+    assert_eq!(without_token(&place, &["deploy", "login", "--no-browser"]), (Some(1), words));
+    assert!(!place.folder.0.join("home/pmcp/logins.json").exists());
+
+    let mut command = place.command(&["deploy", "status"]);
+    let words = "error: PMCP_RUN_TOKEN has a space, a line break or another letter that no token has\nput the token there as it was \
+                 given to you, and nothing else\n";
+    assert_eq!(super::told(&command.env("PMCP_RUN_TOKEN", "a\nb").output().expect("starts")), (Some(5), words.into()));
+}

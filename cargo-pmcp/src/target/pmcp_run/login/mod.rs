@@ -16,7 +16,7 @@ pub(super) use code::random;
 pub(super) use form::encode_part;
 
 use self::store::Store;
-use self::token::{NoTokens, Tokens};
+use self::token::{NoTokens, Tokens, is_token};
 use super::SERVICE;
 use crate::exec::{Hidden, Web, has_browser};
 use crate::failure::{Failure, Result};
@@ -58,6 +58,12 @@ impl Session {
     /// The token to send; one that is about to expire is renewed first.
     pub(super) fn token(&self, web: &Web) -> Result<Hidden> {
         match given() {
+            Some(Hidden(token)) if !is_token(&token) => {
+                return Err(Failure::refused(
+                    format!("{VARIABLE} has a space, a line break or another letter that no token has"),
+                    "put the token there as it was given to you, and nothing else",
+                ));
+            }
             Some(token) if self.is_chosen_here => return Ok(token),
             Some(_) => {
                 return Err(Failure::refused(

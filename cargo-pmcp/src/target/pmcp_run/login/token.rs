@@ -119,6 +119,11 @@ impl Tokens {
     }
 }
 
+/// Whether it can stand in a header, where it is sent (RFC 6750, section 2.1).
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_graphic())
+}
+
 fn now() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO).as_secs()
 }
@@ -136,9 +141,12 @@ fn request(web: &Web, endpoint: &str, resource: &str, grant: &[(&str, &str)]) ->
     let misunderstood = |what: String| NoTokens::Failed(not_understood(endpoint, &what));
     if reply.status == 200 {
         let granted: Granted = serde_json::from_str(&reply.body).map_err(|error| misunderstood(error.to_string()))?;
-        return match granted.token_type.eq_ignore_ascii_case("bearer") {
+        if !granted.token_type.eq_ignore_ascii_case("bearer") {
+            return Err(misunderstood(format!("tokens of the type {}", granted.token_type)));
+        }
+        return match is_token(&granted.access_token) {
             true => Ok(granted),
-            false => Err(misunderstood(format!("tokens of the type {}", granted.token_type))),
+            false => Err(misunderstood("its token has letters that no header can have".into())),
         };
     }
     Err(match serde_json::from_str::<Refused>(&reply.body) {
