@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::login::{Session, encode_part, random};
 use super::problem::{Problem, not_understood, unreachable};
-use super::{address, is_chosen_here};
+use super::{SERVICE, address, is_chosen_here};
 use crate::config::{Config, PmcpRun};
 use crate::exec::{Asking, Hidden, NoReply, Reply, Web, go_on, pause as wait};
 use crate::failure::{Failure, Result};
@@ -26,8 +26,8 @@ const SENDING_LIMIT: Duration = Duration::from_secs(900);
 /// How often a request is sent that got no answer, or was told to come again.
 const ATTEMPTS: u32 = 4;
 
-/// The longest wait that the service may ask for.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest wait that the service may ask for; nobody is told of it meanwhile.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The last millisecond of the year 9999: nothing was logged since.
 const END_OF_TIME: u64 = 253_402_300_799_999;
@@ -323,7 +323,10 @@ impl Api {
                 Ok(reply) if reply.status == 401 => return Err(super::login::not_known()),
                 Ok(reply) if matches!(reply.status, 429 | 502..=504) && attempt < ATTEMPTS => {
                     let asked = reply.header("retry-after").and_then(|seconds| seconds.parse().ok());
-                    asked.map_or(pause, Duration::from_secs).min(PATIENCE)
+                    match asked.map_or(pause, Duration::from_secs) {
+                        asked if asked > PATIENCE => return Err(later(asked)),
+                        asked => asked,
+                    }
                 }
                 Ok(reply) if (200..300).contains(&reply.status) => return Ok(Ok(reply)),
                 Ok(reply) => {
@@ -337,6 +340,13 @@ impl Api {
             wait(pause, &format!("{verb} {path} was sent again"))?;
         }
     }
+}
+
+fn later(asked: Duration) -> Failure {
+    Failure::failed(
+        format!("{SERVICE} has no time at the moment"),
+        format!("run the command again in {} seconds, as it asks for", asked.as_secs()),
+    )
 }
 
 fn json_body(text: &str) -> More<'_> {

@@ -102,3 +102,11 @@ fn an_upload_that_is_interrupted_is_not_waited_for() {
     assert!(begin.elapsed() < Duration::from_secs(30), "it waited for the answer");
     assert_eq!(told.try_iter().count(), 0, "something else was begun");
 }
+
+#[test]
+fn what_takes_too_long_is_not_waited_for() {
+    let base = answers::start(|_, _| ("429 Too Many Requests\nretry-after: 86400", String::new()));
+    let place = Place::new("pmcp-run-later", base);
+    let words = "error: pmcp.run has no time at the moment\nrun the command again in 86400 seconds, as it asks for\n";
+    assert_eq!(place.refused(&["deploy", "status"]), (Some(1), words.into()));
+}
