@@ -128,7 +128,6 @@ fn values_the_platform_would_refuse_are_refused_at_their_place() {
             "`pmcp_run.url` is wrong: a login is sent there, so it must begin with `https://`, or lead to this machine",
         ),
         ("[pmcp_run]\nurl = \"https://example.com?a=b\"\n", "7:7", "with nothing but a host, a port and a path"),
-        ("[environment]\nAB = \"x\\u0000\"\n", "7:6", "it has a zero byte, which no variable can"),
         ("[environment]\nAB = \"${Token[x.1]}\"\n", "7:6", "the CDK takes `${Token[` for a sign of its own"),
         ("[environment]\nA-B = \"x\"\n", "7:7", "two or more letters, digits and underscores"),
         ("[auth.cognito]\nscopes = [\"a\"]\ncallback_urls = [\"b\"]\n", "6:", "a Function URL cannot check tokens"),
@@ -307,6 +306,16 @@ fn what_cloudflare_would_refuse_is_refused_at_its_place() {
     let refused = told(&format!("{least}[cloudflare.r2]\n{long} = {{}}\n"));
     assert!(refused.contains("which takes 3 to 63 lower-case letters"), "{refused}");
     Config::parse(&format!("{least}[environment]\nAWS_REGION = \"x\"\n"), None).expect("only AWS Lambda keeps it");
+}
+
+#[test]
+fn a_zero_byte_is_in_no_variable_wherever_it_runs() {
+    for target in ["aws-lambda", "cloudflare-workers", "google-cloud-run", "pmcp-run"] {
+        let told = told(&format!("{}[environment]\nAB = \"x\\u0000\"\n", LEAST.replace("aws-lambda", target)));
+        let words =
+            "`environment.AB` is wrong: it has a zero byte, which no variable can\n --> .pmcp/deploy.toml:7:6\n";
+        assert!(told.starts_with(words), "{target}: {told}");
+    }
 }
 
 #[test]

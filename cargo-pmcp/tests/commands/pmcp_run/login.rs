@@ -113,3 +113,22 @@ fn what_cannot_be_sent_is_no_token() {
                  given to you, and nothing else\n";
     assert_eq!(super::told(&command.env("PMCP_RUN_TOKEN", "a\nb").output().expect("starts")), (Some(5), words.into()));
 }
+
+#[test]
+fn nobody_is_sent_where_no_login_can_be() {
+    for (key, address) in
+        [("verification_uri", "javascript:alert(1)"), ("verification_uri_complete", "http://example.com/")]
+    {
+        let mut codes: Value = serde_json::from_str(CODES).expect("JSON");
+        codes[key] = address.into();
+        let place = place("pmcp-run-nowhere", codes.to_string().leak(), || ("400 Bad Request", String::new()));
+        let output = place.command(&["deploy", "login", "--no-browser"]).env_remove("PMCP_RUN_TOKEN").output();
+        let output = output.expect("starts");
+        let words = format!(
+            "error: `{address}` is no address for a login to pmcp.run: it must begin with https://, or lead to this machine\nthis is \
+             for those to mend who run the service\n"
+        );
+        assert_eq!(String::from_utf8_lossy(&output.stderr), words);
+        assert_eq!(output.status.code(), Some(1));
+    }
+}

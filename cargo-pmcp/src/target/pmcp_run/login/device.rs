@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::super::{not_understood, unreachable};
-use super::discovery::Place;
+use super::discovery::{Place, check_address};
 use super::token::{NoTokens, Tokens};
 use super::{CLIENT, LIMIT, form};
 use crate::exec::{Asking, NoReply, Web};
@@ -34,6 +34,9 @@ pub(super) fn login(web: &Web, place: &Place, endpoint: &str, output: Output) ->
     let begin = Instant::now();
     let Codes { device_code, user_code, verification_uri, verification_uri_complete, expires_in, mut interval } =
         codes(web, place, endpoint)?;
+    for address in [Some(&verification_uri), verification_uri_complete.as_ref()].into_iter().flatten() {
+        check_address(address)?;
+    }
     output.note(format_args!("on any device, go to {verification_uri} and type the code {user_code}"));
     if let Some(url) = verification_uri_complete {
         output.note(format_args!("or go to {url}"));

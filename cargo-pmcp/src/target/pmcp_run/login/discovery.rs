@@ -115,8 +115,8 @@ fn well_known(url: &str, name: &str) -> String {
     format!("{origin}/.well-known/{name}{}", path.trim_end_matches('/'))
 }
 
-/// Of what the service or its authorization server names: what is secret is sent there.
-fn check_address(url: &str) -> Result {
+/// Of what the service or its authorization server names: what is secret is sent there, or somebody goes there.
+pub(super) fn check_address(url: &str) -> Result {
     match is_safe_address(url) {
         true => Ok(()),
         false => Err(Failure::failed(
