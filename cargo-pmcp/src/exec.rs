@@ -233,8 +233,19 @@ impl Call {
 pub(crate) fn hide(words: &str, Hidden(told): &Hidden) -> String {
     told.lines().filter(|line| !line.is_empty()).fold(words.to_owned(), |words, line| {
         let json = serde_json::Value::from(line).to_string();
-        words.replace(&json[1..json.len() - 1], "(hidden)").replace(line, "(hidden)")
+        let json = &json[1..json.len() - 1];
+        // As Python writes JSON, and with it gcloud and the AWS CLI.
+        let ascii: String = json.chars().map(ascii).collect();
+        [&ascii as &str, json, line].into_iter().fold(words, |words, form| words.replace(form, "(hidden)"))
     })
+}
+
+/// A letter as JSON has it that is ASCII alone.
+fn ascii(letter: char) -> String {
+    match letter.is_ascii() {
+        true => letter.to_string(),
+        false => letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+    }
 }
 
 /// A call of a program of the user's own.
@@ -267,7 +278,18 @@ impl Said {
 
 #[cfg(test)]
 mod tests {
-    use super::WORKER_BUILD;
+    use super::{Hidden, WORKER_BUILD, hide};
+
+    #[test]
+    fn what_was_told_in_secret_is_hidden_however_it_is_repeated() {
+        let told = Hidden("s\"e c\nrét😀".into());
+        for words in
+            ["no: s\"e c, rét😀", r#"no: {"value":"s\"e c\nrét😀"}"#, r#"no: {"value":"s\"e c\nr\u00e9t\ud83d\ude00"}"#]
+        {
+            let hidden = hide(words, &told);
+            assert!(!hidden.contains("e c") && !hidden.contains('r') && hidden.contains("(hidden)"), "{hidden}");
+        }
+    }
 
     #[test]
     fn worker_build_is_of_the_version_that_workers_are_made_with() {
