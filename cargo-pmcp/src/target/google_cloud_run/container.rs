@@ -142,8 +142,8 @@ fn tag(digest: &str) -> String {
     digest.trim_start_matches("sha256:").chars().take(12).collect()
 }
 
-/// A tag that nobody else takes.
-fn moment() -> String {
+/// A name that nobody else takes.
+pub(super) fn moment() -> String {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
     format!("{now}-{}", std::process::id())
 }

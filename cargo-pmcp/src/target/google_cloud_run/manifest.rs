@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::gcloud::Project;
 use super::secrets::Given;
-use super::service::LABEL;
+use super::service::{DEPLOYMENT, LABEL};
 use crate::config::{Authentication, Config, Gcp};
 use crate::failure::Result;
 use crate::output::encode_json;
@@ -17,9 +17,18 @@ pub(super) const PATH: &str = ".pmcp/build/service.json";
 /// The port that the server is told to listen on.
 const PORT: u32 = 8080;
 
-/// The file's text.
-pub(super) fn encode(config: &Config, project: &Project, image: &str, given: &[Given]) -> Result<String> {
-    Ok(as_yaml(&encode_json(&service(config, project, image, given))?) + "\n")
+/// The file's text; `deployment` is what nobody else calls theirs.
+pub(super) fn encode(
+    config: &Config,
+    project: &Project,
+    image: &str,
+    given: &[Given],
+    deployment: &str,
+) -> Result<String> {
+    let mut service = service(config, project, image, given);
+    // Not of the revision: what is the same makes no new one.
+    service["metadata"]["labels"][DEPLOYMENT] = deployment.into();
+    Ok(as_yaml(&encode_json(&service)?) + "\n")
 }
 
 fn service(config: &Config, project: &Project, image: &str, given: &[Given]) -> Value {
@@ -145,7 +154,7 @@ mod tests {
         let text = format!("[target]\ntarget_type = \"google-cloud-run\"\n[server]\nname = \"crm\"\n{lines}\n");
         let config = Config::parse(&text, None).expect("a configuration");
         let project = Project { id: "ada-project".into(), region: "europe-west1".into(), apis: Vec::new() };
-        let encoded = encode(&config, &project, "host/crm/server@sha256:1", given).expect("JSON");
+        let encoded = encode(&config, &project, "host/crm/server@sha256:1", given, "1-2").expect("JSON");
         serde_json::from_str(&encoded).expect("JSON")
     }
 
@@ -167,6 +176,7 @@ mod tests {
              vpc = { network = \"n\", tags = [\"t\"], egress = \"all-traffic\" }\n[environment]\nGREETING = \"a, \\\"b\\\"\\n\"\n",
             &given,
         );
+        assert_eq!(found["metadata"]["labels"], json!({ "pmcp-server": "crm", "pmcp-deployment": "1-2" }));
         let annotations = &found["metadata"]["annotations"];
         assert_eq!(annotations["run.googleapis.com/ingress"], "internal-and-cloud-load-balancing");
         assert_eq!(annotations["run.googleapis.com/invoker-iam-disabled"], "false");

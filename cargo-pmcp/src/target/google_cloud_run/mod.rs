@@ -16,7 +16,7 @@ mod time;
 use std::collections::BTreeMap;
 use std::fs;
 
-use self::container::Builder;
+use self::container::{Builder, moment};
 use self::gcloud::{GCLOUD, Project};
 use self::registry::Registry;
 use super::static_binary::{self, Package};
@@ -196,14 +196,17 @@ impl Target for GoogleCloudRun {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(Failure::file("creating", folder))?;
         }
-        let text = manifest::encode(config, &cloud, &image, &given)?;
+        let deployment = moment();
+        let text = manifest::encode(config, &cloud, &image, &given, &deployment)?;
         fs::write(&path, text).map_err(Failure::file("writing", &path))?;
         let path = std::path::absolute(&path).map_err(Failure::file("finding", &path))?;
         let was_granted = secrets::grant(&cloud, config, &given, output)?;
-        output.step(format!("deploy {name} to {}", cloud.place()), || {
-            service::replace(&cloud, name, &path.to_string_lossy(), begun, was_granted)
-        })?;
-        self.outputs(config)
+        output
+            .step(format!("deploy {name} to {}", cloud.place()), || {
+                service::replace(&cloud, name, &path.to_string_lossy(), begun, was_granted)?;
+                service::deployed(&cloud, name, &deployment)
+            })
+            .map(|service| Outputs(service.outputs(&cloud)))
     }
 
     fn outputs(&self, config: &Config) -> Result<Outputs> {

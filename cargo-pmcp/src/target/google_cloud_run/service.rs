@@ -18,6 +18,9 @@ use crate::target::{after_failure, not_deployed};
 /// The label that everything of a server has.
 pub(super) const LABEL: &str = "pmcp-server";
 
+/// The label that says which deployment made the service as it is.
+pub(super) const DEPLOYMENT: &str = "pmcp-deployment";
+
 /// How long, in seconds, is waited each time until Cloud Run knows of a right that was given to the server just now:
 /// <https://cloud.google.com/iam/docs/access-change-propagation>.
 const KNOWN_AFTER: [u64; 3] = [5, 15, 40];
@@ -262,17 +265,16 @@ pub(super) fn live_reads(project: &Project, name: &str, secret: &str) -> Result<
 }
 
 /// Makes or changes the service as the file says, and waits until the new revision answers. It must be as it was when the
-/// deployment began: of that generation, or not there. Between this look and its own, gcloud takes care of the same.
+/// deployment began: of that generation, or not there. Between this look and its own gcloud replaces whatever it finds, so
+/// [`deployed`] looks afterwards.
 pub(super) fn replace(project: &Project, name: &str, file: &str, begun: Option<u64>, was_granted: bool) -> Result {
     let before = describe(project, name)?;
     if before.as_ref().map(Service::generation) != begun {
-        let now = match before.as_ref().map(Service::live) {
-            Some(Some(live)) => format!("{live} answers now"),
-            Some(None) => "no revision of it answers now".into(),
-            None => "it is not there any more".into(),
-        };
         return Err(Failure::refused(
-            format!("{name} was changed by somebody else while this deployment was made, and {now}"),
+            format!(
+                "{name} was changed by somebody else while this deployment was made, and {}",
+                answering(before.as_ref())
+            ),
             "nothing was deployed; see that what it has is in what you deploy, and run `cargo pmcp deploy` again",
         ));
     }
@@ -304,6 +306,29 @@ pub(super) fn replace(project: &Project, name: &str, file: &str, begun: Option<u
         }
     };
     Err(after_failure(name, failure, || Ok(Some(now(describe(project, name)?)))))
+}
+
+/// The service once it was replaced, if that deployment is still the one that it is of.
+pub(super) fn deployed(project: &Project, name: &str, deployment: &str) -> Result<Service> {
+    let found = describe(project, name)
+        .map_err(|failure| failure.adding(&format!("{name} was deployed all the same; its URL is not known")))?;
+    let is_own = |service: &Service| service.metadata.labels.get(DEPLOYMENT).is_some_and(|own| own == deployment);
+    match found {
+        Some(service) if is_own(&service) => Ok(service),
+        other => Err(Failure::failed(
+            format!("{name} was deployed, and somebody else has changed it since: {}", answering(other.as_ref())),
+            "see `cargo pmcp deploy status`, and deploy again to have what is here instead",
+        )),
+    }
+}
+
+/// For who finds a service other than it was left.
+fn answering(service: Option<&Service>) -> String {
+    match service.map(Service::live) {
+        Some(Some(live)) => format!("{live} answers now"),
+        Some(None) => "no revision of it answers now".into(),
+        None => "it is not there any more".into(),
+    }
 }
 
 pub(super) fn rollback(project: &Project, config: &Config, options: &Rollback) -> Result<Plan> {

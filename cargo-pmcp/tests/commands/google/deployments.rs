@@ -154,6 +154,20 @@ fn two_checkouts_do_not_replace_each_others_deployment() {
 }
 
 #[test]
+fn whose_deployment_was_overtaken_is_told_so() {
+    let second = SERVICE.replace("crm-1", "crm-2");
+    let branches = format!(
+        "*'services replace'*) echo > replaced ;;\n*'services describe'*) if [ -e replaced ]; then cat <<'END'\n{second}\nEND\n\
+         else cat <<'END'\n{SERVICE}\nEND\nfi ;;\n"
+    );
+    let folder = project("google-overtaken", &registry(), "", &branches);
+    let (code, said) = folder.refused(&DEPLOY);
+    let ending = "error: crm was deployed, and somebody else has changed it since: crm-2 answers now\nsee `cargo pmcp deploy \
+                  status`, and deploy again to have what is here instead\n";
+    assert!(code == Some(1) && said.ends_with(ending), "{code:?} {said}");
+}
+
+#[test]
 fn a_rollback_to_what_cannot_start_is_refused() {
     let revision = |name: &str, second: u8, env: &str| {
         format!(

@@ -16,11 +16,20 @@ const SERVICE: &str = r#"{"metadata":{"name":"crm","labels":{"pmcp-server":"crm"
 
 const NO_SERVICE: &str = "echo 'ERROR: (gcloud.run.services.describe) Cannot find service [crm]' >&2; exit 1";
 
+/// The line of the deployment that made the service as it is, if one did.
+const DEPLOYMENT: &str = r#"deployment=
+if [ -e .pmcp/build/service.json ]; then while read -r line; do
+  case "$line" in '"pmcp-deployment"'*) deployment="${line%,}," ;; esac
+done < .pmcp/build/service.json; fi"#;
+
 /// A gcloud that knows this service; the further lines are branches of a shell's `case` over its arguments.
 fn gcloud(service: &str, more: &str) -> String {
     let service = match service {
         "" => NO_SERVICE.to_owned(),
-        service => format!("cat <<'END'\n{service}\nEND\n"),
+        service => {
+            let service = service.replace("\"labels\":{", "\"labels\":{$deployment");
+            format!("{DEPLOYMENT}\ncat <<END\n{service}\nEND\n")
+        }
     };
     format!("echo \"$@\" >> calls\ncase \"$*\" in\n{more}\n*'services describe'*) {service} ;;\n*) echo '[]' ;;\nesac")
 }
