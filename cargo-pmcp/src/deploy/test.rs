@@ -107,6 +107,9 @@ pub(super) fn run(url: String, token_advice: Option<&str>, options: &TestServer,
 fn advice(refusal: Option<&Refusal>, options: &TestServer) -> String {
     let advice = match refusal {
         Some(Refusal::Unasked(_)) => "give them: --arguments '{\"name\":\"Ada\"}'",
+        Some(Refusal::Tool { why: Some(_) }) => {
+            "mend what it says, or give other arguments: --arguments '{\"name\":\"Ada\"}'"
+        }
         Some(Refusal::NoTool { known }) if known.is_empty() => "leave out --tool: the server has no tools",
         Some(Refusal::NoTool { known }) => return format!("choose from {}", known.join(", ").replace('\n', "\\n")),
         Some(Refusal::Unreachable(_)) if options.url.is_some() => {
@@ -245,11 +248,11 @@ impl Conversation {
         let call = |client: &mut Client| {
             let result = client.request_with("tools/call", params, mcp::mirrored(&schema, &arguments))?;
             match result["isError"] == true && !is_made_up {
-                true => Err(Refusal::Tool("the tool says that it failed (`isError`)")),
+                true => Err(Refusal::Tool { why: first_text(&result) }),
                 false => Ok(result),
             }
         };
-        // What a tool says may be nobody's business who reads the log of a build.
+        // What a tool answers may be nobody's business who reads the log of a build; why it failed is.
         let detail = |_: &Client, result: &Value| match (&result["resultType"], &result["content"]) {
             (Value::String(kind), _) if kind != "complete" => format!("answered with {kind:?}"),
             _ if result["isError"] == true => "answered that arguments which were made up do not suit it".into(),
@@ -267,6 +270,13 @@ fn part<'a>(tool: &'a Map<String, Value>, member: &str, key: &str) -> Option<&'a
 /// Whether a tool says so.
 fn only_reads(tool: &Map<String, Value>) -> bool {
     part(tool, "annotations", "readOnlyHint") == Some(&json!(true))
+}
+
+/// The beginning of the first text that a tool answered with.
+fn first_text(result: &Value) -> Option<String> {
+    const SHOWN_LETTERS: usize = 500;
+    let text = result["content"].as_array()?.iter().find_map(|block| block["text"].as_str())?.trim();
+    (!text.is_empty()).then(|| text.chars().take(SHOWN_LETTERS).collect())
 }
 
 fn plural(count: usize, noun: &str) -> String {

@@ -39,8 +39,8 @@ pub(crate) enum Refusal {
     Http { status: u16, challenge: Option<String> },
     /// The answer breaks the rules.
     Malformed(String),
-    /// It is the tool that is the matter.
-    Tool(&'static str),
+    /// The tool says that it failed, and perhaps why.
+    Tool { why: Option<String> },
     /// It was not called, and why.
     Unasked(&'static str),
     /// The one that was named is not among those that there are.
@@ -56,7 +56,9 @@ impl fmt::Display for Refusal {
             Self::Http { status, challenge: Some(challenge) } => write!(out, "status {status}, {challenge}"),
             Self::Http { status, challenge: None } => write!(out, "status {status}"),
             Self::Malformed(what) => write!(out, "no answer of MCP: {what}"),
-            Self::Tool(what) | Self::Unasked(what) => out.write_str(what),
+            Self::Tool { why: Some(why) } => write!(out, "the tool failed: {why}"),
+            Self::Tool { why: None } => out.write_str("the tool failed, and does not say why"),
+            Self::Unasked(what) => out.write_str(what),
             Self::NoTool { .. } => out.write_str("the server has no tool of this name"),
             Self::Error { code, message } => write!(out, "error {code}: {message}"),
         }

@@ -269,12 +269,35 @@ fn nothing_is_changed_with_arguments_that_are_made_up() {
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).expect("UTF-8")), (Some(1), words));
 }
 
+#[test]
+fn why_a_tool_failed_is_told() {
+    let tools = r#"[{"name":"lend","annotations":{"readOnlyHint":true}}]"#;
+    let give = "mend what it says, or give other arguments: --arguments '{\"name\":\"Ada\"}'";
+    let look = "see what the server logs there";
+    for (content, told, advice) in [
+        (r#"[{"type":"image"},{"type":"text","text":"no book\nof this name"}]"#, ": no book\\nof this name\n", give),
+        ("[]", ", and does not say why\n", look),
+    ] {
+        let url = serving(tools, format!(r#"{{"content":{content},"isError":true}}"#));
+        let output = Folder::new("tool-failed").run(&["deploy", "test", "--url", &url]);
+        let printed = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(printed.ends_with(&format!("the tool failed{told}")), "{printed}");
+        let words = format!("error: {url} failed the test at tools/call lend\n{advice}\n");
+        assert_eq!((output.status.code(), String::from_utf8(output.stderr).expect("UTF-8")), (Some(1), words));
+    }
+}
+
 /// Answers as a server of MCP with these tools: its URL.
 fn server(tools: &'static str) -> String {
+    serving(tools, String::new())
+}
+
+/// The same, and calls of them with this result.
+fn serving(tools: &'static str, called: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/mcp", listener.local_addr().expect("an address"));
     thread::spawn(move || {
-        for (stream, id) in listener.incoming().zip(1..=2) {
+        for (stream, id) in listener.incoming().zip(1..=3) {
             let mut stream = BufReader::new(stream.expect("a connection"));
             let (mut line, mut length) = (String::new(), 0);
             while stream.read_line(&mut line).expect("text") > 2 {
@@ -286,7 +309,8 @@ fn server(tools: &'static str) -> String {
             stream.read_exact(&mut vec![0; length]).expect("a body");
             let result = match id {
                 1 => r#"{"capabilities":{"tools":{}}}"#.to_owned(),
-                _ => format!(r#"{{"tools":{tools}}}"#),
+                2 => format!(r#"{{"tools":{tools}}}"#),
+                _ => called.to_owned(),
             };
             let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ";
