@@ -118,6 +118,14 @@ impl Failure {
         self
     }
 
+    /// The same in one line: what happened, without what a program had to say further, and what to do.
+    pub(crate) fn in_a_line(mut self) -> String {
+        if let Some((what, advice)) = self.words() {
+            return format!("{}; {advice}", what.lines().next().unwrap_or_default());
+        }
+        self.to_string().replace('\n', "; ")
+    }
+
     /// What happened and what to do, where they are in words.
     fn words(&mut self) -> Option<(&mut String, &mut String)> {
         match self {

@@ -312,6 +312,15 @@ impl Check {
         }
     }
 
+    /// Whoever is not answered may be logged in all the same.
+    fn of_login(platform: &str, found: Result<String>) -> Self {
+        let what = match found {
+            Err(Failure::Failed { .. }) => "an answer of",
+            _ => "a login to",
+        };
+        Self::of(format!("{what} {platform}"), found.map_err(Failure::in_a_line))
+    }
+
     fn of(what: impl Into<String>, found: Result<String, impl fmt::Display>) -> Self {
         let (ok, detail) = match found {
             Ok(found) => (true, found),

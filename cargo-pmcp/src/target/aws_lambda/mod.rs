@@ -99,10 +99,11 @@ impl Target for AwsLambda {
         let account = Account::new(config);
         let identity = account.identity();
         let known = identity.is_ok();
-        check("a login to AWS".into(), identity.map(|identity| identity.arn));
+        checks.push(Check::of_login("AWS", identity.map(|identity| identity.arn)));
         if known {
             let region = &config.aws.region;
-            check(format!("a bootstrapped {region}"), account.bootstrapped().map(|()| "CDKToolkit".into()));
+            let found = account.bootstrapped().map(|()| "CDKToolkit".into());
+            checks.push(Check::of(format!("a bootstrapped {region}"), found));
         }
         checks
     }

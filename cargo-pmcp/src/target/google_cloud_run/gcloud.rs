@@ -193,7 +193,7 @@ impl Project {
                 format!("{id} has no billing account, which Google Cloud wants even for what costs nothing"),
                 format!("link one: https://console.cloud.google.com/billing/linkedaccount?project={id}"),
             )
-        } else if has(&["CONSUMER_INVALID", "Projects instance [", "roject not found", "resource project"]) {
+        } else if has(&["CONSUMER_INVALID", "rojects instance [", "roject not found", "resource project"]) {
             Failure::missing(
                 format!("there is no project {id}, or whoever is logged in may not see it"),
                 "see `gcloud projects list`, and correct `project` under [gcp] in .pmcp/deploy.toml",
@@ -229,7 +229,10 @@ impl Project {
             ))
         } else if has(&["PERMISSION_DENIED", "does not have permission", "Permission '", "is forbidden from", "(403)"])
         {
-            said.failed("ask whoever looks after the project for this permission")
+            said.failed(
+                "see that `project` under [gcp] in .pmcp/deploy.toml is the one that you mean, and ask whoever looks after it \
+                 for this permission",
+            )
         } else if has(&["ABORTED", "ALREADY_EXISTS", "(409)"]) {
             said.failed(
                 "somebody else changes the same thing: see `cargo pmcp deploy status`, and run the command again",
@@ -250,9 +253,10 @@ pub(super) fn default_project() -> Option<String> {
     FOUND.get_or_init(ask).clone()
 }
 
-/// It asks nobody, and does not look for news of itself.
+/// It asks nobody, does not look for news of itself, and writes no bold letters into what is no terminal.
 fn quiet(call: Call) -> Call {
-    call.env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1").env("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "1")
+    let call = call.env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1").env("TERM", "dumb");
+    call.env("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "1")
 }
 
 fn parse<T: DeserializeOwned>(arguments: &[&str], text: &str) -> Result<T> {

@@ -102,19 +102,10 @@ impl Target for GoogleCloudRun {
     }
 
     fn doctor(&self, config: &Config) -> Vec<Check> {
-        let mut checks = Vec::new();
+        let mut checks: Vec<Check> = [CARGO, GCLOUD].iter().map(Check::of_program).collect();
         let mut check = |what: String, found: Result<String>| {
-            let (ok, detail) = match found {
-                Ok(found) => (true, found),
-                Err(failure) => (false, failure.to_string().replace('\n', "; ")),
-            };
-            checks.push(Check { what, ok, detail });
-            ok
+            checks.push(Check::of(what, found.map_err(Failure::in_a_line)));
         };
-        for program in [&CARGO, &GCLOUD] {
-            let found = program.find().map(|path| path.display().to_string());
-            check(program.name.into(), found.ok_or_else(|| Failure::missing("not found", program.install)));
-        }
         if config.gcp.builder == ImageBuilder::Cargo {
             let builder = static_binary::Builder::find(ARCHITECTURE);
             check(format!("a compiler for {}", ARCHITECTURE.name()), builder.map(|builder| builder.name().into()));
@@ -122,18 +113,23 @@ impl Target for GoogleCloudRun {
             check("what makes the image".into(), Builder::find(config).map(|builder| builder.name().into()));
         }
         let project = match Project::new(config) {
+            // Without gcloud nothing more is known, nor missing.
+            _ if GCLOUD.find().is_none() => return checks,
             Ok(project) => project,
             Err(failure) => {
                 check("a project of Google Cloud".into(), Err(failure));
                 return checks;
             }
         };
-        if check("a login to Google Cloud".into(), project.who()) {
+        let who = project.who();
+        let is_known = who.is_ok();
+        checks.push(Check::of_login("Google Cloud", who));
+        if is_known {
             let missing = project.disabled_apis().and_then(|missing| match &missing[..] {
                 [] => Ok("all enabled".to_owned()),
                 missing => Err(Failure::missing(format!("not enabled: {}", missing.join(", ")), project.enabling())),
             });
-            check(format!("the APIs of {}", project.id), missing);
+            checks.push(Check::of(format!("the APIs of {}", project.id), missing.map_err(Failure::in_a_line)));
         }
         checks
     }

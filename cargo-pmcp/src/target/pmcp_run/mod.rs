@@ -79,7 +79,7 @@ impl Target for PmcpRun {
             Builder::find(architecture).map(|builder| builder.name().into()),
         );
         let account = Api::new(config).and_then(|api| api.account());
-        check(format!("a login to {SERVICE}"), account.map(|found| format!("{} as {}", found.account, found.user)));
+        checks.push(Check::of_login(SERVICE, account.map(|found| format!("{} as {}", found.account, found.user))));
         checks
     }
 

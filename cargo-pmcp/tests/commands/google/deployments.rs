@@ -55,6 +55,14 @@ fn a_right_that_is_there_is_not_given_again() {
 }
 
 #[test]
+fn gcloud_is_told_that_it_writes_to_no_terminal() {
+    let folder = project("google-term", &registry(), SERVICE, "*'services replace'*) echo \"TERM is $TERM\" >&2 ;;\n");
+    let output = folder.command(&DEPLOY).env("TERM", "xterm-256color").output().expect("starts");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success() && said.contains("TERM is dumb\n"), "{said}");
+}
+
+#[test]
 fn a_right_that_is_not_known_yet_is_waited_for() {
     let words =
         "ERROR: (gcloud.run.services.replace) Permission denied on secret: crm-KEY for Revision service account a@b.";
@@ -83,8 +91,9 @@ fn what_was_made_before_a_failure_is_told() {
                   Permission run.services.create denied' >&2; exit 1 ;;\n";
     let folder = project("google-first-fails", &registry(), "", denied);
     let (code, said) = folder.refused(&DEPLOY);
-    let ending = "failed: ERROR: (gcloud.run.services.replace) PERMISSION_DENIED: Permission run.services.create denied\nask \
-                  whoever looks after the project for this permission\nthe deployment of crm failed, and there is no service; its \
+    let ending = "failed: ERROR: (gcloud.run.services.replace) PERMISSION_DENIED: Permission run.services.create denied\nsee \
+                  that `project` under [gcp] in .pmcp/deploy.toml is the one that you mean, and ask whoever looks after it for \
+                  this permission\nthe deployment of crm failed, and there is no service; its \
                   image is in the repository crm of Artifact Registry\nmend what it says, and deploy again; `cargo pmcp deploy \
                   destroy --clean` removes what there is\n";
     assert!(code == Some(1) && said.ends_with(ending), "{said}");

@@ -68,6 +68,12 @@ fn what_gcloud_says_is_told_with_what_to_do() {
                 .into(),
         ),
         ("Projects instance [ada-project] not found", 4, project.into()),
+        (
+            "ERROR: (gcloud.services.list) [None] does not have permission to access projects instance [ada-project] (or it \
+             may not exist)",
+            4,
+            project.into(),
+        ),
         ("PERMISSION_DENIED: Permission denied on resource project ada-project.", 4, project.into()),
         (
             "INVALID_ARGUMENT: Location us-central1 is not found or access is unauthorized.",
@@ -88,7 +94,8 @@ fn what_gcloud_says_is_told_with_what_to_do() {
             1,
             format!(
                 "error: {call}PERMISSION_DENIED: Permission run.services.get denied on resource \
-                 namespaces/ada-project/services/crm\nask whoever looks after the project for this permission\n"
+                 namespaces/ada-project/services/crm\nsee that `project` under [gcp] in .pmcp/deploy.toml is the one that \
+                 you mean, and ask whoever looks after it for this permission\n"
             ),
         ),
         (
@@ -193,6 +200,39 @@ fn doctor_looks_for_the_apis_of_the_builder() {
     assert_eq!(doctor("cloud-build"), line);
     folder.program("gcloud", &services(&["run", "artifactregistry", "secretmanager", "logging", "cloudbuild"]));
     assert_eq!(doctor("cloud-build"), "ok      the APIs of ada-project: all enabled");
+}
+
+#[test]
+fn doctor_counts_what_is_missing_once_and_says_it_in_a_line() {
+    let folder = Folder::new("google-doctor-lines");
+    folder.write(".pmcp/deploy.toml", CONFIG);
+    folder.program("cargo", "exit 0");
+    folder.program("cargo-zigbuild", "exit 0");
+    let doctor = || {
+        let output = folder.run(&["deploy", "doctor"]);
+        assert_eq!(output.status.code(), Some(4));
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        (text(output.stdout), text(output.stderr))
+    };
+    let one = "error: one thing is missing\nits line above says how to get it\n";
+    let (printed, said) = doctor();
+    let last = "MISSING gcloud: install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install";
+    assert!(printed.contains(last) && !printed.contains("login") && said == one, "{printed}{said}");
+
+    let offline = "There was a problem refreshing your current auth tokens: Max retries exceeded with url";
+    folder.program("gcloud", &format!("echo '{offline}' >&2; exit 1"));
+    let (printed, said) = doctor();
+    let last = "\nMISSING an answer of Google Cloud: Google Cloud cannot be reached in us-central1; see that the network is up, \
+                and that `region` under [gcp] in .pmcp/deploy.toml exists\n";
+    assert!(printed.ends_with(last) && said == one, "{printed}{said}");
+
+    let denied = "echo 'ERROR: (gcloud.services.list) PERMISSION_DENIED: Denied to list services' >&2\n\
+                  echo 'This command is authenticated as ada' >&2; echo '[]' >&2; exit 1";
+    folder.program("gcloud", &gcloud("", &format!("*'services list'*) {denied} ;;")));
+    let (printed, said) = doctor();
+    let last = "PERMISSION_DENIED: Denied to list services; see that `project` under [gcp] in .pmcp/deploy.toml is the one that \
+                you mean, and ask whoever looks after it for this permission\n";
+    assert!(printed.ends_with(last) && said == one, "{printed}{said}");
 }
 
 #[test]

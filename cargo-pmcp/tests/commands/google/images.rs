@@ -167,7 +167,8 @@ fn what_cloud_build_lacks_is_told() {
         (
             "ERROR: (gcloud.builds.submit) The user is forbidden from accessing the bucket [ada-project_cloudbuild].",
             1,
-            "\nask whoever looks after the project for this permission\n",
+            "\nsee that `project` under [gcp] in .pmcp/deploy.toml is the one that you mean, and ask whoever looks after it for \
+             this permission\n",
         ),
         (
             "API [cloudbuild.googleapis.com] not enabled on project [ada-project].",
