@@ -51,8 +51,8 @@ fn a_service_that_cannot_be_reached_is_in_early_access() {
 fn a_login_that_is_missing_or_not_taken_has_the_line_that_makes_it() {
     let mut place = Place::logged_in("pmcp-run-login");
     place.set("PMCP_RUN_TOKEN", "another");
-    let words = "error: pmcp.run does not take the token in PMCP_RUN_TOKEN\nput another there, or log in: `cargo pmcp deploy \
-                 login`\n";
+    let words = "error: pmcp.run does not take the token in PMCP_RUN_TOKEN\nput another there, or unset it and log in: \
+                 `cargo pmcp deploy login`\n";
     assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words.into()));
     place.unset("PMCP_RUN_TOKEN");
     let words = "error: not logged in to pmcp.run\nlog in: `cargo pmcp deploy login`\n";

@@ -131,8 +131,8 @@ fn a_login_in_the_browser_lasts_until_logout() {
     assert_eq!(place.pmcp(&["deploy", "logout"])["was_logged_in"], json!(false));
     // The token itself is of no use any more: the authorization server was told.
     place.set("PMCP_RUN_TOKEN", secret);
-    let words = "error: pmcp.run does not take the token in PMCP_RUN_TOKEN\nput another there, or log in: `cargo pmcp deploy \
-                 login`\n";
+    let words = "error: pmcp.run does not take the token in PMCP_RUN_TOKEN\nput another there, or unset it and log in: \
+                 `cargo pmcp deploy login`\n";
     assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words.into()));
     place.service.assert_kept();
 }

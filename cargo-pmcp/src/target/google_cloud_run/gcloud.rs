@@ -1,5 +1,6 @@
 //! The project as gcloud reaches it, and what its errors mean.
 
+use std::env;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
@@ -18,6 +19,9 @@ const APIS: [&str; 4] =
 
 /// What it uses besides where Cloud Build makes the image; where its source is kept is a part of it.
 const BUILD_APIS: [&str; 1] = ["cloudbuild.googleapis.com"];
+
+/// The file of a token that goes before every login.
+const TOKEN_FILE: &str = "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE";
 
 /// How gcloud begins to say why it failed.
 const ERROR: &str = "ERROR: (gcloud.";
@@ -119,6 +123,10 @@ impl Project {
 
     /// Logs in in the browser, here or on another device.
     pub(super) fn login(no_browser: bool) -> Result {
+        if has_token_file() {
+            let what = format!("{TOKEN_FILE} names a token, which goes before every login");
+            return Err(Failure::refused(what, "unset it, and log in again"));
+        }
         let browser: &[&str] = if no_browser { &["--no-launch-browser"] } else { &[] };
         let login = GCLOUD.call([&["auth", "login", "--brief"], browser].concat())?;
         login.terminal().run("log in yourself: `gcloud auth login`")
@@ -179,7 +187,15 @@ impl Project {
             "UNAUTHENTICATED",
             "invalid authentication credentials",
         ]) {
-            Failure::logged_out("the login to Google Cloud has expired", "log in again: `gcloud auth login`")
+            match has_token_file() {
+                true => Failure::logged_out(
+                    format!("Google Cloud does not take the token that {TOKEN_FILE} names"),
+                    "put another there, or unset it and log in: `gcloud auth login`",
+                ),
+                false => {
+                    Failure::logged_out("the login to Google Cloud has expired", "log in again: `gcloud auth login`")
+                }
+            }
         } else if is_disabled(words) {
             let api = words.split(|letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-')));
             let api = api.into_iter().find(|word| word.ends_with(".googleapis.com"));
@@ -241,6 +257,10 @@ impl Project {
             said.failed(advice)
         }
     }
+}
+
+fn has_token_file() -> bool {
+    env::var_os(TOKEN_FILE).is_some_and(|file| !file.is_empty())
 }
 
 /// The project that gcloud is set to, if it is there and set to one.

@@ -278,6 +278,29 @@ fn whoever_lacks_the_platforms_token_is_told_how_to_get_it() {
 }
 
 #[test]
+fn a_token_that_goes_before_every_login_is_named() {
+    let folder = Folder::new("google-token-file");
+    folder.write(".pmcp/deploy.toml", CONFIG);
+    folder.program(
+        "gcloud",
+        "echo \"$@\" >> calls; echo 'UNAUTHENTICATED: invalid authentication credentials' >&2; exit 1",
+    );
+    let refused = |arguments: &[&str]| {
+        let output =
+            folder.command(arguments).env("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "token").output().expect("starts");
+        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+    };
+    let words = "error: Google Cloud does not take the token that CLOUDSDK_AUTH_ACCESS_TOKEN_FILE names\nput another there, or \
+                 unset it and log in: `gcloud auth login`\n";
+    assert_eq!(refused(&["deploy", "status"]), (Some(4), words.into()));
+    let words = "error: CLOUDSDK_AUTH_ACCESS_TOKEN_FILE names a token, which goes before every login\nunset it, and log in \
+                 again\n";
+    assert_eq!(refused(&["deploy", "login"]), (Some(5), words.into()));
+    let calls = std::fs::read_to_string(folder.0.join("calls")).expect("was called");
+    assert!(!calls.contains("auth login"), "{calls}");
+}
+
+#[test]
 fn whoever_is_not_logged_in_is_led_to_the_browser() {
     let folder = Folder::new("google-login");
     folder.write(".pmcp/deploy.toml", CONFIG);

@@ -88,7 +88,7 @@ impl Session {
         if given().is_some() {
             return Err(Failure::logged_out(
                 format!("{SERVICE} does not take the token in {VARIABLE}"),
-                "put another there, or log in: `cargo pmcp deploy login`",
+                "put another there, or unset it and log in: `cargo pmcp deploy login`",
             ));
         }
         let before = self.known.borrow_mut().take().ok_or_else(not_logged_in)?;
