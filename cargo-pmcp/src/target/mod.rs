@@ -163,7 +163,9 @@ fn after_failure<A: Into<String>>(
     now: impl FnOnce() -> Result<Option<(String, A)>>,
 ) -> Failure {
     if matches!(failure, Failure::Interrupted { .. }) {
-        return failure.when_interrupted("see `cargo pmcp deploy status`, and run `cargo pmcp deploy` again");
+        return failure.when_interrupted(
+            "the new version may be live already: see `cargo pmcp deploy status`, and run `cargo pmcp deploy` again",
+        );
     }
     let (now, advice) = match now() {
         Ok(None) => ("nothing exists of it now".to_owned(), "mend what it says, and deploy again".into()),

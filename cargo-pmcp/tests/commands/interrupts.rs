@@ -1,9 +1,11 @@
 //! Ctrl-C in the middle of a change: what is said of what may be half-way, and that nothing else is begun.
 
 use std::io::Write;
-use std::process::Stdio;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::Folder;
 use super::halfway::{aws, cargo, deploy, project, stack};
 
 /// A program during which Ctrl-C comes, and that goes on as if nothing had been.
@@ -76,6 +78,28 @@ fn a_removal_that_is_interrupted_goes_on_by_itself() {
     let message = "error: interrupted during `aws cloudformation wait stack-delete-complete --stack-name crm`\nCloudFormation \
                    goes on removing crm; run the same command again to see that nothing is left\n";
     assert!(code == Some(130) && words.ends_with(message), "{code:?} {words}");
+}
+
+#[test]
+fn a_question_that_is_interrupted_is_told_in_words() {
+    let folder = Folder::new("interrupted-question");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    folder.write(".pmcp/deploy.toml", "[target]\ntarget_type = \"pmcp-run\"\n[server]\nname = \"crm\"\n");
+    let mut command = folder.command(&["deploy", "rollback"]);
+    command.env("PMCP_RUN_URL", url).env("PMCP_RUN_TOKEN", "token").stdin(Stdio::null()).stderr(Stdio::piped());
+    let child = command.spawn().expect("starts");
+    let (mut asking, _) = listener.accept().expect("a question");
+    let answer =
+        b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 20\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    asking.write_all(answer).expect("it reads");
+    std::thread::sleep(Duration::from_millis(500));
+    let told = Command::new("/bin/kill").args(["-INT", &child.id().to_string()]).status().expect("starts");
+    assert!(told.success());
+    let output = child.wait_with_output().expect("ends");
+    let words = "error: interrupted before pmcp.run was asked again\nsee what `cargo pmcp deploy status` says, and run the same \
+                 command again: it goes on from what is there\n";
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).expect("UTF-8")), (Some(130), words.into()));
 }
 
 #[test]

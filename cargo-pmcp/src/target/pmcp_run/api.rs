@@ -308,7 +308,7 @@ impl Api {
         let mut is_another = false;
         let mut attempt = 1;
         loop {
-            go_on(&format!("{verb} {path} was sent"))?;
+            go_on(&format!("{} was asked anything more", super::SERVICE))?;
             let mut headers = more.headers.clone();
             headers.push(("accept", "application/json, application/problem+json"));
             let limit = more.limit.unwrap_or(LIMIT);
@@ -337,7 +337,7 @@ impl Api {
                 Err(error) => return Err(unreachable(&self.base, error)),
             };
             attempt += 1;
-            wait(pause, &format!("{verb} {path} was sent again"))?;
+            wait(pause, &format!("{} was asked again", super::SERVICE))?;
         }
     }
 }

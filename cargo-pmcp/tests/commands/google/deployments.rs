@@ -163,6 +163,22 @@ fn two_checkouts_do_not_replace_each_others_deployment() {
 }
 
 #[test]
+fn a_deployment_that_is_interrupted_may_be_live() {
+    let folder = project(
+        "google-interrupted",
+        &registry(),
+        SERVICE,
+        "*'services replace'*) kill -INT $PPID; exec sleep 60 ;;\n",
+    );
+    folder.program("sleep", "exec /bin/sleep \"$@\"");
+    let (code, said) = folder.refused(&DEPLOY);
+    let ending =
+        "\nthe new version may be live already: see `cargo pmcp deploy status`, and run `cargo pmcp deploy` again\n";
+    assert!(code == Some(130) && said.contains("error: interrupted during `gcloud run services replace "), "{said}");
+    assert!(said.ends_with(ending), "{said}");
+}
+
+#[test]
 fn whose_deployment_was_overtaken_is_told_so() {
     let second = SERVICE.replace("crm-1", "crm-2");
     let branches = format!(
