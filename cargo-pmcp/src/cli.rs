@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, ImageBuilder, TargetType};
 use crate::failure::{Failure, Result};
@@ -60,6 +60,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("source").required(true).args(["path", "git"]))]
 pub(crate) struct New {
     /// The server's name: lower-case letters, digits and hyphens. Also the new folder's.
     pub(crate) name: String,
@@ -67,7 +68,7 @@ pub(crate) struct New {
     #[arg(long = "target", value_name = "TARGET", value_parser = platforms())]
     pub(crate) targets: Vec<Platform>,
     /// A checkout of pmcp, whose crates the server depends on.
-    #[arg(long, value_name = "DIR", conflicts_with = "git", required_unless_present = "git")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) path: Option<PathBuf>,
     /// A git repository of pmcp, whose crates the server depends on.
     #[arg(long, value_name = "URL")]

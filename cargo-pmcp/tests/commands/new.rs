@@ -97,7 +97,9 @@ fn new_says_why_not() {
     assert_eq!(code, Some(2));
     assert!(words.contains("elsewhere is no checkout of pmcp: it has no pmcp-core/Cargo.toml"), "{words}");
     let (code, words) = folder.refused(&["new", "crm"]);
-    assert!(code == Some(2) && words.contains("--path <DIR>"), "{words}");
+    assert!(code == Some(2) && words.contains("were not provided:\n  <--path <DIR>|--git <URL>>\n"), "{words}");
+    let (code, words) = folder.refused(&["new", "crm", "--path", "pmcp", "--git", "https://example.com/pmcp.git"]);
+    assert!(code == Some(2) && words.contains("'--path <DIR>' cannot be used with '--git <URL>'"), "{words}");
 }
 
 #[test]
