@@ -43,9 +43,10 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
         // Without a section of the target nobody has said where yet.
         if known.server.name != name || (is_elsewhere && has(text, &[target.section()])) {
             let place = platform.place(known);
+            let section = if known.server.name == name { target.section() } else { "server" };
             return Err(Failure::refused(
                 format!("{PATH} is there already, and says {} in {place}", known.server.name),
-                "change that in the file, or leave out what says otherwise here",
+                format!("change that under [{section}] in the file, or leave out what says otherwise here"),
             ));
         }
     }

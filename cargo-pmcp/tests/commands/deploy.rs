@@ -26,7 +26,7 @@ fn init_writes_once_and_leaves_what_was_changed() {
         folder.refused(&["deploy", "init", "--name", "sales"]),
         (
             Some(5),
-            "error: .pmcp/deploy.toml is there already, and says crm in eu-central-1\nchange that in the file, or \
+            "error: .pmcp/deploy.toml is there already, and says crm in eu-central-1\nchange that under [server] in the file, or \
              leave out what says otherwise here\n"
                 .into()
         )

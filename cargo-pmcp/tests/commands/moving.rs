@@ -65,8 +65,8 @@ fn from_lambda_to_google_and_back() {
 
     // Nothing is written twice, and what the section says is not written over.
     assert_eq!(folder.printed(&init), "left alone, as you changed it: .pmcp/deploy.toml\n");
-    let words = "error: .pmcp/deploy.toml is there already, and says crm in europe-west1 of ada-project\nchange that in the file, \
-                 or leave out what says otherwise here\n";
+    let words = "error: .pmcp/deploy.toml is there already, and says crm in europe-west1 of ada-project\nchange that under [gcp] in \
+                 the file, or leave out what says otherwise here\n";
     let elsewhere = ["deploy", "init", "--region", "us-east1"];
     assert_eq!(folder.refused(&elsewhere), (Some(5), words.into()));
     // What it was before can still be looked after, and be again.
@@ -116,5 +116,7 @@ fn a_place_is_added_where_none_was_named() {
     assert_eq!(printed, "changed .pmcp/deploy.toml: [aws] is at its end; nothing else was touched\n");
     assert!(read(&folder, ".pmcp/deploy.toml").starts_with(&format!("{before}\n[aws]\nregion = \"eu-central-1\"\n")));
     let (code, words) = folder.refused(&["deploy", "init", "--region", "eu-west-1"]);
-    assert!(code == Some(5) && words.contains("and says crm in eu-central-1\n"), "{words}");
+    let advice =
+        "and says crm in eu-central-1\nchange that under [aws] in the file, or leave out what says otherwise here\n";
+    assert!(code == Some(5) && words.ends_with(advice), "{words}");
 }
