@@ -107,7 +107,8 @@ fn what_is_deployed_is_remembered_though_nobody_can_be_asked() {
     );
     let folder = project("google-expires", &registry(), "", &branches);
     let (code, said) = folder.refused(&DEPLOY);
-    let ending = "error: the login to Google Cloud has expired\nlog in again: `gcloud auth login`\n";
+    let ending = "error: the login to Google Cloud has expired\ncrm was deployed all the same; its URL is not known\nlog in \
+                  again: `gcloud auth login`\n";
     assert!(code == Some(4) && said.ends_with(ending), "{code:?} {said}");
     let record = fs::read_to_string(folder.0.join(".pmcp/deployed.json")).expect("it is known");
     assert!(record.contains("\"begun\": true"), "{record}");
@@ -115,6 +116,7 @@ fn what_is_deployed_is_remembered_though_nobody_can_be_asked() {
     // Whoever cannot look begins nothing.
     fs::remove_file(folder.0.join(".pmcp/deployed.json")).expect("is removed");
     let (code, said) = folder.refused(&DEPLOY);
+    let ending = "error: the login to Google Cloud has expired\nlog in again: `gcloud auth login`\n";
     assert!(code == Some(4) && said.ends_with(ending), "{code:?} {said}");
     assert!(!folder.0.join(".pmcp/deployed.json").exists());
 }

@@ -24,7 +24,7 @@ fn a_login_that_ends_meanwhile_is_no_reason_to_forget_a_deployment() {
     });
     let place = Place::new("pmcp-run-expires", base);
     let words = "error: pmcp.run does not take the token in PMCP_RUN_TOKEN\nthe deployment of crm goes on by itself if it was \
-                 begun; what exists of it is not known\nput another there, or log in: `cargo pmcp deploy login`\n";
+                 begun; what exists of it is not known\nput another there, or unset it and log in: `cargo pmcp deploy login`\n";
     assert_eq!(place.refused(&["deploy", "--yes"]), (Some(4), words.into()));
     let record = fs::read_to_string(place.folder.0.join(".pmcp/deployed.json")).expect("it is known");
     assert!(record.contains("\"begun\": true"), "{record}");
