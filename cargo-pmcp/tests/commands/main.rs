@@ -105,7 +105,8 @@ impl Folder {
     fn at_terminal(&self, arguments: &str, prompt: &str, typed: &[u8]) -> String {
         use std::io::{Read, Write};
         let tool = env!("CARGO_BIN_EXE_cargo-pmcp");
-        let line = format!("'{tool}' pmcp {arguments}; echo \"ended with $?\"; /usr/bin/stty -a");
+        // What is typed may end the tool, and not the shell.
+        let line = format!("trap : INT; '{tool}' pmcp {arguments}; echo \"ended with $?\"; /usr/bin/stty -a");
         // Of util-linux: gives a program a terminal.
         let mut script = Command::new("/usr/bin/script");
         script.args(["-qec", &line, "/dev/null"]).current_dir(&self.0).env("PATH", self.0.join("bin"));
