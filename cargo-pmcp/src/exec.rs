@@ -4,7 +4,9 @@ mod browser;
 #[cfg(unix)]
 mod family;
 mod http;
+mod interrupt;
 mod loopback;
+mod port;
 mod running;
 mod terminal;
 mod web;
@@ -18,10 +20,10 @@ use std::process::{Command, Output, Stdio};
 
 pub(crate) use browser::{browser, has_browser};
 pub(crate) use http::{Answer, Api, Endpoint, Exchange};
+pub(crate) use interrupt::{Interrupt, go_on, hear_interrupts, pause, unless_interrupted};
 pub(crate) use loopback::Loopback;
-pub(crate) use running::{
-    Interrupt, Running, go_on, has_listener, hear_interrupts, is_free, pause, unless_interrupted,
-};
+pub(crate) use port::{has_listener, is_free};
+pub(crate) use running::Running;
 pub(crate) use terminal::ask_hidden;
 pub(crate) use web::{Asking, NoReply, Reply, Web};
 
@@ -217,11 +219,11 @@ impl Call {
 
     /// Nothing new is begun once Ctrl-C came.
     fn may_start(&self) -> Result {
-        running::go_on(&format!("`{}`", self.shown))
+        interrupt::go_on(&format!("`{}`", self.shown))
     }
 
     fn interrupted(&self, when: &str) -> Failure {
-        running::interrupted(when, &format!("`{}`", self.shown))
+        interrupt::interrupted(when, &format!("`{}`", self.shown))
     }
 
     fn no_start(&self, error: &io::Error) -> Failure {

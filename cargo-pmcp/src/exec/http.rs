@@ -6,7 +6,7 @@ use std::time::Duration;
 use ureq::{Agent, AsSendBody, Body, http};
 
 use super::Hidden;
-use super::running::unless_interrupted;
+use super::interrupt::unless_interrupted;
 use crate::config::is_loopback;
 
 /// More than any answer has that is worth reading, in bytes.

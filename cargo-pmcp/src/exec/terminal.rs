@@ -8,7 +8,7 @@ use std::thread;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
 use super::Hidden;
-use super::running::{POLL, hear_interrupts, interrupt_came, interrupted};
+use super::interrupt::{POLL, hear_interrupts, interrupt_came, interrupted};
 use crate::failure::{Failure, Result};
 
 /// Asks for `what`, a line that is not shown. However that ends, what is typed next is shown again.

@@ -6,7 +6,7 @@ use ureq::{Agent, Error, http};
 
 use super::Hidden;
 use super::http::{agent, run};
-use super::running::unless_interrupted;
+use super::interrupt::unless_interrupted;
 use crate::failure::Failure;
 
 /// More than any answer has that is worth reading, in bytes.
