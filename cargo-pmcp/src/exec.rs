@@ -9,7 +9,6 @@ mod loopback;
 mod port;
 mod running;
 mod terminal;
-mod web;
 
 use std::env;
 use std::ffi::OsString;
@@ -19,13 +18,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 pub(crate) use browser::{browser, has_browser};
-pub(crate) use http::{Answer, Api, Endpoint, Exchange};
-pub(crate) use interrupt::{Interrupt, go_on, hear_interrupts, pause, unless_interrupted};
+pub(crate) use http::{HttpClient, NoResponse, Request, Response, StreamedResponse};
+pub(crate) use interrupt::{Interrupt, go_on, hear_interrupts, pause};
 pub(crate) use loopback::Loopback;
 pub(crate) use port::{has_listener, is_free};
 pub(crate) use running::Running;
 pub(crate) use terminal::ask_hidden;
-pub(crate) use web::{Asking, NoReply, Reply, Web};
 
 use crate::failure::{Failure, Result};
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::cli::TestServer;
-use crate::exec::{Endpoint, Hidden};
+use crate::exec::Hidden;
 use crate::failure::{Failure, Result};
 use crate::mcp::{self, Client, Refusal};
 use crate::output::Output;
@@ -84,8 +84,8 @@ pub(super) fn run(url: String, token_advice: Option<&str>, options: &TestServer,
             }
         },
     };
-    let endpoint = Endpoint::new(url, token, Duration::from_secs(options.timeout));
-    let mut conversation = Conversation { client: Client::new(endpoint), steps: Vec::new() };
+    let client = Client::new(url, token, Duration::from_secs(options.timeout));
+    let mut conversation = Conversation { client, steps: Vec::new() };
     // What went wrong stands in the steps.
     let refusal = conversation.hold(options.tool.as_deref(), given).err();
     let Conversation { client, steps } = conversation;

@@ -7,7 +7,7 @@ use super::Lines;
 use crate::cli::Dev;
 use crate::config::{Config, TargetType};
 use crate::deploy::Project;
-use crate::exec::{Api, Interrupt, WRANGLER, is_free};
+use crate::exec::{HttpClient, Interrupt, Request, Response, WRANGLER, is_free};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::target::cloudflare_workers::{ForDev, quiet};
@@ -17,6 +17,8 @@ use crate::workspace::{WORKERS, Workspace};
 const USUAL_PORT: u16 = 8787;
 
 const GLANCE: Duration = Duration::from_millis(200);
+
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) fn run(folder: &Path, config: Option<Config>, options: &Dev, output: Output) -> Result {
     let workspace = Workspace::load_whole(folder)?;
@@ -57,7 +59,8 @@ pub(super) fn run(folder: &Path, config: Option<Config>, options: &Dev, output: 
     let number = port.to_string();
     let arguments = ["dev", "--config", &path, "--ip", "127.0.0.1", "--port", &number];
     let mut server = wrangler(&arguments)?.start()?;
-    let health = Api::new(format!("http://127.0.0.1:{port}"), Vec::new());
+    let http = HttpClient::new();
+    let health = || http.send(Request::new("GET", &format!("http://127.0.0.1:{port}/health"), ANSWER_LIMIT));
     let mut told = false;
     while !interrupt.came_within(GLANCE) {
         if let Some(status) = server.ended() {
@@ -67,7 +70,7 @@ pub(super) fn run(folder: &Path, config: Option<Config>, options: &Dev, output: 
             }
             return Err(Failure::failed(format!("`wrangler dev` has ended ({status})"), "see what it says above"));
         }
-        if !told && matches!(health.send("GET", "/health", "text/plain", None), Ok((200, _))) {
+        if !told && matches!(health(), Ok(Response { status: 200, .. })) {
             output.result(&Lines::new(&name, format!("http://127.0.0.1:{port}/mcp")))?;
             output.note("built and started anew whenever its source changes; Ctrl-C ends it");
             told = true;

@@ -1,170 +1,210 @@
-//! Requests over HTTP: with web.rs and loopback.rs beside it the only files that open connections.
+//! Requests over HTTP, and the only client that sends them.
 
-use std::io::{BufRead, BufReader};
+use std::borrow::Cow;
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::time::Duration;
 
-use ureq::{Agent, AsSendBody, Body, http};
+use ureq::{Agent, AsSendBody, Body, Error, http};
 
 use super::Hidden;
 use super::interrupt::unless_interrupted;
 use crate::config::is_loopback;
+use crate::failure::Failure;
 
 /// More than any answer has that is worth reading, in bytes.
 const LONGEST: u64 = 16 << 20;
 
-/// Where requests go, and with what right.
-pub(crate) struct Endpoint {
+/// Sends requests.
+#[derive(Clone)]
+pub(crate) struct HttpClient {
     agent: Agent,
-    pub(crate) url: String,
-    token: Option<Hidden>,
+}
+
+/// A request that is yet to be sent.
+pub(crate) struct Request {
+    /// What is said of it when it is interrupted.
+    name: String,
+    method: String,
+    url: String,
+    headers: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
     limit: Duration,
 }
 
-/// An answer whose body may still be on its way.
-pub(crate) struct Answer {
-    response: http::Response<Body>,
+/// An answer, whatever its status.
+pub(crate) struct Response<B = Vec<u8>> {
+    pub(crate) status: u16,
+    headers: http::HeaderMap,
+    pub(crate) body: B,
 }
 
-impl Endpoint {
-    /// `limit` is for one request with its whole answer.
-    pub(crate) fn new(url: String, token: Option<Hidden>, limit: Duration) -> Self {
-        Self { agent: agent(), url, token, limit }
+/// One whose body may still be on its way.
+pub(crate) type StreamedResponse = Response<Body>;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum NoResponse {
+    /// Nobody was reached: the request has changed nothing.
+    Unreached(String),
+    /// The connection broke or the time was up: the request may have been handled.
+    Lost(String),
+    /// Ctrl-C came: the same.
+    Interrupted(Failure),
+}
+
+impl HttpClient {
+    pub(crate) fn new() -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            // Whoever follows one may carry a token, or a POST, to where nobody meant it to go.
+            .max_redirects(0)
+            .user_agent(concat!("cargo-pmcp/", env!("CARGO_PKG_VERSION")));
+        Self { agent: config.build().into() }
     }
 
-    /// Posts JSON; the error is in the words of whoever could not.
-    pub(crate) fn post(&self, headers: &[(String, String)], body: &str) -> Result<Answer, String> {
-        let mut request = http::Request::post(&self.url).header("content-type", "application/json");
+    /// Sends a request, and waits for all of the answer unless Ctrl-C comes.
+    pub(crate) fn send(&self, request: Request) -> Result<Response, NoResponse> {
+        let client = self.clone();
+        unless_interrupted(&request.name.clone(), move || client.finish(request))
+            .unwrap_or_else(|interrupted| Err(NoResponse::Interrupted(interrupted)))
+    }
+
+    /// Sends one whose answer must not get lost, and waits for all of it whatever comes.
+    pub(crate) fn finish(&self, request: Request) -> Result<Response, NoResponse> {
+        self.open(request)?.whole()
+    }
+
+    /// Sends one whose answer is read as it comes.
+    pub(crate) fn open(&self, request: Request) -> Result<StreamedResponse, NoResponse> {
+        let Request { method, url, headers, body, limit, .. } = request;
+        let mut head = http::Request::builder().method(&method as &str).uri(url);
         for (name, value) in headers {
-            request = request.header(name, value);
+            head = head.header(name, value);
         }
-        if let Some(Hidden(token)) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        send(&self.agent, request.body(body), self.limit)
-    }
-}
-
-/// An API that speaks JSON, with what it is told of who asks.
-pub(crate) struct Api {
-    agent: Agent,
-    base: String,
-    headers: Vec<(&'static str, Hidden)>,
-}
-
-impl Api {
-    pub(crate) fn new(base: String, headers: Vec<(&'static str, Hidden)>) -> Self {
-        Self { agent: agent(), base, headers }
-    }
-
-    /// The status and the text of what is answered; the error is in the words of whoever could not.
-    pub(crate) fn send(
-        &self,
-        method: &str,
-        path: &str,
-        content_type: &str,
-        body: Option<&str>,
-    ) -> Result<(u16, String), String> {
-        let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.base));
-        for (name, Hidden(value)) in &self.headers {
-            request = request.header(*name, value);
-        }
-        let limit = Duration::from_secs(60);
-        let answer = match body {
-            Some(body) => send(&self.agent, request.header("content-type", content_type).body(body), limit),
-            None => send(&self.agent, request.body(()), limit),
+        let response = match body {
+            Some(bytes) => self.run(head.body(bytes), limit),
+            None => self.run(head.body(()), limit),
         }?;
-        let status = answer.status();
-        answer.text().map(|text| (status, text))
-    }
-}
-
-/// Requests with any verb and any bytes, for what no program on this machine does.
-pub(crate) struct Exchange {
-    agent: Agent,
-    limit: Duration,
-}
-
-impl Exchange {
-    /// `limit` is for one request with its whole answer.
-    pub(crate) fn new(limit: Duration) -> Self {
-        Self { agent: agent(), limit }
+        let (head, body) = response.into_parts();
+        Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
     }
 
-    /// The inner error is in the words of whoever could not send it, the outer one says that Ctrl-C came.
-    pub(crate) fn send(
+    /// What does not leave this machine goes through no proxy, whatever the environment says of one.
+    fn run(
         &self,
-        method: &str,
-        url: &str,
-        headers: &[(&str, &str)],
-        body: Option<&[u8]>,
-    ) -> crate::failure::Result<Result<Answer, String>> {
-        let what = format!("{method} {url}");
-        let (agent, limit) = (self.agent.clone(), self.limit);
-        let mut request = http::Request::builder().method(method).uri(url);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        match body.map(<[u8]>::to_vec) {
-            Some(body) => unless_interrupted(&what, move || send(&agent, request.body(body), limit)),
-            None => unless_interrupted(&what, move || send(&agent, request.body(()), limit)),
-        }
+        request: http::Result<http::Request<impl AsSendBody>>,
+        limit: Duration,
+    ) -> Result<http::Response<Body>, NoResponse> {
+        let request = request.map_err(|error| NoResponse::Unreached(error.to_string()))?;
+        let is_here = request.uri().host().is_some_and(is_loopback);
+        let config = self.agent.configure_request(request).timeout_global(Some(limit));
+        let config = if is_here { config.proxy(None) } else { config };
+        self.agent.run(config.build()).map_err(|error| no_response(&error))
     }
 }
 
-pub(super) fn agent() -> Agent {
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        // Whoever follows one may carry a token, or a POST, to where nobody meant it to go.
-        .max_redirects(0)
-        .user_agent(concat!("cargo-pmcp/", env!("CARGO_PKG_VERSION")));
-    config.build().into()
-}
-
-/// Sends a request, within `limit` from the name's look-up to the last byte of the answer. What does not leave this machine
-/// goes through no proxy, whatever the environment says of one.
-pub(super) fn run(
-    agent: &Agent,
-    request: http::Request<impl AsSendBody>,
-    limit: Duration,
-) -> Result<http::Response<Body>, ureq::Error> {
-    let is_here = request.uri().host().is_some_and(is_loopback);
-    let config = agent.configure_request(request).timeout_global(Some(limit));
-    let config = if is_here { config.proxy(None) } else { config };
-    agent.run(config.build())
-}
-
-fn send(
-    agent: &Agent,
-    request: http::Result<http::Request<impl AsSendBody>>,
-    limit: Duration,
-) -> Result<Answer, String> {
-    let response = run(agent, request.map_err(|error| error.to_string())?, limit);
-    response.map(|response| Answer { response }).map_err(|error| error.to_string())
-}
-
-impl Answer {
-    pub(crate) fn status(&self) -> u16 {
-        self.response.status().as_u16()
+impl Request {
+    /// `limit` is for all of it, from the name's look-up to the last byte of the answer.
+    pub(crate) fn new(method: &str, url: &str, limit: Duration) -> Self {
+        let name = format!("{method} {url}");
+        Self { name, method: method.into(), url: url.into(), headers: Vec::new(), body: None, limit }
     }
 
+    /// Under another name than its URL for whoever interrupts it.
+    pub(crate) fn named(mut self, name: String) -> Self {
+        self.name = name;
+        self
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// With this token as whoever asks.
+    pub(crate) fn bearer(self, Hidden(token): &Hidden) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(bytes.into());
+        self
+    }
+
+    /// The same for bytes of a type.
+    pub(crate) fn content(self, content_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        self.header("content-type", content_type).body(bytes)
+    }
+}
+
+impl<B> Response<B> {
     /// The header of this name, where it is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.response.headers().get(name)?.to_str().ok()
+        self.headers.get(name)?.to_str().ok()
     }
 
     pub(crate) fn is_events(&self) -> bool {
         self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"))
     }
 
-    /// All of it.
-    pub(crate) fn text(mut self) -> Result<String, String> {
-        let body = self.response.body_mut().with_config().limit(LONGEST).read_to_string();
-        body.map_err(|error| error.to_string())
+    pub(crate) fn is_json(&self) -> bool {
+        let kind = self.header("content-type").unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind == "application/json" || kind.ends_with("+json")
+    }
+}
+
+impl Response {
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+}
+
+impl StreamedResponse {
+    /// With all of its body.
+    pub(crate) fn whole(mut self) -> Result<Response, NoResponse> {
+        let body = self.body.with_config().limit(LONGEST).read_to_vec();
+        let body = body.map_err(|error| NoResponse::Lost(error.to_string()))?;
+        Ok(Response { status: self.status, headers: self.headers, body })
     }
 
     /// Line by line, as they come.
-    pub(crate) fn lines(self) -> impl Iterator<Item = Result<String, String>> {
-        let reader = self.response.into_body().into_with_config().limit(LONGEST).reader();
-        BufReader::new(reader).lines().map(|line| line.map_err(|error| error.to_string()))
+    pub(crate) fn lines(self) -> impl Iterator<Item = Result<String, NoResponse>> {
+        let reader = self.body.into_with_config().limit(LONGEST).reader();
+        BufReader::new(reader).lines().map(|line| line.map_err(|error| NoResponse::Lost(error.to_string())))
+    }
+}
+
+impl NoResponse {
+    pub(crate) fn into_words(self) -> String {
+        match self {
+            Self::Unreached(words) | Self::Lost(words) => words,
+            Self::Interrupted(failure) => failure.to_string(),
+        }
+    }
+
+    /// The same as a failure, of which `otherwise` says what it is where it was no interrupt.
+    pub(crate) fn into_failure(self, otherwise: impl FnOnce(&str) -> Failure) -> Failure {
+        match self {
+            Self::Unreached(words) | Self::Lost(words) => otherwise(&words),
+            Self::Interrupted(failure) => failure,
+        }
+    }
+}
+
+fn no_response(error: &Error) -> NoResponse {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
+    let words = error.to_string();
+    match error {
+        Error::Io(inner) => match inner.kind() {
+            BrokenPipe | ConnectionAborted | ConnectionReset | TimedOut | UnexpectedEof => NoResponse::Lost(words),
+            _ => NoResponse::Unreached(words),
+        },
+        Error::Timeout(_) | Error::Protocol(_) | Error::BodyStalled => NoResponse::Lost(words),
+        _ => NoResponse::Unreached(words),
     }
 }

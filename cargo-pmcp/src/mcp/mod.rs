@@ -4,6 +4,7 @@
 mod arguments;
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use arguments::{are_required, made_up, mirrored};
 
-use crate::exec::{Answer, Endpoint};
+use crate::exec::{Hidden, HttpClient, NoResponse, Request, StreamedResponse};
 
 const MODERN: &str = "2026-07-28";
 /// The newest revision with a handshake.
@@ -20,7 +21,10 @@ const OLDER: &str = "2025-11-25";
 
 /// A conversation.
 pub(crate) struct Client {
-    endpoint: Endpoint,
+    http: HttpClient,
+    url: String,
+    token: Option<Hidden>,
+    limit: Duration,
     era: Era,
     count: u64,
 }
@@ -80,12 +84,13 @@ struct ErrorObject {
 }
 
 impl Client {
-    pub(crate) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, era: Era::Modern, count: 0 }
+    /// With the server at `url`; `limit` is for one request with its whole answer.
+    pub(crate) fn new(url: String, token: Option<Hidden>, limit: Duration) -> Self {
+        Self { http: HttpClient::new(), url, token, limit, era: Era::Modern, count: 0 }
     }
 
     pub(crate) fn url(&self) -> &str {
-        &self.endpoint.url
+        &self.url
     }
 
     /// What is agreed to be spoken.
@@ -106,8 +111,7 @@ impl Client {
         let version = version.ok_or_else(|| Refusal::Malformed("`protocolVersion` is missing".into()))?.to_owned();
         self.era = Era::Older { version, session };
         let body = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        let answer = self.endpoint.post(&self.headers("notifications/initialized"), &body.to_string());
-        match answer.map_err(Refusal::Unreachable)?.status() {
+        match self.post(self.headers("notifications/initialized"), &body)?.status {
             200..=299 => Ok(result),
             status => Err(Refusal::Http { status, challenge: None }),
         }
@@ -167,16 +171,22 @@ impl Client {
             });
         }
         let body = json!({ "jsonrpc": "2.0", "id": self.count, "method": method, "params": params });
-        let answer = self.endpoint.post(&headers, &body.to_string()).map_err(Refusal::Unreachable)?;
-        let session = answer.header("mcp-session-id").map(str::to_owned);
-        let result = self.result(answer)?;
+        let response = self.post(headers, &body)?;
+        let session = response.header("mcp-session-id").map(str::to_owned);
+        let result = self.result(response)?;
         Ok((result, session))
     }
 
-    fn result(&self, answer: Answer) -> Result<Value, Refusal> {
-        let status = answer.status();
-        let challenge = answer.header("www-authenticate").map(str::to_owned);
-        let message = if answer.is_events() { self.find_event(answer)? } else { self.parse(answer, challenge)? };
+    fn post(&self, headers: Vec<(String, String)>, body: &Value) -> Result<StreamedResponse, Refusal> {
+        let request = Request::new("POST", &self.url, self.limit).content("application/json", body.to_string());
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = self.token.iter().fold(request, Request::bearer);
+        self.http.open(request).map_err(unreachable)
+    }
+
+    fn result(&self, response: StreamedResponse) -> Result<Value, Refusal> {
+        let status = response.status;
+        let message = if response.is_events() { self.find_event(response)? } else { self.parse(response)? };
         match (message.error, message.result) {
             (Some(ErrorObject { code, message }), _) => Err(Refusal::Error { code, message }),
             (None, Some(result)) if status == 200 && result.is_object() => Ok(result),
@@ -185,22 +195,22 @@ impl Client {
         }
     }
 
-    fn parse(&self, answer: Answer, challenge: Option<String>) -> Result<Message, Refusal> {
-        let status = answer.status();
-        let text = answer.text().map_err(Refusal::Unreachable)?;
-        match serde_json::from_str::<Message>(&text) {
+    fn parse(&self, response: StreamedResponse) -> Result<Message, Refusal> {
+        let response = response.whole().map_err(unreachable)?;
+        let status = response.status;
+        match serde_json::from_slice::<Message>(&response.body) {
             Ok(message) if message.id == self.count || (message.error.is_some() && message.id.is_null()) => Ok(message),
             Ok(_) if status == 200 => Err(Refusal::Malformed("its `id` is not the request's".into())),
             Err(error) if status == 200 => Err(Refusal::Malformed(error.to_string())),
-            _ => Err(Refusal::Http { status, challenge }),
+            _ => Err(Refusal::Http { status, challenge: response.header("www-authenticate").map(str::to_owned) }),
         }
     }
 
     /// The answer among the events that come before it.
-    fn find_event(&self, answer: Answer) -> Result<Message, Refusal> {
+    fn find_event(&self, response: StreamedResponse) -> Result<Message, Refusal> {
         let mut data = String::new();
-        for line in answer.lines() {
-            let line = line.map_err(Refusal::Unreachable)?;
+        for line in response.lines() {
+            let line = line.map_err(unreachable)?;
             if let Some(part) = line.strip_prefix("data:") {
                 data.push_str(part.strip_prefix(' ').unwrap_or(part));
             } else if line.is_empty() && !data.is_empty() {
@@ -215,6 +225,10 @@ impl Client {
         }
         Err(Refusal::Malformed("the stream of events ended without an answer".into()))
     }
+}
+
+fn unreachable(error: NoResponse) -> Refusal {
+    Refusal::Unreachable(error.into_words())
 }
 
 /// All pages of a list.

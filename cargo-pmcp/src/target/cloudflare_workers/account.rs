@@ -2,19 +2,22 @@
 
 use std::env;
 use std::fs;
-use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::exec::{Api, Call, Hidden, Said, WRANGLER, unless_interrupted};
+use crate::exec::{Call, Hidden, HttpClient, Request, Said, WRANGLER};
 use crate::failure::{Failure, Result};
 use crate::files::no_link;
 
 /// wrangler reads the same variable.
 const BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
+
+/// For one request with its answer.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// An empty one in the place of the `.env` that wrangler looks for in the current folder. That may be a stranger's, and would
 /// say where logins and secrets are sent.
@@ -32,7 +35,14 @@ const NOT_THERE: [u64; 5] = [7404, 10006, 10007, 10013, 10090];
 /// One account, and the right to change it.
 pub(super) struct Account {
     pub(super) id: String,
-    api: Arc<Api>,
+    api: Api,
+}
+
+/// Cloudflare's API, with what it is told of who asks.
+struct Api {
+    http: HttpClient,
+    base: String,
+    login: Vec<(&'static str, Hidden)>,
 }
 
 /// What `wrangler auth token` says.
@@ -149,13 +159,13 @@ impl Account {
     }
 
     fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answered> {
-        let (api, verb, at, body) =
-            (Arc::clone(&self.api), method.to_owned(), path.to_owned(), body.map(Value::to_string));
-        let answered = unless_interrupted(&format!("{method} {path}"), move || {
-            api.send(&verb, &at, "application/json", body.as_deref())
-        })?;
-        let (status, text) = answered.map_err(|why| unreachable(&why))?;
-        let reply: Reply = serde_json::from_str(&text).map_err(|_| {
+        let Api { http, base, login } = &self.api;
+        let request = Request::new(method, &format!("{base}{path}"), LIMIT).named(format!("{method} {path}"));
+        let request = login.iter().fold(request, |request, (name, Hidden(value))| request.header(name, value));
+        let request = body.iter().fold(request, |request, body| request.content("application/json", body.to_string()));
+        let response = http.send(request).map_err(|error| error.into_failure(unreachable))?;
+        let status = response.status;
+        let reply: Reply = serde_json::from_str(&response.text()).map_err(|_| {
             Failure::failed(
                 format!("Cloudflare answered {method} {path} with status {status}, and no words of its API"),
                 "try again in a minute; https://www.cloudflarestatus.com says whether it is known",
@@ -245,19 +255,19 @@ pub(super) fn named(config: &Config) -> Option<String> {
     config.cloudflare.account_id.clone().or(set)
 }
 
-fn api() -> Result<Arc<Api>> {
+fn api() -> Result<Api> {
     let base = env::var(BASE_URL).ok().filter(|url| !url.is_empty());
     let base = base.unwrap_or_else(|| "https://api.cloudflare.com/client/v4".into());
     // It deploys, and so it must be there whoever asks for the token.
     WRANGLER.call([""; 0])?;
-    let headers = match env::var("CLOUDFLARE_API_TOKEN") {
+    let login = match env::var("CLOUDFLARE_API_TOKEN") {
         Ok(token) if !token.is_empty() => vec![bearer(&token)],
         _ => match token()? {
             Token::Oauth { token } | Token::Made { token } => vec![bearer(&token)],
             Token::Key { key, email } => vec![("x-auth-key", Hidden(key)), ("x-auth-email", Hidden(email))],
         },
     };
-    Ok(Arc::new(Api::new(base, headers)))
+    Ok(Api { http: HttpClient::new(), base, login })
 }
 
 fn bearer(token: &str) -> (&'static str, Hidden) {

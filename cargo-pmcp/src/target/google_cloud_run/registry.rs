@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::image::{Image, MANIFEST, digest};
-use crate::exec::{Answer, Exchange, Hidden, go_on};
+use crate::config::is_loopback;
+use crate::exec::{Hidden, HttpClient, NoResponse, Request, Response, go_on};
 use crate::failure::{Failure, Result};
 
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -20,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 /// A repository of a registry, and the right to write to it.
 pub(super) struct Registry<'a> {
-    exchange: Exchange,
+    http: HttpClient,
     /// `https://HOST`.
     origin: String,
     host: &'a str,
@@ -34,20 +35,20 @@ impl<'a> Registry<'a> {
     pub(super) fn open(image: &'a str, token: &Hidden) -> Result<Self> {
         let (host, path) = image.split_once('/').unwrap_or((image, ""));
         // As everybody does: what does not leave this machine needs no TLS.
-        let scheme = if is_loopback(host) { "http" } else { "https" };
+        let scheme = if is_here(host) { "http" } else { "https" };
         let origin = format!("{scheme}://{host}");
-        let mut registry = Self { exchange: Exchange::new(LIMIT), origin, host, path, authorization: None };
+        let mut registry = Self { http: HttpClient::new(), origin, host, path, authorization: None };
         registry.log_in(token)?;
         Ok(registry)
     }
 
     /// Asks for the way in, and takes it.
     fn log_in(&mut self, Hidden(token): &Hidden) -> Result {
-        let answer = self.send("GET", &format!("{}/v2/", self.origin), &[], None)?;
-        let challenge = match answer.status() {
+        let response = self.send(request("GET", &format!("{}/v2/", self.origin)))?;
+        let challenge = match response.status {
             200 => return Ok(()),
-            401 => answer.header("www-authenticate").unwrap_or_default().to_owned(),
-            _ => return Err(self.refused("a greeting", answer)),
+            401 => response.header("www-authenticate").unwrap_or_default().to_owned(),
+            _ => return Err(self.refused("a greeting", &response)),
         };
         let basic = format!("Basic {}", STANDARD.encode(format!("oauth2accesstoken:{token}")));
         let Some(realm) = parameter(&challenge, "realm").filter(|_| challenge.starts_with("Bearer ")) else {
@@ -63,12 +64,11 @@ impl<'a> Registry<'a> {
         }
         let service = parameter(&challenge, "service").unwrap_or(self.host);
         let url = format!("{realm}?service={service}&scope=repository:{}:pull,push", self.path);
-        let answer = self.send("GET", &url, &[("authorization", &basic)], None)?;
-        if answer.status() != 200 {
-            return Err(self.refused("this login", answer));
+        let response = self.send(request("GET", &url).header("authorization", &basic))?;
+        if response.status != 200 {
+            return Err(self.refused("this login", &response));
         }
-        let text = answer.text().map_err(|error| self.unreachable(&error))?;
-        let granted: Granted = serde_json::from_str(&text).map_err(|error| {
+        let granted: Granted = serde_json::from_slice(&response.body).map_err(|error| {
             Failure::failed(format!("{} answered what is not understood: {error}", self.host), "try again later")
         })?;
         self.authorization = granted.token.or(granted.access_token).map(|token| Hidden(format!("Bearer {token}")));
@@ -79,29 +79,29 @@ impl<'a> Registry<'a> {
     pub(super) fn push(&self, image: &Image, tag: &str) -> Result {
         let url = |part: &str| format!("{}/v2/{}/{part}", self.origin, self.path);
         for blob in &image.blobs {
-            let found = self.send("HEAD", &url(&format!("blobs/{}", blob.digest)), &[], None)?;
+            let found = self.send(request("HEAD", &url(&format!("blobs/{}", blob.digest))))?;
             // A registry may keep what it has elsewhere.
-            if matches!(found.status(), 200 | 302 | 307) {
+            if matches!(found.status, 200 | 302 | 307) {
                 continue;
             }
-            let begun = self.send("POST", &url("blobs/uploads/"), &[], Some(&[]))?;
-            let location = match (begun.status(), begun.header("location")) {
+            let begun = self.send(request("POST", &url("blobs/uploads/")).body(""))?;
+            let location = match (begun.status, begun.header("location")) {
                 (202, Some(location)) => self.absolute(location),
-                _ => return Err(self.refused("an upload", begun)),
+                _ => return Err(self.refused("an upload", &begun)),
             };
             let joint = if location.contains('?') { '&' } else { '?' };
             let location = format!("{location}{joint}digest={}", blob.digest);
-            let kind = [("content-type", "application/octet-stream")];
-            let sent = self.send("PUT", &location, &kind, Some(&blob.bytes))?;
-            if sent.status() != 201 {
-                return Err(self.refused(&blob.digest, sent));
+            let upload = request("PUT", &location).content("application/octet-stream", blob.bytes.as_slice());
+            let sent = self.send(upload)?;
+            if sent.status != 201 {
+                return Err(self.refused(&blob.digest, &sent));
             }
         }
-        let kind = [("content-type", MANIFEST)];
-        let put = self.send("PUT", &url(&format!("manifests/{tag}")), &kind, Some(&image.manifest.bytes))?;
-        match put.status() {
+        let manifest = request("PUT", &url(&format!("manifests/{tag}")));
+        let sent = self.send(manifest.content(MANIFEST, image.manifest.bytes.as_slice()))?;
+        match sent.status {
             201 => Ok(()),
-            _ => Err(self.refused("the manifest", put)),
+            _ => Err(self.refused("the manifest", &sent)),
         }
     }
 
@@ -110,12 +110,11 @@ impl<'a> Registry<'a> {
         let url = format!("{}/v2/{}/manifests/{tag}", self.origin, self.path);
         // A list of images as well: Docker makes one of an image and what it says of its making.
         let kinds = [MANIFEST, "application/vnd.oci.image.index.v1+json", DOCKER_MANIFEST, DOCKER_LIST].join(", ");
-        let answer = self.send("GET", &url, &[("accept", &kinds)], None)?;
-        if answer.status() != 200 {
-            return Err(self.refused("a question", answer));
+        let response = self.send(request("GET", &url).header("accept", &kinds))?;
+        if response.status != 200 {
+            return Err(self.refused("a question", &response));
         }
-        let bytes = answer.text().map_err(|error| self.unreachable(&error))?;
-        Ok(digest(bytes.as_bytes()))
+        Ok(digest(&response.body))
     }
 
     fn absolute(&self, location: &str) -> String {
@@ -125,26 +124,30 @@ impl<'a> Registry<'a> {
         }
     }
 
-    fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Result<Answer> {
+    fn send(&self, request: Request) -> Result<Response> {
         go_on(&format!("{} was sent anything more", self.host))?;
-        let mut headers = headers.to_vec();
         // What it was told goes to the registry alone, wherever that asks to send things.
-        if let Some(Hidden(authorization)) = self.authorization.as_ref().filter(|_| is_within(url, &self.origin)) {
-            headers.push(("authorization", authorization));
-        }
-        self.exchange.send(method, url, &headers, body)?.map_err(|error| self.unreachable(&error))
+        let request = match &self.authorization {
+            Some(Hidden(authorization)) if is_within(request.url(), &self.origin) => {
+                request.header("authorization", authorization)
+            }
+            _ => request,
+        };
+        self.http.send(request).map_err(|error| self.unreachable(error))
     }
 
-    fn unreachable(&self, error: &str) -> Failure {
-        Failure::failed(
-            format!("the registry {} cannot be reached: {error}", self.host),
-            "see that the network is up, and that `region` under [gcp] in .pmcp/deploy.toml exists",
-        )
+    fn unreachable(&self, error: NoResponse) -> Failure {
+        error.into_failure(|error| {
+            Failure::failed(
+                format!("the registry {} cannot be reached: {error}", self.host),
+                "see that the network is up, and that `region` under [gcp] in .pmcp/deploy.toml exists",
+            )
+        })
     }
 
-    fn refused(&self, what: &str, answer: Answer) -> Failure {
-        let status = answer.status();
-        let words: String = answer.text().unwrap_or_default().chars().take(500).collect();
+    fn refused(&self, what: &str, response: &Response) -> Failure {
+        let status = response.status;
+        let words: String = response.text().chars().take(500).collect();
         let advice = match status {
             401 | 403 => {
                 "whoever is logged in needs the role roles/artifactregistry.writer: ask who looks after the project"
@@ -162,15 +165,19 @@ struct Granted {
     access_token: Option<String>,
 }
 
+fn request(method: &str, url: &str) -> Request {
+    Request::new(method, url, LIMIT)
+}
+
 /// A parameter of a `WWW-Authenticate` header.
 fn parameter<'a>(challenge: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = challenge.split_once(&format!("{name}=\""))?;
     rest.split('"').next()
 }
 
-fn is_loopback(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    ["localhost", "[::1]", "127.0.0.1"].contains(&name)
+/// Whether what is sent to `HOST` or `HOST:PORT` does not leave this machine.
+fn is_here(host: &str) -> bool {
+    is_loopback(host.rsplit_once(':').map_or(host, |(name, _)| name))
 }
 
 /// Whether an address is one of this origin, and not of one that begins alike.
@@ -194,10 +201,10 @@ mod tests {
     #[test]
     fn only_this_machine_is_talked_to_in_clear() {
         for host in ["localhost:5000", "127.0.0.1:5000", "[::1]:5000", "localhost"] {
-            assert!(is_loopback(host), "{host}");
+            assert!(is_here(host), "{host}");
         }
         for host in ["europe-west1-docker.pkg.dev", "localhost.example.com", "127.0.0.1.example.com", "12.7.0.1:5000"] {
-            assert!(!is_loopback(host), "{host}");
+            assert!(!is_here(host), "{host}");
         }
     }
 

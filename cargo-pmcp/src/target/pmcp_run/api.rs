@@ -11,7 +11,7 @@ use super::login::{Session, encode_part, random};
 use super::problem::{Problem, not_understood, unreachable};
 use super::{SERVICE, address, is_chosen_here};
 use crate::config::{Config, PmcpRun};
-use crate::exec::{Asking, Hidden, NoReply, Reply, Web, go_on, pause as wait};
+use crate::exec::{Hidden, HttpClient, NoResponse, Request, Response, go_on, pause as wait};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::target::log_lines::Event;
@@ -34,7 +34,7 @@ const END_OF_TIME: u64 = 253_402_300_799_999;
 
 /// The service, and the server that is looked after.
 pub(super) struct Api {
-    web: Web,
+    http: HttpClient,
     base: String,
     session: Session,
     server: String,
@@ -136,7 +136,7 @@ impl Api {
     pub(super) fn new(config: &Config) -> Result<Self> {
         let base = address(config)?;
         Ok(Self {
-            web: Web::new(),
+            http: HttpClient::new(),
             session: Session::new(&base, is_chosen_here(config)),
             base,
             server: config.server.name.clone(),
@@ -144,12 +144,12 @@ impl Api {
     }
 
     pub(super) fn login(&self, no_browser: bool, output: Output) -> Result {
-        self.session.login(&self.web, no_browser, output)
+        self.session.login(&self.http, no_browser, output)
     }
 
     /// `false` if nobody was logged in.
     pub(super) fn logout(&self) -> Result<bool> {
-        self.session.logout(&self.web)
+        self.session.logout(&self.http)
     }
 
     /// Where the login is good, and how long.
@@ -270,15 +270,15 @@ impl Api {
         format!("/v1/servers/{}{rest}", self.server)
     }
 
-    fn must<T: DeserializeOwned>(&self, verb: &'static str, path: &str) -> Result<T> {
+    fn must<T: DeserializeOwned>(&self, verb: &str, path: &str) -> Result<T> {
         let found = self.ask(verb, path, More::default())?;
         found.ok_or_else(|| not_understood(&self.base, &format!("{path} is missing")))
     }
 
     /// What is answered; `Ok(None)` if what was asked for is not there.
-    fn ask<T: DeserializeOwned>(&self, verb: &'static str, path: &str, more: More<'_>) -> Result<Option<T>> {
+    fn ask<T: DeserializeOwned>(&self, verb: &str, path: &str, more: More<'_>) -> Result<Option<T>> {
         match self.send(verb, path, &more)? {
-            Ok(reply) => serde_json::from_str(&reply.body)
+            Ok(response) => serde_json::from_str(&response.text())
                 .map(Some)
                 .map_err(|error| not_understood(&self.base, &format!("{verb} {path}: {error}"))),
             Err(problem) if problem.is("not-found") => Ok(None),
@@ -287,11 +287,11 @@ impl Api {
     }
 
     /// Changes something, and wants no answer.
-    fn tell(&self, verb: &'static str, path: &str, more: More<'_>) -> Result {
+    fn tell(&self, verb: &str, path: &str, more: More<'_>) -> Result {
         self.done(verb, self.send(verb, path, &more)?)
     }
 
-    fn done(&self, verb: &str, answer: Result<Reply, Problem>) -> Result {
+    fn done(&self, verb: &str, answer: Result<Response, Problem>) -> Result {
         match answer {
             Ok(_) => Ok(()),
             // What is gone was to go: the answer that said so got lost, or somebody was quicker.
@@ -302,38 +302,38 @@ impl Api {
 
     /// Sends a request until there is an answer to it: with another token if this one is not taken, and again if it got
     /// lost, which changes nothing twice.
-    fn send(&self, verb: &'static str, path: &str, more: &More<'_>) -> Result<Result<Reply, Problem>> {
+    fn send(&self, verb: &str, path: &str, more: &More<'_>) -> Result<Result<Response, Problem>> {
         let url = format!("{}{path}", self.base);
-        let mut token = self.session.token(&self.web)?;
+        let mut token = self.session.token(&self.http)?;
         let mut is_another = false;
         let mut attempt = 1;
         loop {
             go_on(&format!("{} was asked anything more", super::SERVICE))?;
-            let mut headers = more.headers.clone();
-            headers.push(("accept", "application/json, application/problem+json"));
-            let limit = more.limit.unwrap_or(LIMIT);
-            let asking = Asking { verb, url: &url, token: Some(&token), headers, body: more.body, limit };
+            let request = Request::new(verb, &url, more.limit.unwrap_or(LIMIT)).bearer(&token);
+            let request = request.header("accept", "application/json, application/problem+json");
+            let request = more.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+            let request = more.body.iter().fold(request, |request, (kind, bytes)| request.content(kind, *bytes));
             let pause = Duration::from_millis(250 << attempt);
-            let pause = match self.web.send(&asking) {
-                Ok(reply) if reply.status == 401 && !is_another => {
+            let pause = match self.http.send(request) {
+                Ok(response) if response.status == 401 && !is_another => {
                     is_another = true;
-                    token = self.session.another(&self.web)?;
+                    token = self.session.another(&self.http)?;
                     continue;
                 }
-                Ok(reply) if reply.status == 401 => return Err(super::login::not_known()),
-                Ok(reply) if matches!(reply.status, 429 | 502..=504) && attempt < ATTEMPTS => {
-                    let asked = reply.header("retry-after").and_then(|seconds| seconds.parse().ok());
+                Ok(response) if response.status == 401 => return Err(super::login::not_known()),
+                Ok(response) if matches!(response.status, 429 | 502..=504) && attempt < ATTEMPTS => {
+                    let asked = response.header("retry-after").and_then(|seconds| seconds.parse().ok());
                     match asked.map_or(pause, Duration::from_secs) {
                         asked if asked > PATIENCE => return Err(later(asked)),
                         asked => asked,
                     }
                 }
-                Ok(reply) if (200..300).contains(&reply.status) => return Ok(Ok(reply)),
-                Ok(reply) => {
-                    let what = || format!("{verb} {path} has status {}", reply.status);
-                    return Problem::of(verb, &reply).map(Err).ok_or_else(|| not_understood(&self.base, &what()));
+                Ok(response) if (200..300).contains(&response.status) => return Ok(Ok(response)),
+                Ok(response) => {
+                    let what = || format!("{verb} {path} has status {}", response.status);
+                    return Problem::of(verb, &response).map(Err).ok_or_else(|| not_understood(&self.base, &what()));
                 }
-                Err(NoReply::Lost(_)) if attempt < ATTEMPTS => pause,
+                Err(NoResponse::Lost(_)) if attempt < ATTEMPTS => pause,
                 Err(error) => return Err(unreachable(&self.base, error)),
             };
             attempt += 1;

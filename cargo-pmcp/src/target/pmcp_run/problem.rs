@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::SERVICE;
-use crate::exec::{Hidden, NoReply, Reply, hide};
+use crate::exec::{Hidden, NoResponse, Response, hide};
 use crate::failure::Failure;
 
 /// RFC 9457, section 3.1: every member may be missing.
@@ -20,15 +20,15 @@ pub(super) struct Problem {
 impl Problem {
     /// Of an answer to `verb` with a status of 400 or more. One of HEAD has no body, and one of whoever is in front of the
     /// service another: then its status is all that is known, unless it is 404, which every wrong address has.
-    pub(super) fn of(verb: &str, reply: &Reply) -> Option<Self> {
-        let status = reply.status;
-        let parsed = reply.is_json().then(|| serde_json::from_str::<Self>(&reply.body).ok()).flatten();
+    pub(super) fn of(verb: &str, response: &Response) -> Option<Self> {
+        let status = response.status;
+        let parsed = response.is_json().then(|| serde_json::from_str::<Self>(&response.text()).ok()).flatten();
         if let Some(problem) = parsed {
             return (status >= 400).then_some(Self { status, ..problem });
         }
         let is_plain = match status {
             404 => verb == "HEAD",
-            400..500 => reply.body.is_empty(),
+            400..500 => response.body.is_empty(),
             _ => status >= 500,
         };
         is_plain.then(|| Self { status, ..Self::default() })
@@ -93,18 +93,18 @@ impl Problem {
 }
 
 /// There is no answer.
-pub(super) fn unreachable(base: &str, reply: NoReply) -> Failure {
-    match reply {
-        NoReply::Unreached(why) => Failure::failed(
+pub(super) fn unreachable(base: &str, error: NoResponse) -> Failure {
+    match error {
+        NoResponse::Unreached(why) => Failure::failed(
             format!("{SERVICE} cannot be reached at {base}: {why}"),
             "the service is in early access and may not be open to you yet; see that the network is up, and that `url` under \
              [pmcp_run] in .pmcp/deploy.toml or PMCP_RUN_URL is the address that you were given",
         ),
-        NoReply::Lost(why) => Failure::failed(
+        NoResponse::Lost(why) => Failure::failed(
             format!("{SERVICE} gave no answer at {base}: {why}"),
             "it may have done what it was asked: see `cargo pmcp deploy status`, and run the command again",
         ),
-        NoReply::Interrupted(failure) => failure,
+        NoResponse::Interrupted(failure) => failure,
     }
 }
 

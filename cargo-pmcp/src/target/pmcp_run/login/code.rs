@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::discovery::Place;
 use super::token::Tokens;
 use super::{CLIENT, form};
-use crate::exec::{Loopback, Web, browser};
+use crate::exec::{HttpClient, Loopback, browser};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 
@@ -21,7 +21,7 @@ const DONE: &str = "cargo pmcp has what it needs. You may close this window and 
 const NOT_DONE: &str = "You are not logged in. You may close this window and go back to the terminal.";
 
 /// Sends the browser to the authorization server, and waits for it to come back.
-pub(super) fn login(web: &Web, place: &Place, endpoint: &str, output: Output) -> Result<Tokens> {
+pub(super) fn login(http: &HttpClient, place: &Place, endpoint: &str, output: Output) -> Result<Tokens> {
     let (verifier, state) = (random()?, random()?);
     let back = Loopback::listen()?;
     let redirect = back.url();
@@ -48,7 +48,7 @@ pub(super) fn login(web: &Web, place: &Place, endpoint: &str, output: Output) ->
         ("redirect_uri", &redirect),
         ("code_verifier", &verifier),
     ];
-    Tokens::ask(web, place, &grant).map_err(|error| error.into_failure(&place.server.token_endpoint))
+    Tokens::ask(http, place, &grant).map_err(|error| error.into_failure(&place.server.token_endpoint))
 }
 
 fn authorization_url(place: &Place, endpoint: &str, redirect: &str, state: &str, verifier: &str) -> String {

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::super::{not_understood, unreachable};
 use super::discovery::{Place, check_address};
 use super::token::{NoTokens, Tokens};
-use super::{CLIENT, LIMIT, form};
-use crate::exec::{Asking, NoReply, Web};
+use super::{CLIENT, form};
+use crate::exec::{HttpClient, NoResponse};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 
@@ -30,10 +30,10 @@ fn five() -> u64 {
 }
 
 /// Says where which code is to be typed, and asks until it was.
-pub(super) fn login(web: &Web, place: &Place, endpoint: &str, output: Output) -> Result<Tokens> {
+pub(super) fn login(http: &HttpClient, place: &Place, endpoint: &str, output: Output) -> Result<Tokens> {
     let begin = Instant::now();
     let Codes { device_code, user_code, verification_uri, verification_uri_complete, expires_in, mut interval } =
-        codes(web, place, endpoint)?;
+        codes(http, place, endpoint)?;
     for address in [Some(&verification_uri), verification_uri_complete.as_ref()].into_iter().flatten() {
         check_address(address)?;
     }
@@ -49,7 +49,7 @@ pub(super) fn login(web: &Web, place: &Place, endpoint: &str, output: Output) ->
         if begin.elapsed() >= Duration::from_secs(expires_in) {
             return Err(late());
         }
-        match Tokens::ask(web, place, &grant) {
+        match Tokens::ask(http, place, &grant) {
             Err(NoTokens::Refused(refused)) => match &refused.error as &str {
                 "authorization_pending" => {}
                 "slow_down" => interval = interval.saturating_add(5),
@@ -58,23 +58,20 @@ pub(super) fn login(web: &Web, place: &Place, endpoint: &str, output: Output) ->
             },
             Err(NoTokens::NotNow(_)) => interval = interval.saturating_add(5),
             // Section 3.5: less often, as long as the code is good.
-            Err(NoTokens::Lost(NoReply::Lost(_))) => interval = interval.saturating_mul(2),
+            Err(NoTokens::Lost(NoResponse::Lost(_))) => interval = interval.saturating_mul(2),
             result => return result.map_err(|error| error.into_failure(&place.server.token_endpoint)),
         }
     }
 }
 
-fn codes(web: &Web, place: &Place, endpoint: &str) -> Result<Codes> {
-    let body = form::encode(&[("client_id", CLIENT), ("scope", &place.scope), ("resource", &place.resource)]);
-    let headers = vec![("accept", "application/json")];
-    let body = Some(("application/x-www-form-urlencoded", body.as_bytes()));
-    let asking = Asking { verb: "POST", url: endpoint, token: None, headers, body, limit: LIMIT };
-    let reply = web.send(&asking).map_err(|error| unreachable(endpoint, error))?;
-    if reply.status != 200 {
-        return Err(match serde_json::from_str::<super::token::Refused>(&reply.body) {
+fn codes(http: &HttpClient, place: &Place, endpoint: &str) -> Result<Codes> {
+    let pairs = [("client_id", CLIENT), ("scope", &place.scope), ("resource", &place.resource)];
+    let response = http.send(form::request(endpoint, &pairs)).map_err(|error| unreachable(endpoint, error))?;
+    if response.status != 200 {
+        return Err(match serde_json::from_str::<super::token::Refused>(&response.text()) {
             Ok(refused) => super::refused(&refused.words()),
-            Err(_) => not_understood(endpoint, &format!("status {}", reply.status)),
+            Err(_) => not_understood(endpoint, &format!("status {}", response.status)),
         });
     }
-    serde_json::from_str(&reply.body).map_err(|error| not_understood(endpoint, &error.to_string()))
+    serde_json::from_str(&response.text()).map_err(|error| not_understood(endpoint, &error.to_string()))
 }

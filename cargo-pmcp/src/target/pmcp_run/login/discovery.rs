@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::super::{SERVICE, not_understood, unreachable};
 use super::LIMIT;
 use crate::config::is_safe_address;
-use crate::exec::{Asking, Web};
+use crate::exec::{HttpClient, Request};
 use crate::failure::{Failure, Result};
 
 /// RFC 9728, section 2: what is needed of it.
@@ -45,11 +45,11 @@ pub(super) struct Place {
 }
 
 /// Asks the service, and the authorization server that it names.
-pub(super) fn discover(web: &Web, base: &str) -> Result<Place> {
+pub(super) fn discover(http: &HttpClient, base: &str) -> Result<Place> {
     let wrong = |what: String| Failure::failed(what, "this is for those to mend who run the service");
     let url = well_known(base, "oauth-protected-resource");
     let resource: Resource =
-        fetch(web, base, &url)?.ok_or_else(|| not_understood(base, &format!("{url} is missing")))?;
+        fetch(http, base, &url)?.ok_or_else(|| not_understood(base, &format!("{url} is missing")))?;
     if resource.resource.trim_end_matches('/') != base {
         return Err(wrong(format!("{url} is about {}: the login could be used there", resource.resource)));
     }
@@ -61,9 +61,9 @@ pub(super) fn discover(web: &Web, base: &str) -> Result<Place> {
         well_known(issuer, "oauth-authorization-server"),
         format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/')),
     );
-    let server: Option<AuthorizationServer> = match fetch(web, issuer, &oauth)? {
+    let server: Option<AuthorizationServer> = match fetch(http, issuer, &oauth)? {
         Some(server) => Some(server),
-        None => fetch(web, issuer, &openid)?,
+        None => fetch(http, issuer, &openid)?,
     };
     let server =
         server.ok_or_else(|| wrong(format!("the authorization server {issuer} has neither {oauth} nor {openid}")))?;
@@ -86,20 +86,13 @@ pub(super) fn discover(web: &Web, base: &str) -> Result<Place> {
     Ok(Place { resource: resource.resource, scope: scopes.join(" "), server })
 }
 
-fn fetch<T: DeserializeOwned>(web: &Web, of: &str, url: &str) -> Result<Option<T>> {
-    let asking = Asking {
-        verb: "GET",
-        url,
-        token: None,
-        headers: vec![("accept", "application/json")],
-        body: None,
-        limit: LIMIT,
-    };
-    let reply = web.send(&asking).map_err(|error| unreachable(of, error))?;
-    match reply.status {
-        200 => {
-            serde_json::from_str(&reply.body).map(Some).map_err(|error| not_understood(of, &format!("{url}: {error}")))
-        }
+fn fetch<T: DeserializeOwned>(http: &HttpClient, of: &str, url: &str) -> Result<Option<T>> {
+    let request = Request::new("GET", url, LIMIT).header("accept", "application/json");
+    let response = http.send(request).map_err(|error| unreachable(of, error))?;
+    match response.status {
+        200 => serde_json::from_str(&response.text())
+            .map(Some)
+            .map_err(|error| not_understood(of, &format!("{url}: {error}"))),
         404 => Ok(None),
         status => Err(not_understood(of, &format!("{url} has status {status}"))),
     }

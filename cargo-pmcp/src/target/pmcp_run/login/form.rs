@@ -2,6 +2,9 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::LIMIT;
+use crate::exec::Request;
+
 /// All but what RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -13,6 +16,12 @@ pub(in super::super) fn encode_part(text: &str) -> String {
 pub(super) fn encode(pairs: &[(&str, &str)]) -> String {
     let pairs = pairs.iter().map(|(name, value)| format!("{}={}", encode_part(name), encode_part(value)));
     pairs.collect::<Vec<_>>().join("&")
+}
+
+/// What posts it, and wants JSON for an answer.
+pub(super) fn request(url: &str, pairs: &[(&str, &str)]) -> Request {
+    let request = Request::new("POST", url, LIMIT).header("accept", "application/json");
+    request.content("application/x-www-form-urlencoded", encode(pairs))
 }
 
 /// The value of the only parameter of this name; of several none is believed.

@@ -18,7 +18,7 @@ pub(super) use form::encode_part;
 use self::store::Store;
 use self::token::{NoTokens, Tokens, is_token};
 use super::SERVICE;
-use crate::exec::{Hidden, Web, has_browser};
+use crate::exec::{Hidden, HttpClient, has_browser};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::target::Term;
@@ -56,7 +56,7 @@ impl Session {
     }
 
     /// The token to send; one that is about to expire is renewed first.
-    pub(super) fn token(&self, web: &Web) -> Result<Hidden> {
+    pub(super) fn token(&self, http: &HttpClient) -> Result<Hidden> {
         match given() {
             Some(Hidden(token)) if !is_token(&token) => {
                 return Err(Failure::refused(
@@ -77,14 +77,14 @@ impl Session {
             return Ok(tokens.access());
         }
         let found = Store::new()?.load(&self.service)?.ok_or_else(not_logged_in)?;
-        let tokens = if found.is_fresh() { found } else { self.renew(web, &found)? };
+        let tokens = if found.is_fresh() { found } else { self.renew(http, &found)? };
         let access = tokens.access();
         *self.known.borrow_mut() = Some(tokens);
         Ok(access)
     }
 
     /// Another token in the place of one that the service does not take, before the time that was told.
-    pub(super) fn another(&self, web: &Web) -> Result<Hidden> {
+    pub(super) fn another(&self, http: &HttpClient) -> Result<Hidden> {
         if given().is_some() {
             return Err(Failure::logged_out(
                 format!("{SERVICE} does not take the token in {VARIABLE}"),
@@ -92,21 +92,21 @@ impl Session {
             ));
         }
         let before = self.known.borrow_mut().take().ok_or_else(not_logged_in)?;
-        let tokens = self.renew(web, &before)?;
+        let tokens = self.renew(http, &before)?;
         let access = tokens.access();
         *self.known.borrow_mut() = Some(tokens);
         Ok(access)
     }
 
     /// One run renews at a time: a refresh token that is used twice ends the login.
-    fn renew(&self, web: &Web, before: &Tokens) -> Result<Tokens> {
+    fn renew(&self, http: &HttpClient, before: &Tokens) -> Result<Tokens> {
         let store = Store::new()?;
         let held = store.hold()?;
         let now = store.load(&self.service)?.ok_or_else(not_logged_in)?;
         if now != *before && now.is_fresh() {
             return Ok(now);
         }
-        match now.renewed(web) {
+        match now.renewed(http) {
             Some(Ok(tokens)) => {
                 store.save(&held, &self.service, &tokens)?;
                 Ok(tokens)
@@ -117,7 +117,7 @@ impl Session {
     }
 
     /// Logs in, in the browser or with a code, and keeps the tokens.
-    pub(super) fn login(&self, web: &Web, no_browser: bool, output: Output) -> Result {
+    pub(super) fn login(&self, http: &HttpClient, no_browser: bool, output: Output) -> Result {
         if given().is_some() {
             let what = format!("{VARIABLE} has a token, which goes before every login");
             return Err(Failure::refused(what, "unset it, and log in again"));
@@ -129,12 +129,12 @@ impl Session {
                 "set PMCP_RUN_URL to that address too, if you trust it",
             ));
         }
-        let place = discovery::discover(web, &self.service)?;
+        let place = discovery::discover(http, &self.service)?;
         let server = &place.server;
         let by_code = server.authorization_endpoint.as_deref().filter(|_| !no_browser && has_browser());
         let tokens = match (by_code, server.device_authorization_endpoint.as_deref()) {
-            (Some(endpoint), _) => code::login(web, &place, endpoint, output)?,
-            (None, Some(endpoint)) => device::login(web, &place, endpoint, output)?,
+            (Some(endpoint), _) => code::login(http, &place, endpoint, output)?,
+            (None, Some(endpoint)) => device::login(http, &place, endpoint, output)?,
             (None, None) => {
                 return Err(Failure::refused(
                     format!("there is no browser here, and {} knows no login without one", server.issuer),
@@ -162,13 +162,13 @@ impl Session {
     }
 
     /// Forgets the tokens, and has them ended; `false` if there were none.
-    pub(super) fn logout(&self, web: &Web) -> Result<bool> {
+    pub(super) fn logout(&self, http: &HttpClient) -> Result<bool> {
         let store = Store::new()?;
         let held = store.hold()?;
         let Some(tokens) = store.load(&self.service)? else { return Ok(false) };
         store.remove(&held, &self.service)?;
         *self.known.borrow_mut() = None;
-        tokens.revoke(web).map(|()| true).map_err(|why| {
+        tokens.revoke(http).map(|()| true).map_err(|why| {
             Failure::failed(
                 format!("this machine has forgotten the login, and {SERVICE} was not told: {why}"),
                 "there it ends by itself; where that is too late, end it in your account",

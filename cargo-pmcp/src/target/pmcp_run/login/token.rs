@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{SERVICE, not_understood, unreachable};
 use super::discovery::Place;
-use super::{CLIENT, LIMIT, form};
+use super::{CLIENT, form};
 use crate::date;
-use crate::exec::{Asking, Hidden, NoReply, Web};
+use crate::exec::{Hidden, HttpClient, NoResponse};
 use crate::failure::{Failure, Result};
 
 /// A token is renewed when it has less than this left, in seconds: clocks differ, and requests take their time.
@@ -57,15 +57,15 @@ pub(super) enum NoTokens {
     Refused(Refused),
     /// It may be otherwise in a minute; why.
     NotNow(String),
-    Lost(NoReply),
+    Lost(NoResponse),
     Failed(Failure),
 }
 
 impl Tokens {
     /// Asks for them with what a login has come to.
-    pub(super) fn ask(web: &Web, place: &Place, grant: &[(&str, &str)]) -> Result<Self, NoTokens> {
+    pub(super) fn ask(http: &HttpClient, place: &Place, grant: &[(&str, &str)]) -> Result<Self, NoTokens> {
         let server = &place.server;
-        let granted = request(web, &server.token_endpoint, &place.resource, grant)?;
+        let granted = request(http, &server.token_endpoint, &place.resource, grant)?;
         Ok(Self {
             access_token: granted.access_token,
             refresh_token: granted.refresh_token,
@@ -77,10 +77,10 @@ impl Tokens {
     }
 
     /// The next ones in the place of these, whose refresh token is used up; `None` without one.
-    pub(super) fn renewed(&self, web: &Web) -> Option<Result<Self, NoTokens>> {
+    pub(super) fn renewed(&self, http: &HttpClient) -> Option<Result<Self, NoTokens>> {
         let token = self.refresh_token.as_deref()?;
         let grant = [("grant_type", "refresh_token"), ("refresh_token", token)];
-        Some(request(web, &self.token_endpoint, &self.resource, &grant).map(|granted| Self {
+        Some(request(http, &self.token_endpoint, &self.resource, &grant).map(|granted| Self {
             access_token: granted.access_token,
             refresh_token: granted.refresh_token.or_else(|| self.refresh_token.clone()),
             expires: granted.expires_in.map(|seconds| now().saturating_add(seconds)),
@@ -102,18 +102,18 @@ impl Tokens {
     }
 
     /// Ends them at the authorization server; with a refresh token goes what was made with it.
-    pub(super) fn revoke(&self, web: &Web) -> Result<(), String> {
+    pub(super) fn revoke(&self, http: &HttpClient) -> Result<(), String> {
         let Some(endpoint) = &self.revocation_endpoint else {
             return Err("its authorization server cannot end a login before its time".into());
         };
-        let (kind, token) = match &self.refresh_token {
+        let (kind, token) = match self.refresh_token.as_deref() {
             Some(token) => ("refresh_token", token),
-            None => ("access_token", &self.access_token),
+            None => ("access_token", self.access_token.as_str()),
         };
-        let body = form::encode(&[("token", token), ("token_type_hint", kind), ("client_id", CLIENT)]);
-        match post(web, endpoint, &body) {
-            Ok(reply) if reply.status == 200 => Ok(()),
-            Ok(reply) => Err(format!("{endpoint} answered with status {}", reply.status)),
+        let pairs = [("token", token), ("token_type_hint", kind), ("client_id", CLIENT)];
+        match http.finish(form::request(endpoint, &pairs)) {
+            Ok(response) if response.status == 200 => Ok(()),
+            Ok(response) => Err(format!("{endpoint} answered with status {}", response.status)),
             Err(error) => Err(error.into_words()),
         }
     }
@@ -128,19 +128,14 @@ fn now() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO).as_secs()
 }
 
-/// To its end: the answer has the next token in it, and the one before is used up.
-fn post(web: &Web, url: &str, body: &str) -> Result<crate::exec::Reply, NoReply> {
-    let headers = vec![("accept", "application/json")];
-    let body = Some(("application/x-www-form-urlencoded", body.as_bytes()));
-    web.finish(&Asking { verb: "POST", url, token: None, headers, body, limit: LIMIT })
-}
-
-fn request(web: &Web, endpoint: &str, resource: &str, grant: &[(&str, &str)]) -> Result<Granted, NoTokens> {
-    let body = form::encode(&[grant, &[("client_id", CLIENT), ("resource", resource)]].concat());
-    let reply = post(web, endpoint, &body).map_err(NoTokens::Lost)?;
+fn request(http: &HttpClient, endpoint: &str, resource: &str, grant: &[(&str, &str)]) -> Result<Granted, NoTokens> {
+    let pairs = [grant, &[("client_id", CLIENT), ("resource", resource)]].concat();
+    // To its end: the answer has the next token in it, and the one before is used up.
+    let response = http.finish(form::request(endpoint, &pairs)).map_err(NoTokens::Lost)?;
     let misunderstood = |what: String| NoTokens::Failed(not_understood(endpoint, &what));
-    if reply.status == 200 {
-        let granted: Granted = serde_json::from_str(&reply.body).map_err(|error| misunderstood(error.to_string()))?;
+    if response.status == 200 {
+        let granted: Granted =
+            serde_json::from_str(&response.text()).map_err(|error| misunderstood(error.to_string()))?;
         if !granted.token_type.eq_ignore_ascii_case("bearer") {
             return Err(misunderstood(format!("tokens of the type {}", granted.token_type)));
         }
@@ -149,13 +144,13 @@ fn request(web: &Web, endpoint: &str, resource: &str, grant: &[(&str, &str)]) ->
             false => Err(misunderstood("its token has letters that no header can have".into())),
         };
     }
-    Err(match serde_json::from_str::<Refused>(&reply.body) {
+    Err(match serde_json::from_str::<Refused>(&response.text()) {
         Ok(refused) if matches!(&refused.error as &str, "temporarily_unavailable" | "server_error") => {
             NoTokens::NotNow(refused.words())
         }
-        _ if reply.status == 429 => NoTokens::NotNow("it is asked too often".into()),
-        Ok(refused) if reply.status < 500 => NoTokens::Refused(refused),
-        _ => misunderstood(format!("status {}", reply.status)),
+        _ if response.status == 429 => NoTokens::NotNow("it is asked too often".into()),
+        Ok(refused) if response.status < 500 => NoTokens::Refused(refused),
+        _ => misunderstood(format!("status {}", response.status)),
     })
 }
 
@@ -168,7 +163,7 @@ impl NoTokens {
                 format!("{SERVICE} lets nobody in at the moment: {why}"),
                 "wait a minute, and run the command again",
             ),
-            Self::Lost(reply) => unreachable(endpoint, reply),
+            Self::Lost(error) => unreachable(endpoint, error),
             Self::Failed(failure) => failure,
         }
     }
