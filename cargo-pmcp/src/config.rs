@@ -1,9 +1,10 @@
 //! `.pmcp/deploy.toml`: its sections, their defaults, and what is wrong with them.
 
+mod address;
+mod auth;
 mod aws;
 mod check;
 mod cloudflare;
-mod form;
 mod gcp;
 mod pmcp_run;
 mod private;
@@ -18,10 +19,11 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use aws::{Alarms, Architecture, Aws, Cognito, Front, Throttling, Vpc};
-pub(crate) use check::{check_name, is_region};
+pub(crate) use address::{is_loopback, is_safe_address};
+pub(crate) use auth::{Auth, Cognito};
+pub(crate) use aws::{Alarms, Architecture, Aws, Front, Throttling, Vpc, is_region as is_aws_region};
+pub(crate) use check::check_name;
 pub(crate) use cloudflare::{Cloudflare, LONGEST_VALUE, is_account, name_of as name_at_cloudflare};
-pub(crate) use form::{is_loopback, is_safe_address};
 pub(crate) use gcp::{
     Authentication, Gcp, ImageBuilder, check_name as check_gcp_name, is_project, is_region as is_gcp_region,
 };
@@ -140,14 +142,6 @@ pub(crate) struct Secret {
     pub(crate) entry: Option<String>,
     /// On Google Cloud Run, the file that has the value, such as `/secrets/database/url`, instead of a variable.
     pub(crate) file: Option<String>,
-}
-
-/// Who may call the server.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Auth {
-    /// Signs people in; the HTTP API lets only them through.
-    pub(crate) cognito: Cognito,
 }
 
 impl Secret {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::Broken;
+use super::check::{Broken, broken};
 use super::{Config, TargetType};
 
 /// The most that Cloudflare takes of one variable or secret, in bytes, and of both together; on its free plan half as many.
@@ -88,10 +88,7 @@ impl Cloudflare {
 /// What Cloudflare Workers does not take.
 pub(super) fn check(config: &Config) -> Result<(), Broken> {
     let cloudflare = &config.cloudflare;
-    let broken = |key: &[&str], what: &str| {
-        let key = ["cloudflare"].iter().chain(key).map(|part| (*part).to_owned());
-        Err((key.collect(), what.to_owned()))
-    };
+    let broken = |key: &[&str], what: &str| broken(&[&["cloudflare"], key].concat(), what);
     if cloudflare.account_id.as_deref().is_some_and(|id| !is_account(id)) {
         return broken(&["account_id"], "must be the 32 digits and letters from a to f that `wrangler whoami` shows");
     }
@@ -156,8 +153,7 @@ fn check_made(config: &Config) -> Result<(), Broken> {
     for (section, binding) in made {
         let name = name_of(&config.server.name, binding);
         let broken = |what: String| {
-            let key = ["cloudflare", section, binding].map(str::to_owned);
-            Err((key.into(), format!("it would be called `{name}` at Cloudflare, {what}")))
+            broken(&["cloudflare", section, binding], format!("it would be called `{name}` at Cloudflare, {what}"))
         };
         if section == "r2" && !is_bucket(&name) {
             return broken(format!("which takes {BUCKET}; give it another name, or a bucket of yours"));
@@ -176,14 +172,14 @@ fn check_variables(config: &Config) -> Result<(), Broken> {
     for (name, value) in &config.environment {
         if value.len() > LONGEST_VALUE {
             let what = format!("it has {} bytes, and Cloudflare takes {LONGEST_VALUE} at most", value.len());
-            return Err((vec!["environment".into(), name.clone()], what));
+            return broken(&["environment", name], what);
         }
     }
     let count = config.environment.len() + config.secrets.len();
     if count > MOST_VARIABLES {
         let section = if config.environment.is_empty() { "secrets" } else { "environment" };
         let what = format!("with [secrets] there are {count} variables, and Cloudflare takes {MOST_VARIABLES} at most");
-        return Err((vec![section.into()], what));
+        return broken(&[section], what);
     }
     Ok(())
 }

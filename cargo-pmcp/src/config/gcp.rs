@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::Broken;
+use super::check::{Broken, broken};
 use super::{Config, TargetType};
 
 /// For the target google-cloud-run.
@@ -138,7 +138,6 @@ pub(crate) enum Egress {
 /// What Google Cloud Run does not take.
 pub(super) fn check(config: &Config) -> Result<(), Broken> {
     let gcp = &config.gcp;
-    let broken = |key: &[&str], what: &str| Err((key.iter().map(|part| (*part).to_owned()).collect(), what.to_owned()));
     if gcp.project.as_ref().is_some_and(|project| !is_project(project)) {
         let what = "this is no id of a project; they look like `my-project-123456`, and have no spaces as names do";
         return broken(&["gcp", "project"], what);
@@ -152,11 +151,11 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
         ("timeout_seconds", gcp.timeout_seconds, 1, 3600),
     ] {
         if !(least..=most).contains(&value) {
-            return broken(&["gcp", key], &format!("must be from {least} to {most}"));
+            return broken(&["gcp", key], format!("must be from {least} to {most}"));
         }
     }
     if let Some((key, what)) = wrong_size(gcp) {
-        return broken(&["gcp", key], &what);
+        return broken(&["gcp", key], what);
     }
     if gcp.max_instances.is_some_and(|most| most < gcp.min_instances.max(1)) {
         return broken(&["gcp", "max_instances"], "must be at least 1, and at least `min_instances`");
@@ -190,7 +189,7 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
     if config.target.target_type == TargetType::GoogleCloudRun
         && let Err(what) = check_name(&config.server.name)
     {
-        return broken(&["server", "name"], &what);
+        return broken(&["server", "name"], what);
     }
     if let Some((name, key, what)) =
         wrong_secret(config).filter(|_| config.target.target_type == TargetType::GoogleCloudRun)

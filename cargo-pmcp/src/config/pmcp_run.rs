@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::Broken;
-use super::form::is_safe_address;
+use super::address::is_safe_address;
+use super::check::{Broken, broken};
 use super::{Architecture, Config, TargetType};
 
 /// For the target pmcp-run.
@@ -50,10 +50,9 @@ pub(crate) fn check_url(url: &str) -> Result<(), &'static str> {
 
 /// What pmcp.run does not take.
 pub(super) fn check(config: &Config) -> Result<(), Broken> {
-    let broken = |key: &[&str], what: String| Err((key.iter().map(|part| (*part).to_owned()).collect(), what));
     let PmcpRun { ref url, memory_mb, timeout_seconds, max_instances, .. } = config.pmcp_run;
     if let Err(what) = check_url(url) {
-        return broken(&["pmcp_run", "url"], what.into());
+        return broken(&["pmcp_run", "url"], what);
     }
     for (key, value, least, most) in [
         ("memory_mb", memory_mb, 128, 8192),
@@ -65,12 +64,12 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
         }
     }
     if config.target.target_type == TargetType::PmcpRun {
-        let what = || "pmcp.run sets it: it says where the server is to listen".to_owned();
+        let what = "pmcp.run sets it: it says where the server is to listen";
         for (section, is_there) in
             [("environment", config.environment.contains_key("PORT")), ("secrets", config.secrets.contains_key("PORT"))]
         {
             if is_there {
-                return broken(&[section, "PORT"], what());
+                return broken(&[section, "PORT"], what);
             }
         }
     }

@@ -18,7 +18,7 @@ use self::account::Account;
 use self::secrets::Granted;
 use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words, archive, not_deployed};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
-use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc, is_region};
+use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc, is_aws_region};
 use crate::deploy::Project;
 use crate::exec::{AWS, CARGO, Hidden, NPM, NPX};
 use crate::failure::{Failure, Result};
@@ -48,7 +48,7 @@ impl Target for AwsLambda {
 
     fn set_up(&self, config: &mut Config) {
         let told = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| std::env::var(name).ok());
-        if let Some(region) = told.filter(|region| is_region(region)) {
+        if let Some(region) = told.filter(|region| is_aws_region(region)) {
             config.aws.region = region;
         }
     }
@@ -56,7 +56,7 @@ impl Target for AwsLambda {
     fn settle(&self, config: &mut Config, options: &Init) -> Result {
         options.only("AWS Lambda", &["--region"])?;
         if let Some(region) = &options.region {
-            if !is_region(region) {
+            if !is_aws_region(region) {
                 let advice = "they look like this: --region eu-central-1";
                 return Err(Failure::usage(format!("`{region}` is no region"), advice));
             }
