@@ -1,8 +1,8 @@
-//! Dates as people and programs read them (RFC 3339), for platforms that count seconds.
+//! Dates as people, programs and APIs write them: RFC 3339 in UTC.
 
 const DAY: u64 = 86_400;
 
-/// Seconds since 1970 as a date in UTC.
+/// Seconds since 1970 as a date.
 pub(crate) fn encode(seconds: u64) -> String {
     let (days, rest) = (seconds / DAY, seconds % DAY);
     // Years from March on, so that the odd day is their last, in cycles of 400 years (146 097 days).
@@ -16,6 +16,30 @@ pub(crate) fn encode(seconds: u64) -> String {
     let year = 400 * cycle + year + u64::from(month < 3);
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Milliseconds since 1970 as a date that has them.
+pub(crate) fn encode_milliseconds(milliseconds: u64) -> String {
+    encode(milliseconds / 1000).replace('Z', &format!(".{:03}Z", milliseconds % 1000))
+}
+
+/// A date in UTC as milliseconds since 1970.
+pub(crate) fn parse(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, at: char| text.split(at).map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>();
+    let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
+    let [year, month, day] = numbers(date, '-')?[..] else { return None };
+    let [hour, minute, second] = numbers(time, ':')?[..] else { return None };
+    let milliseconds: u64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    let seconds = days(year, month, day)? * DAY + hour * 3600 + minute * 60 + second;
+    Some(seconds * 1000 + milliseconds)
+}
+
+/// Days since 1970, in years as above.
+fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    let year = if month <= 2 { year.checked_sub(1)? } else { year };
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.checked_sub(1)?;
+    (365 * year + year / 4 - year / 100 + year / 400 + of_year).checked_sub(719_468)
 }
 
 #[cfg(test)]
@@ -35,5 +59,24 @@ mod tests {
         ] {
             assert_eq!(encode(seconds), date);
         }
+    }
+
+    #[test]
+    fn dates_go_there_and_back() {
+        for (milliseconds, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_827_696_789, "2000-02-29T12:34:56.789Z"),
+            (1_795_385_235_001, "2026-11-22T22:07:15.001Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(encode_milliseconds(milliseconds), text);
+            assert_eq!(parse(text), Some(milliseconds), "{text}");
+        }
+        for day in 0..60_000 {
+            assert_eq!(parse(&encode_milliseconds(day * 86_400_000)), Some(day * 86_400_000));
+        }
+        assert_eq!(parse("2026-11-22T22:07:15Z"), Some(1_795_385_235_000));
+        assert_eq!(parse("2026-11-22T22:07:15.123456789Z"), Some(1_795_385_235_123));
+        assert_eq!(parse("yesterday"), None);
     }
 }

@@ -4,9 +4,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::gcloud::Project;
-use super::{service, time};
+use super::service;
 use crate::cli::Logs;
 use crate::config::Config;
+use crate::date;
 use crate::failure::Result;
 use crate::output::Output;
 use crate::target::log_lines::{self, Event};
@@ -45,7 +46,7 @@ fn filter(project: &Project, service: &str, begin: u64, more: Option<&str>) -> S
          resource.labels.location=\"{}\" AND (log_id(\"run.googleapis.com/stdout\") OR \
          log_id(\"run.googleapis.com/stderr\") OR log_id(\"run.googleapis.com/varlog/system\")) AND timestamp>=\"{}\"",
         project.region,
-        time::encode(begin)
+        date::encode_milliseconds(begin)
     );
     if let Some(more) = more {
         // On lines of its own, as a comment ends with its line.
@@ -56,7 +57,7 @@ fn filter(project: &Project, service: &str, begin: u64, more: Option<&str>) -> S
 
 impl Entry {
     fn into_event(self) -> Event {
-        let timestamp = time::parse(&self.timestamp).unwrap_or_default();
+        let timestamp = date::parse(&self.timestamp).unwrap_or_default();
         let id = format!("{} {}", self.timestamp, self.insert_id);
         Event { id, line: Line { timestamp, message: self.message() } }
     }

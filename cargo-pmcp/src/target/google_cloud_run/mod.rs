@@ -11,7 +11,6 @@ mod manifest;
 mod registry;
 mod secrets;
 mod service;
-mod time;
 
 use std::collections::BTreeMap;
 use std::fs;
