@@ -9,6 +9,7 @@ mod image;
 mod logs;
 mod manifest;
 mod registry;
+mod resource;
 mod secrets;
 mod service;
 
