@@ -7,12 +7,14 @@
 //! - [`Lambda`] is a function's process behind a made-up Runtime API, [`Emulator`] one behind cargo-lambda's.
 //! - [`Workerd`] is a Worker on the runtime of Cloudflare Workers.
 //! - [`Wrangler`] is one on `wrangler dev`, with the databases and buckets of its wrangler.toml.
-//! - [`Project`] is a folder in which `cargo pmcp` is run.
+//! - [`Project`] is a folder in which `cargo pmcp` is run; [`assert_all_done`] holds COMMANDS.md to what was run there.
+//! - [`Aws`] is an account on loopback, for the real CDK and the real AWS CLI.
 //! - [`GoogleCloud`] is one on loopback, for the real gcloud; [`Container`] runs an image that was sent there.
 //! - [`PmcpRun`] is the service pmcp.run on loopback, held to its OpenAPI file.
 //! - [`Redis`] is a Redis server that goes away and comes back.
-//! - [`run_client`] runs a client script with a time limit; [`skip`] is for machines that cannot.
+//! - [`run_client`] runs a client script with a time limit; [`interrupt`] is Ctrl-C; [`skip`] is for machines that cannot.
 
+mod aws;
 mod binary;
 mod connection;
 mod container;
@@ -28,9 +30,11 @@ mod reply;
 mod request;
 mod runtime_api;
 mod server;
+mod table;
 mod workerd;
 mod wrangler;
 
+pub use aws::Aws;
 pub use binary::binary;
 pub use connection::{Connection, exchange};
 pub use container::Container;
@@ -39,12 +43,13 @@ pub use gateway::{Gateway, Recorded};
 pub use google::GoogleCloud;
 pub use lambda::{Front, Lambda, captured_event};
 pub use pmcp_run::{Authority, PmcpRun, Trouble};
-pub use process::{Finished, run_client, run_script, run_to_end, skip, tool};
+pub use process::{Finished, interrupt, run_client, run_script, run_to_end, skip, tool};
 pub use project::Project;
 pub use redis::Redis;
 pub use reply::{Head, Reply};
 pub use request::{MODERN, Request};
 pub use runtime_api::{Fault, Outcome, RuntimeApi};
 pub use server::Server;
+pub use table::assert_all_done;
 pub use workerd::{Heap, Workerd, worker, workers_command};
 pub use wrangler::Wrangler;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,24 @@ pub fn run_to_end(command: &mut Command, limit: Duration) -> Finished {
         status,
         stdout: stdout.join().expect("the reading thread lives"),
         stderr: stderr.join().expect("the reading thread lives"),
+    }
+}
+
+/// Ends a program as Ctrl-C does.
+///
+/// # Panics
+///
+/// If it does not end within 20 s.
+pub fn interrupt(child: &mut Child) -> ExitStatus {
+    let told = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill starts");
+    assert!(told.success());
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return status;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "Ctrl-C does not end it");
+        thread::sleep(Duration::from_millis(20));
     }
 }
 

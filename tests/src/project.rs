@@ -21,6 +21,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 pub struct Project {
     /// Where commands are run.
     pub folder: PathBuf,
+    /// The first on PATH.
+    bin: PathBuf,
     environment: Vec<(String, Option<OsString>)>,
     /// The subcommands that did what they say.
     done: RefCell<BTreeSet<String>>,
@@ -35,10 +37,11 @@ impl Project {
     pub fn empty(scratch: &Path, name: &str) -> Self {
         let folder = scratch.join(name);
         drop(fs::remove_dir_all(&folder));
-        fs::create_dir_all(folder.join("bin")).expect("a folder");
-        let mut project = Self { folder, environment: Vec::new(), done: RefCell::default() };
+        let bin = folder.join("bin");
+        fs::create_dir_all(&bin).expect("a folder");
+        let mut project = Self { folder, bin, environment: Vec::new(), done: RefCell::default() };
         let before = std::env::var("PATH").expect("PATH");
-        project.set("PATH", format!("{}:{before}", project.folder.join("bin").display()));
+        project.set("PATH", format!("{}:{before}", project.bin.display()));
         project.set("CARGO_TARGET_DIR", scratch.join("deploy-target"));
         // Built once, and not for speed.
         project.set("CARGO_PROFILE_RELEASE_LTO", "off");
@@ -61,14 +64,18 @@ impl Project {
     #[cfg(unix)]
     pub fn program(&self, name: &str, script: &str) {
         use std::os::unix::fs::PermissionsExt;
-        let bin = std::env::split_paths(&self.variable("PATH")).next().expect("a folder");
-        fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).expect("writes");
-        fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).expect("an executable");
+        let path = self.bin.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("writes");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("an executable");
     }
 
-    fn variable(&self, name: &str) -> OsString {
-        let found = self.environment.iter().rfind(|(found, _)| found == name);
-        found.and_then(|(_, value)| value.clone()).unwrap_or_default()
+    /// Puts a program that is somewhere else on PATH, with all that is in its folder.
+    pub fn find(&mut self, program: &Path) {
+        let path = self.environment.iter().rfind(|(name, _)| name == "PATH");
+        let path = path.and_then(|(_, value)| value.as_ref()?.to_str()).expect("a PATH");
+        let (bin, rest) = path.split_once(':').expect("several folders");
+        let folder = program.parent().expect("a folder").display();
+        self.set("PATH", format!("{bin}:{folder}:{rest}"));
     }
 
     /// Makes a project of this name in the folder, and goes into it.

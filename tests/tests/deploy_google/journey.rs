@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use pmcp_tests::{Container, GoogleCloud, Project, tool};
+use pmcp_tests::{Container, GoogleCloud, Project, assert_all_done, tool};
 use serde_json::{Value, json};
 
 use super::start;
@@ -28,7 +28,7 @@ fn from_an_empty_folder_to_cloud_run_and_back() {
 
     // Before the project is ready nothing is built or made, and the message has the line that mends it.
     cloud.command("disable artifactregistry");
-    let (code, words) = project.refused(&["deploy"]);
+    let (code, words) = project.refused_when_told(&["deploy"], "");
     let line = "the API artifactregistry.googleapis.com is not enabled in ada-project\nenable what deploying needs: \
                 `gcloud services enable run.googleapis.com ";
     assert!(code == Some(4) && words.contains(line) && !words.contains("Compiling"), "{code:?} {words}");
@@ -90,7 +90,7 @@ fn from_an_empty_folder_to_cloud_run_and_back() {
     assert_eq!(cloud.inventory(), before, "left behind");
     assert!(!project.folder.join("deploy").exists() && project.folder.join(".pmcp/deploy.toml").exists());
 
-    the_table_is_true(&project);
+    assert_all_done("google-cloud-run", |command| project.has_done(command));
 }
 
 /// The number of the live version, and of all.
@@ -161,21 +161,4 @@ fn what_was_sent_answers(cloud: &mut GoogleCloud, project: &Project, image: &str
     assert_eq!(project.pmcp(&["deploy", "logs"])[0]["message"], "ERROR greeted {\"tool\":\"greet\"}");
     assert_eq!(project.pmcp(&["deploy", "logs", "--filter", "severity>=ERROR"]).as_array().map(Vec::len), Some(1));
     assert_eq!(project.pmcp(&["deploy", "logs", "--filter", "\"nothing\""]), json!([]));
-}
-
-/// COMMANDS.md says that everything works on Google Cloud Run: all of it was run above.
-fn the_table_is_true(project: &Project) {
-    let table = include_str!("../../../cargo-pmcp/COMMANDS.md");
-    let rows = table.lines().filter_map(|line| line.strip_prefix("| `cargo pmcp "));
-    let mut count = 0;
-    for row in rows {
-        let (command, cells) = row.split_once("` | ").expect("a command");
-        let cell = cells.split(" | ").nth(2).expect("the third platform");
-        // Of `dev`, tests/deploy/dev.rs is the proof, and of completions the tests of cargo-pmcp.
-        if cell.starts_with("works") && !["dev", "completions"].contains(&command) {
-            assert!(project.has_done(command), "COMMANDS.md says that `{command}` works, and it was not run");
-            count += 1;
-        }
-    }
-    assert!(count >= 14, "only {count} commands in COMMANDS.md");
 }

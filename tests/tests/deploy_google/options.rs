@@ -1,10 +1,10 @@
 //! A server that was made for AWS Lambda, with every option that Cloud Run has, and what it logs while somebody looks.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
-use pmcp_tests::{GoogleCloud, Project};
+use pmcp_tests::{GoogleCloud, Project, interrupt};
 use serde_json::json;
 
 use super::start;
@@ -72,11 +72,5 @@ fn what_comes_is_shown(cloud: &mut GoogleCloud, project: &Project) {
     let mut line = String::new();
     assert!(lines.read_line(&mut line).expect("text") > 0, "it ended");
     assert!(line.starts_with("20") && line.ends_with("Z told in time\n"), "{line}");
-    let told = Command::new("kill").args(["-INT", &tail.id().to_string()]).status().expect("kill starts");
-    assert!(told.success());
-    let begin = Instant::now();
-    while tail.try_wait().expect("a child can be waited for").is_none() {
-        assert!(begin.elapsed() < Duration::from_secs(20), "does not end");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    interrupt(&mut tail);
 }

@@ -4,14 +4,16 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pmcp_tests::{Authority, Request, Trouble, exchange};
+use pmcp_tests::{Authority, PmcpRun, Project, Request, Trouble, exchange};
 use serde_json::{Value, json};
 
-use super::place::{AuthorizationServer, Place};
+use super::authorization_server::AuthorizationServer;
+use super::configure;
 
 /// Writes down where the browser was sent.
 const BROWSER: &str = "echo \"$1\" > \"$(dirname \"$0\")/sent\"";
@@ -19,20 +21,27 @@ const BROWSER: &str = "echo \"$1\" > \"$(dirname \"$0\")/sent\"";
 const NOT_LOGGED_IN: &str = "error: not logged in to pmcp.run\nlog in: `cargo pmcp deploy login`\n";
 const EXPIRED: &str = "error: the login to pmcp.run has expired\nlog in again: `cargo pmcp deploy login`\n";
 
-fn place(test: &str, seconds: u32) -> Option<(AuthorizationServer, Place)> {
+/// A service with an authorization server whose tokens are good for so many seconds, and a project that has a deploy.toml.
+fn start(test: &str, seconds: u32) -> Option<(AuthorizationServer, PmcpRun, Project)> {
     let server = AuthorizationServer::start(test, seconds)?;
-    let place = Place::new(test, Authority::Server(server.issuer.clone()));
-    place.configured();
-    Some((server, place))
+    let (service, project) = super::start(test, Authority::Server(server.issuer.clone()));
+    configure(&project);
+    Some((server, service, project))
+}
+
+/// Where logins are kept.
+fn logins(project: &Project) -> PathBuf {
+    project.folder.join("home/pmcp/logins.json")
 }
 
 /// Starts a login at a desktop, and returns where it sends the browser.
-fn begin(place: &mut Place) -> (Child, String) {
-    place.program("xdg-open", BROWSER);
-    place.set("DISPLAY", ":9");
-    let sent = place.folder.join("bin/sent");
+fn begin(project: &mut Project) -> (Child, String) {
+    project.program("xdg-open", BROWSER);
+    project.set("DISPLAY", ":9");
+    let sent = project.folder.join("bin/sent");
     drop(fs::remove_file(&sent));
-    let child = place.tool(&["deploy", "login"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let child =
+        project.tool(&["deploy", "login"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
     let begin = Instant::now();
     loop {
         match fs::read_to_string(&sent) {
@@ -51,8 +60,8 @@ fn end(child: Child) -> (Option<i32>, String, String) {
 }
 
 /// Starts a login without a browser, and returns where the code is to be typed.
-fn begin_with_code(place: &Place, arguments: &[&str]) -> (Child, String) {
-    let mut command = place.tool(&[&["deploy", "login"], arguments].concat());
+fn begin_with_code(project: &Project, arguments: &[&str]) -> (Child, String) {
+    let mut command = project.tool(&[&["deploy", "login"], arguments].concat());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
     let mut lines = BufReader::new(child.stderr.take().expect("a pipe"));
     let (mut first, mut second) = (String::new(), String::new());
@@ -69,10 +78,10 @@ fn begin_with_code(place: &Place, arguments: &[&str]) -> (Child, String) {
 }
 
 /// The tokens as they are kept.
-fn tokens(place: &Place) -> Value {
-    let text = fs::read_to_string(place.logins()).expect("a file");
+fn tokens(service: &PmcpRun, project: &Project) -> Value {
+    let text = fs::read_to_string(logins(project)).expect("a file");
     let all: Value = serde_json::from_str(&text).expect("JSON");
-    all[place.service.url()]["here"].clone()
+    all[service.url()]["here"].clone()
 }
 
 /// Ends a token as its owner would in a browser.
@@ -87,10 +96,10 @@ fn revoke(server: &AuthorizationServer, token: &str) {
 #[test]
 fn a_login_in_the_browser_lasts_until_logout() {
     const TEST: &str = "a_login_in_the_browser_lasts_until_logout";
-    let Some((server, mut place)) = place(TEST, 3600) else { return };
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), NOT_LOGGED_IN.into()));
+    let Some((server, service, mut project)) = start(TEST, 3600) else { return };
+    assert_eq!(project.refused(&["deploy", "status"]), (Some(4), NOT_LOGGED_IN.into()));
 
-    let (child, url) = begin(&mut place);
+    let (child, url) = begin(&mut project);
     for part in ["code_challenge_method=S256", "client_id=cargo-pmcp", "redirect_uri=http%3A%2F%2F127.0.0.1%3A"] {
         assert!(url.contains(part), "{url}");
     }
@@ -106,131 +115,131 @@ fn a_login_in_the_browser_lasts_until_logout() {
     let page = server.visit(&url, true);
     assert!(page.contains("cargo pmcp has what it needs"), "{page}");
     let (code, stdout, stderr) = end(child);
-    let kept_in = place.logins().display().to_string();
-    let until = format!("logged in to acme as ada\nat {}; kept in {kept_in}; good until 20", place.service.url());
+    let kept_in = logins(&project).display().to_string();
+    let until = format!("logged in to acme as ada\nat {}; kept in {kept_in}; good until 20", service.url());
     assert!(code == Some(0) && stdout.starts_with(&until), "{stdout} {stderr}");
     assert!(stdout.ends_with("Z, and then renewed by itself\n"), "{stdout}");
 
     // What is secret is nobody else's to read, and is printed nowhere.
-    let kept = tokens(&place);
+    let kept = tokens(&service, &project);
     let secret = kept["access_token"].as_str().expect("a token");
     assert!(!format!("{stdout}{stderr}").contains(secret) && kept["refresh_token"].is_string(), "{kept}");
     let rights = |path: &std::path::Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
-    assert_eq!(rights(&place.logins()), 0o600);
-    assert_eq!(rights(place.logins().parent().expect("a folder")), 0o700);
-    assert_eq!(place.pmcp(&["deploy", "status"])["deployed"], json!(false));
+    assert_eq!(rights(&logins(&project)), 0o600);
+    assert_eq!(rights(logins(&project).parent().expect("a folder")), 0o700);
+    assert_eq!(project.pmcp(&["deploy", "status"])["deployed"], json!(false));
     // Whoever is logged in is not asked again.
-    let who = place.pmcp(&["deploy", "login"]);
+    let who = project.pmcp(&["deploy", "login"]);
     assert_eq!((&who["account"], &who["who"], &who["is_renewed"]), (&json!("acme"), &json!("ada"), &json!(true)));
-    assert_eq!(place.pmcp(&["deploy", "login", "--status"]), who);
+    assert_eq!(project.pmcp(&["deploy", "login", "--status"]), who);
     assert!(!who.to_string().contains(secret), "{who}");
 
-    assert_eq!(place.pmcp(&["deploy", "logout"])["was_logged_in"], json!(true));
-    assert!(!fs::read_to_string(place.logins()).expect("a file").contains(secret));
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), NOT_LOGGED_IN.into()));
-    assert_eq!(place.pmcp(&["deploy", "logout"])["was_logged_in"], json!(false));
+    assert_eq!(project.pmcp(&["deploy", "logout"])["was_logged_in"], json!(true));
+    assert!(!fs::read_to_string(logins(&project)).expect("a file").contains(secret));
+    assert_eq!(project.refused(&["deploy", "status"]), (Some(4), NOT_LOGGED_IN.into()));
+    assert_eq!(project.pmcp(&["deploy", "logout"])["was_logged_in"], json!(false));
     // The token itself is of no use any more: the authorization server was told.
-    place.set("PMCP_RUN_TOKEN", secret);
+    project.set("PMCP_RUN_TOKEN", secret);
     let words = "error: pmcp.run does not take the token in PMCP_RUN_TOKEN\nput another there, or unset it and log in: \
                  `cargo pmcp deploy login`\n";
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words.into()));
-    place.service.assert_kept();
+    assert_eq!(project.refused(&["deploy", "status"]), (Some(4), words.into()));
+    service.assert_kept();
 }
 
 #[test]
 fn whoever_does_not_agree_is_not_logged_in() {
     const TEST: &str = "whoever_does_not_agree_is_not_logged_in";
-    let Some((server, mut place)) = place(TEST, 3600) else { return };
-    let (child, url) = begin(&mut place);
+    let Some((server, service, mut project)) = start(TEST, 3600) else { return };
+    let (child, url) = begin(&mut project);
     let page = server.visit(&url, false);
     assert!(page.contains("You are not logged in."), "{page}");
     let (code, _, stderr) = end(child);
     assert!(code == Some(4) && stderr.contains("error: pmcp.run did not let you in: "), "{code:?} {stderr}");
     assert!(stderr.contains("(access_denied)\nlog in again: `cargo pmcp deploy login`\n"), "{stderr}");
-    assert!(!place.logins().exists());
-    place.service.assert_kept();
+    assert!(!logins(&project).exists());
+    service.assert_kept();
 }
 
 #[test]
 fn without_a_browser_a_code_is_typed_elsewhere() {
     const TEST: &str = "without_a_browser_a_code_is_typed_elsewhere";
-    let Some((server, mut place)) = place(TEST, 3600) else { return };
+    let Some((server, service, mut project)) = start(TEST, 3600) else { return };
     // A machine without a display, and one whose user does not want a browser; neither needs a project.
-    place.program("xdg-open", "exit 1");
-    fs::remove_file(place.folder.join(".pmcp/deploy.toml")).expect("is removed");
+    project.program("xdg-open", "exit 1");
+    fs::remove_file(project.folder.join(".pmcp/deploy.toml")).expect("is removed");
     for arguments in [&["--target", "pmcp-run"][..], &["--target", "pmcp-run", "--no-browser"]] {
-        let (child, url) = begin_with_code(&place, arguments);
+        let (child, url) = begin_with_code(&project, arguments);
         server.visit(&url, true);
         let (code, stdout, _) = end(child);
         assert!(code == Some(0) && stdout.starts_with("logged in to acme as ada\n"), "{stdout}");
-        place.pmcp(&["deploy", "logout", "--target", "pmcp-run"]);
-        place.set("DISPLAY", ":9");
+        project.pmcp(&["deploy", "logout", "--target", "pmcp-run"]);
+        project.set("DISPLAY", ":9");
     }
-    place.service.assert_kept();
+    service.assert_kept();
 }
 
 #[test]
 fn tokens_are_renewed_and_each_renewal_is_kept() {
     const TEST: &str = "tokens_are_renewed_and_each_renewal_is_kept";
     // So short that every run renews.
-    let Some((server, place)) = place(TEST, 30) else { return };
-    let (child, url) = begin_with_code(&place, &[]);
+    let Some((server, service, project)) = start(TEST, 30) else { return };
+    let (child, url) = begin_with_code(&project, &[]);
     server.visit(&url, true);
     assert_eq!(end(child).0, Some(0));
 
-    let mut before = tokens(&place);
+    let mut before = tokens(&service, &project);
     for _ in 0..3 {
-        place.pmcp(&["deploy", "status"]);
-        let now = tokens(&place);
+        project.pmcp(&["deploy", "status"]);
+        let now = tokens(&service, &project);
         assert!(now["refresh_token"] != before["refresh_token"] && now["access_token"] != before["access_token"]);
         before = now;
     }
     // Of several runs at once each finds what the one before has left: a refresh token that is used twice ends the login.
     let runs: Vec<Child> = (0..4)
         .map(|_| {
-            place.tool(&["deploy", "status"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts")
+            project.tool(&["deploy", "status"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts")
         })
         .collect();
     for run in runs {
         let (code, _, stderr) = end(run);
         assert_eq!(code, Some(0), "{stderr}");
     }
-    place.pmcp(&["deploy", "status"]);
+    project.pmcp(&["deploy", "status"]);
 
     // A login that was ended elsewhere.
-    revoke(&server, tokens(&place)["refresh_token"].as_str().expect("a token"));
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), EXPIRED.into()));
+    revoke(&server, tokens(&service, &project)["refresh_token"].as_str().expect("a token"));
+    assert_eq!(project.refused(&["deploy", "status"]), (Some(4), EXPIRED.into()));
     // And one whose refresh token somebody else has used: both are shut out.
-    let (child, url) = begin_with_code(&place, &[]);
+    let (child, url) = begin_with_code(&project, &[]);
     server.visit(&url, true);
     assert_eq!(end(child).0, Some(0));
-    let stolen = fs::read_to_string(place.logins()).expect("a file");
-    place.pmcp(&["deploy", "status"]);
-    fs::write(place.logins(), stolen).expect("writes");
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), EXPIRED.into()));
-    place.service.assert_kept();
+    let stolen = fs::read_to_string(logins(&project)).expect("a file");
+    project.pmcp(&["deploy", "status"]);
+    fs::write(logins(&project), stolen).expect("writes");
+    assert_eq!(project.refused(&["deploy", "status"]), (Some(4), EXPIRED.into()));
+    service.assert_kept();
 }
 
 #[test]
 fn a_token_that_was_ended_before_its_time_is_renewed() {
     const TEST: &str = "a_token_that_was_ended_before_its_time_is_renewed";
-    let Some((server, place)) = place(TEST, 3600) else { return };
-    let (child, url) = begin_with_code(&place, &[]);
+    let Some((server, service, project)) = start(TEST, 3600) else { return };
+    let (child, url) = begin_with_code(&project, &[]);
     server.visit(&url, true);
     assert_eq!(end(child).0, Some(0));
-    let before = tokens(&place);
-    place.pmcp(&["deploy", "status"]);
-    assert_eq!(tokens(&place), before, "a token that is good is not renewed");
-    place.service.trouble("describeServer", Trouble::Problem(401, "unauthorized", "this token was ended"));
-    place.pmcp(&["deploy", "status"]);
-    assert!(tokens(&place)["access_token"] != before["access_token"]);
+    let before = tokens(&service, &project);
+    project.pmcp(&["deploy", "status"]);
+    assert_eq!(tokens(&service, &project), before, "a token that is good is not renewed");
+    service.trouble("describeServer", Trouble::Problem(401, "unauthorized", "this token was ended"));
+    project.pmcp(&["deploy", "status"]);
+    assert!(tokens(&service, &project)["access_token"] != before["access_token"]);
 
     // Without the authorization server a login cannot be ended there, which is said.
     drop(server);
-    let (code, words) = place.refused(&["deploy", "logout"]);
+    let (code, words) = project.refused(&["deploy", "logout"]);
     assert!(code == Some(1), "{words}");
     assert!(words.starts_with("error: this machine has forgotten the login, and pmcp.run was not told: "), "{words}");
-    assert_eq!(place.pmcp(&["deploy", "logout"])["was_logged_in"], json!(false));
+    assert_eq!(project.pmcp(&["deploy", "logout"])["was_logged_in"], json!(false));
 }
 
 /// A keyring that keeps what it is told, unless it is locked, or says that it does.
@@ -248,43 +257,43 @@ echo "$@" >> KEPT.calls
 #[test]
 fn where_there_is_a_keyring_the_tokens_are_in_it() {
     const TEST: &str = "where_there_is_a_keyring_the_tokens_are_in_it";
-    let Some((server, mut place)) = place(TEST, 30) else { return };
-    let kept = place.folder.join("kept");
-    let locked = place.folder.join("locked");
-    let deaf = place.folder.join("deaf");
+    let Some((server, service, mut project)) = start(TEST, 30) else { return };
+    let kept = project.folder.join("kept");
+    let locked = project.folder.join("locked");
+    let deaf = project.folder.join("deaf");
     let words = [("KEPT", &kept), ("LOCKED", &locked), ("DEAF", &deaf)];
     let script =
         words.iter().fold(KEYRING.to_owned(), |all, (word, path)| all.replace(word, &path.display().to_string()));
-    place.program("secret-tool", &script);
-    place.set("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere");
-    let (child, url) = begin_with_code(&place, &[]);
+    project.program("secret-tool", &script);
+    project.set("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere");
+    let (child, url) = begin_with_code(&project, &[]);
     server.visit(&url, true);
     assert_eq!(end(child).0, Some(0));
 
-    let file = || fs::read_to_string(place.logins()).expect("a file");
+    let file = || fs::read_to_string(logins(&project)).expect("a file");
     assert!(file().contains("in-keyring") && !file().contains("token"), "{}", file());
     // Each run renews, and puts what it has into the keyring again.
     let first = fs::read_to_string(&kept).expect("is kept");
-    place.pmcp(&["deploy", "status"]);
+    project.pmcp(&["deploy", "status"]);
     let second = fs::read_to_string(&kept).expect("is kept");
     assert!(first != second);
-    let calls = fs::read_to_string(place.folder.join("kept.calls")).expect("was called");
+    let calls = fs::read_to_string(project.folder.join("kept.calls")).expect("was called");
     assert!(!calls.contains(&second[..20]), "no secret is on a command line: {calls}");
-    assert_eq!(place.pmcp(&["deploy", "login", "--status"])["kept_in"], "the keyring");
+    assert_eq!(project.pmcp(&["deploy", "login", "--status"])["kept_in"], "the keyring");
     // What a locked keyring does not take is not lost, nor what one says it has taken and has not.
     fs::write(&deaf, "").expect("writes");
-    place.pmcp(&["deploy", "status"]);
-    assert!(tokens(&place)["refresh_token"].is_string());
+    project.pmcp(&["deploy", "status"]);
+    assert!(tokens(&service, &project)["refresh_token"].is_string());
     fs::remove_file(&deaf).expect("is removed");
-    place.pmcp(&["deploy", "status"]);
+    project.pmcp(&["deploy", "status"]);
     assert!(file().contains("in-keyring"));
     fs::write(&locked, "").expect("writes");
-    place.pmcp(&["deploy", "status"]);
-    assert!(tokens(&place)["refresh_token"].is_string());
-    place.pmcp(&["deploy", "status"]);
+    project.pmcp(&["deploy", "status"]);
+    assert!(tokens(&service, &project)["refresh_token"].is_string());
+    project.pmcp(&["deploy", "status"]);
     fs::remove_file(&locked).expect("is removed");
-    place.pmcp(&["deploy", "status"]);
+    project.pmcp(&["deploy", "status"]);
     assert!(file().contains("in-keyring"));
-    place.pmcp(&["deploy", "logout"]);
+    project.pmcp(&["deploy", "logout"]);
     assert!(!kept.exists());
 }

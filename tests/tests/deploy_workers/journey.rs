@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use pmcp_tests::{binary, tool};
+use pmcp_tests::{assert_all_done, binary, tool};
 use serde_json::json;
 
 use super::place::{ACCOUNT, Place, TOKEN};
@@ -108,7 +108,7 @@ fn from_an_empty_folder_to_workers_and_back() {
     assert!(!place.folder.join("cloudflare-workers/build").exists() && !place.folder.join(".pmcp/build").exists());
     // Neither of what was secret was ever said, and nothing was asked that Cloudflare does not know.
     let log = place.log();
-    the_table_is_true(&place);
+    assert_all_done("cloudflare-workers", |command| place.has_done(command));
     assert!(!log.contains("Moin") && !log.contains(TOKEN) && !log.contains("Could not route"), "{log}");
 }
 
@@ -177,20 +177,4 @@ fn what_it_logs_is_printed(place: &Place) {
     let asked = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(asked.is_ok_and(|asked| asked.success()) && child.wait().is_ok_and(|status| status.success()));
     place.note(&["deploy", "logs"]);
-}
-
-/// COMMANDS.md says what works on Cloudflare Workers: all of it was run above.
-fn the_table_is_true(place: &Place) {
-    let table = include_str!("../../../cargo-pmcp/COMMANDS.md");
-    let mut count = 0;
-    for row in table.lines().filter_map(|line| line.strip_prefix("| `cargo pmcp ")) {
-        let (command, cells) = row.split_once("` | ").expect("a command");
-        let cell = cells.split(" | ").nth(1).unwrap_or_default();
-        // Of `dev`, dev.rs is the proof.
-        if cell.starts_with("works") && command.starts_with("deploy") {
-            assert!(place.has_done(command), "COMMANDS.md says that `{command}` works, and it was not run");
-            count += 1;
-        }
-    }
-    assert!(count >= 13, "only {count} commands in COMMANDS.md");
 }

@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use pmcp_tests::{run_to_end, tool};
 use serde_json::json;
 
 use super::link;
-use super::place::LIMIT;
+
+/// For one program.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// What server-stack.ts makes of a setting that asks for everything, and of one that asks for little.
 #[test]

@@ -4,14 +4,17 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pmcp_tests::{Request, binary, exchange, tool};
+use pmcp_tests::{Project, Request, exchange, interrupt, tool};
 use serde_json::{Value, json};
 
-use super::place::{LIMIT, Place};
+use super::start;
+
+/// For a build, and what it takes until it is seen.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// The command as it runs; dropping it kills it.
 struct Dev {
@@ -21,12 +24,11 @@ struct Dev {
 }
 
 impl Dev {
-    fn start(place: &Place, target: &str) -> Self {
+    fn start(project: &Project, target: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        let arguments = ["pmcp", "--json", "dev", "--target", target, "--port", &port.to_string()];
-        let words = place.folder.join(format!("{target}.log"));
-        let mut child = place
-            .command(binary("cargo-pmcp"), &arguments)
+        let words = project.folder.join(format!("{target}.log"));
+        let mut child = project
+            .tool(&["--json", "dev", "--target", target, "--port", &port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(fs::File::create(&words).expect("a log"))
@@ -79,16 +81,7 @@ impl Dev {
 
     /// Ctrl-C, after which nothing of it is left.
     fn interrupt(mut self) {
-        let told = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill starts");
-        assert!(told.success());
-        let begin = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
-                break status;
-            }
-            assert!(begin.elapsed() < Duration::from_secs(20), "does not end: {}", self.words());
-            thread::sleep(Duration::from_millis(20));
-        };
+        let status = interrupt(&mut self.child);
         assert!(status.success(), "{status}: {}", self.words());
         let address = self.url.trim_start_matches("http://").split('/').next().expect("an address");
         TcpListener::bind(address).expect("nobody listens there any more");
@@ -108,32 +101,32 @@ impl Drop for Dev {
 fn a_server_is_built_and_started_anew() {
     const TEST: &str = "a_server_is_built_and_started_anew";
     let Some(emulator) = tool(TEST, "PMCP_CARGO_LAMBDA", "needs cargo-lambda") else { return };
-    let Some(mut place) = Place::start(TEST, "dev") else { return };
-    place.path = format!("{}:{}", emulator.parent().expect("a folder").display(), place.path);
-    place.new_project_for("greeter", &["aws-lambda", "google-cloud-run"]);
+    let Some((_aws, mut project)) = start(TEST, "dev") else { return };
+    project.find(&emulator);
+    project.new_project("greeter", &["aws-lambda", "google-cloud-run"]);
 
-    let dev = Dev::start(&place, "google-cloud-run");
+    let dev = Dev::start(&project, "google-cloud-run");
     dev.greets("Hello, Ada!");
-    place.edit("server/src/lib.rs", "Hello, ", "Moin, ");
+    project.edit("server/src/lib.rs", "Hello, ", "Moin, ");
     dev.greets("Moin, Ada!");
     // What does not compile leaves the server as it was, and says why.
-    place.edit("server/src/lib.rs", "Greeter\n}", "Greeter + nonsense\n}");
+    project.edit("server/src/lib.rs", "Greeter\n}", "Greeter + nonsense\n}");
     dev.says("the server that was built before goes on");
     assert!(dev.words().contains("cannot find value `nonsense`"), "{}", dev.words());
     dev.greets("Moin, Ada!");
-    place.edit("server/src/lib.rs", "Greeter + nonsense", "Greeter");
-    place.edit("server/src/lib.rs", "Moin, ", "Servus, ");
+    project.edit("server/src/lib.rs", "Greeter + nonsense", "Greeter");
+    project.edit("server/src/lib.rs", "Moin, ", "Servus, ");
     dev.greets("Servus, Ada!");
     dev.interrupt();
 
-    let dev = Dev::start(&place, "aws-lambda");
+    let dev = Dev::start(&project, "aws-lambda");
     dev.greets("Servus, Ada!");
-    place.edit("server/src/lib.rs", "Servus, ", "Grüezi, ");
+    project.edit("server/src/lib.rs", "Servus, ", "Grüezi, ");
     dev.greets("Grüezi, Ada!");
 
     // Two do not share a port.
     let port = dev.url.trim_start_matches("http://127.0.0.1:").split('/').next().expect("a port").to_owned();
-    let (code, words) = place.refused(&["dev", "--port", &port]);
+    let (code, words) = project.refused(&["dev", "--port", &port]);
     assert!(code == Some(5) && words.starts_with(&format!("error: the port {port} is taken\n")), "{code:?} {words}");
     dev.interrupt();
 }

@@ -1,16 +1,12 @@
-//! The service, who says who is logged in, and a folder with a project.
+//! An authorization server on loopback, and a person at a browser who logs in there.
 
 use std::io::{BufRead, BufReader};
-use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use pmcp_tests::{Authority, PmcpRun, Project, tool};
+use pmcp_tests::tool;
 
-/// A token that is good where no authorization server is.
-pub(crate) const TOKEN: &str = "a-token-that-nobody-guesses";
-
-/// An authorization server on loopback.
+/// `oidc-provider` from npm; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct AuthorizationServer {
     child: Child,
@@ -65,61 +61,4 @@ impl Drop for AuthorizationServer {
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("pmcp_run").join(name)
-}
-
-/// A project that is deployed to a service on loopback.
-pub(crate) struct Place {
-    pub(crate) project: Project,
-    pub(crate) service: PmcpRun,
-}
-
-impl Place {
-    pub(crate) fn new(name: &str, authority: Authority) -> Self {
-        let mut project = Project::empty(Path::new(env!("CARGO_TARGET_TMPDIR")), name);
-        let service = PmcpRun::start(&project.folder.join("hosted"), authority);
-        project.set("PMCP_RUN_URL", service.url());
-        for variable in ["XDG_CONFIG_HOME", "APPDATA"] {
-            project.set(variable, project.folder.join("home"));
-        }
-        for variable in ["DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "PMCP_RUN_TOKEN", "SSH_CONNECTION"] {
-            project.unset(variable);
-        }
-        // Nobody's own keychain is written to.
-        #[cfg(unix)]
-        project.program("security", "exit 1");
-        Self { project, service }
-    }
-
-    /// With somebody logged in, and a deploy.toml.
-    pub(crate) fn logged_in(name: &str) -> Self {
-        let mut place = Self::new(name, Authority::Token(TOKEN.into()));
-        place.set("PMCP_RUN_TOKEN", TOKEN);
-        place.configured();
-        place
-    }
-
-    pub(crate) fn configured(&self) {
-        self.write(".pmcp/deploy.toml", "[target]\ntarget_type = \"pmcp-run\"\n[server]\nname = \"crm\"\n");
-    }
-
-    /// Where logins are kept.
-    pub(crate) fn logins(&self) -> PathBuf {
-        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let name = self.folder.strip_prefix(scratch).expect("is there").components().next().expect("a name");
-        scratch.join(name).join("home/pmcp/logins.json")
-    }
-}
-
-impl Deref for Place {
-    type Target = Project;
-
-    fn deref(&self) -> &Project {
-        &self.project
-    }
-}
-
-impl DerefMut for Place {
-    fn deref_mut(&mut self) -> &mut Project {
-        &mut self.project
-    }
 }
