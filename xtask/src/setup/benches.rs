@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::npm::{FILES, from_npm};
 use super::system::{self, Package, Permission};
 use super::{Tools, node, python, workers};
 use crate::cache::Cache;
@@ -18,7 +19,7 @@ pub(crate) fn bench_tools(root: &Path, cache: &Cache, permission: Permission) ->
     match node::node(cache, permission) {
         Ok(binary) => {
             let what = ("the TypeScript SDK from npm (10 MB)", "bench-typescript");
-            let packages = workers::from_npm(what, &peers.join("typescript"), cache, &binary, permission);
+            let packages = from_npm(what, (&peers.join("typescript"), &FILES), cache, &binary, permission);
             tools.note("PMCP_BENCH_TYPESCRIPT", packages);
             workers::note(&mut tools, root, cache, &binary, permission);
             tools.note("PMCP_NODE", Ok(binary));

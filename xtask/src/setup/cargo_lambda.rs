@@ -1,13 +1,11 @@
 //! cargo-lambda, whose emulator of AWS Lambda the tests use: from PyPI, where it is published as a binary.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use super::python;
 use super::system::Permission;
 use crate::cache::{Cache, Part};
 use crate::failure::Failure;
-use crate::program;
 
 const RELEASE: &str = "1.9.2";
 
@@ -21,18 +19,7 @@ pub(crate) fn cargo_lambda(cache: &Cache, permission: Permission) -> Result<Path
         proof: BINARY,
         inputs: &[RELEASE],
     };
-    let folder = cache.bring(
-        &part,
-        || python::base_interpreter(permission),
-        |folder, base| {
-            program::capture(Command::new(base).args(["-m", "venv"]).arg(folder))?;
-            let mut pip = Command::new(folder.join(python::INTERPRETER));
-            pip.args(["-m", "pip", "install", "--no-input", "--quiet", "--disable-pip-version-check"]);
-            // It needs zig to build for other platforms, which nothing here does.
-            pip.args(["--no-deps", &format!("cargo-lambda=={RELEASE}")]);
-            program::capture(&mut pip)?;
-            program::capture(Command::new(folder.join(BINARY)).args(["lambda", "--version"])).map(drop)
-        },
-    )?;
-    Ok(folder.join(BINARY))
+    // It needs zig to build for other platforms, which nothing here does.
+    let requirements = [&*format!("cargo-lambda=={RELEASE}")];
+    python::from_pypi(cache, &part, &requirements, &["lambda", "--version"], permission)
 }

@@ -1,44 +1,18 @@
 //! The MCP clients from npm: installed in the cache, reachable from tests/clients through a link.
 
-use std::env::consts::{ARCH, OS};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::node::npm;
+use super::npm::{FILES, from_npm};
 use super::system::Permission;
-use crate::cache::{Cache, Part};
+use crate::cache::Cache;
 use crate::failure::Failure;
-use crate::program;
-
-/// What npm reads; anything else beside them is not part of the installation.
-const FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
 /// The folder whose node_modules has the clients. `samples` is where the test scripts live.
 pub(crate) fn clients(samples: &Path, cache: &Cache, node: &Path, permission: Permission) -> Result<PathBuf, Failure> {
-    let mut contents = Vec::new();
-    for file in FILES {
-        let path = samples.join(file);
-        contents.push(fs::read_to_string(&path).map_err(Failure::file("reading", &path))?);
-    }
-    let mut inputs: Vec<&str> = contents.iter().map(String::as_str).collect();
-    // The lock file leaves out what other platforms need.
-    inputs.extend([OS, ARCH]);
-    let part = Part {
-        what: "the MCP clients from npm (180 MB)",
-        folder: "clients",
-        proof: "node_modules/.package-lock.json",
-        inputs: &inputs,
-    };
-    let find = || npm(Some(node), permission);
-    let folder = cache.bring(&part, find, |folder, mut npm| {
-        for (file, content) in FILES.iter().zip(&contents) {
-            let path = folder.join(file);
-            fs::write(&path, content).map_err(Failure::file("writing", &path))?;
-        }
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
-        program::capture(&mut npm).map(drop)
-    })?;
+    let what = ("the MCP clients from npm (180 MB)", "clients");
+    let folder = from_npm(what, (samples, &FILES), cache, node, permission)?;
     link(&folder.join("node_modules"), &samples.join("node_modules"))?;
     Ok(folder)
 }

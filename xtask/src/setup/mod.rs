@@ -4,10 +4,11 @@
 mod benches;
 mod cargo_deny;
 mod cargo_lambda;
-mod cdk;
 mod clients;
+mod crates_io;
 mod google;
 mod node;
+mod npm;
 mod python;
 mod redis;
 mod system;
@@ -16,6 +17,7 @@ mod zigbuild;
 
 use std::path::{Path, PathBuf};
 
+use self::npm::{FILES, from_npm};
 use crate::cache::Cache;
 use crate::failure::Failure;
 
@@ -81,11 +83,14 @@ pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Resul
         Ok(binary) => {
             tools.note(clients, clients::clients(&samples, cache, &binary, permission));
             workers::note(&mut tools, root, cache, &binary, permission);
+            // As the app that cargo-pmcp writes has it locked; tests then need not install it anew.
+            let what = ("the AWS CDK from npm (230 MB)", "cdk");
             let app = root.join("cargo-pmcp/templates/aws-lambda");
-            tools.note(cdk, cdk::cdk(&app, cache, &binary, permission));
+            let files = ["package.json", "package-lock.json"];
+            tools.note(cdk, from_npm(what, (&app, &files), cache, &binary, permission));
             let what = ("an OAuth authorization server from npm (4 MB)", "authorization-server");
             let source = root.join("scripts/authorization-server");
-            tools.note(authorization, workers::from_npm(what, &source, cache, &binary, permission));
+            tools.note(authorization, from_npm(what, (&source, &FILES), cache, &binary, permission));
             tools.note(node, Ok(binary));
         }
         // Without Node the clients are of no use.

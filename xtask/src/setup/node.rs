@@ -1,11 +1,11 @@
 //! Node for the JavaScript clients: the one on PATH if it is new enough, else one from npm in the cache.
 
 use std::env::consts::{ARCH, OS};
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::system::{self, Package, Permission};
+use super::npm::npm;
+use super::system::Permission;
 use crate::cache::{Cache, Part};
 use crate::failure::Failure;
 use crate::program;
@@ -13,8 +13,6 @@ use crate::version::Version;
 
 /// The oldest Node that the MCP Inspector and the conformance suite run on.
 const MINIMUM: Version = Version(22, 19, 0);
-
-const NPM: Package = Package { what: "npm", apt: "npm", brew: "node" };
 
 /// npm packages that are nothing but a Node binary, by operating system and processor. Not every
 /// Node release is published for each of them.
@@ -55,26 +53,6 @@ pub(crate) fn node(cache: &Cache, permission: Permission) -> Result<PathBuf, Fai
         program::capture(Command::new(binary).arg("--version")).map(drop)
     })?;
     Ok(folder.join(binary))
-}
-
-/// A command that starts npm, on the Node given or on the one that PATH has.
-pub(crate) fn npm(node: Option<&Path>, permission: Permission) -> Result<Command, Failure> {
-    let binary = match program::find("npm") {
-        Some(binary) => binary,
-        None => {
-            system::install(&NPM, permission)?;
-            program::find("npm").ok_or_else(|| Failure::Missing {
-                what: "npm was installed and is still not on PATH".into(),
-                advice: "add its folder to PATH".into(),
-            })?
-        }
-    };
-    let mut command = Command::new(binary);
-    if let Some(folder) = node.and_then(Path::parent) {
-        let path: OsString = program::path_starting_with(folder);
-        command.env("PATH", path);
-    }
-    Ok(command)
 }
 
 fn version(node: &Path) -> Option<Version> {

@@ -1,4 +1,4 @@
-//! Virtual environments of Python: with the MCP client, and with an account of AWS on loopback.
+//! Virtual environments of Python: for the MCP client, for an account of AWS on loopback, and for programs from PyPI.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const VENV: Package =
     Package { what: "a Python from 3.10 on with its venv module", apt: "python3-venv", brew: "python" };
 
 /// The interpreter inside a virtual environment.
-pub(super) const INTERPRETER: &str = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
+const INTERPRETER: &str = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
 
 /// The Python of a virtual environment that has what the requirements file lists; `module` is then there to import.
 pub(crate) fn environment(
@@ -39,20 +39,38 @@ pub(crate) fn environment(
     };
     let find = || base_interpreter(permission);
     let folder = cache.bring(&part, find, |folder, base| {
-        program::capture(Command::new(base).args(["-m", "venv"]).arg(folder))?;
-        let python = folder.join(INTERPRETER);
-        let mut pip = Command::new(&python);
-        pip.args(["-m", "pip", "install", "--no-input", "--quiet"])
-            .args(["--disable-pip-version-check", "--requirement"])
-            .arg(requirements);
-        program::capture(&mut pip)?;
-        program::capture(Command::new(&python).args(["-c", &format!("import {module}")])).map(drop)
+        program::capture(pip_install(folder, &base)?.arg("--requirement").arg(requirements))?;
+        program::capture(Command::new(folder.join(INTERPRETER)).args(["-c", &format!("import {module}")])).map(drop)
     })?;
     Ok(folder.join(INTERPRETER))
 }
 
+/// A program that PyPI has as a binary, with nothing but what `requirements` name; `version` makes it print its own.
+pub(super) fn from_pypi(
+    cache: &Cache,
+    part: &Part<'_>,
+    requirements: &[&str],
+    version: &[&str],
+    permission: Permission,
+) -> Result<PathBuf, Failure> {
+    let find = || base_interpreter(permission);
+    let folder = cache.bring(part, find, |folder, base| {
+        program::capture(pip_install(folder, &base)?.arg("--no-deps").args(requirements))?;
+        program::capture(Command::new(folder.join(part.proof)).args(version)).map(drop)
+    })?;
+    Ok(folder.join(part.proof))
+}
+
+/// Makes a virtual environment; what is left to say is what pip installs there.
+fn pip_install(folder: &Path, base: &Path) -> Result<Command, Failure> {
+    program::capture(Command::new(base).args(["-m", "venv"]).arg(folder))?;
+    let mut pip = Command::new(folder.join(INTERPRETER));
+    pip.args(["-m", "pip", "install", "--no-input", "--quiet", "--disable-pip-version-check"]);
+    Ok(pip)
+}
+
 /// A Python that can make virtual environments; Debian packages that ability by itself.
-pub(super) fn base_interpreter(permission: Permission) -> Result<PathBuf, Failure> {
+fn base_interpreter(permission: Permission) -> Result<PathBuf, Failure> {
     let find = || NAMES.iter().filter_map(|name| program::find(name)).find(|path| suits(path));
     if let Some(path) = find() {
         return Ok(path);

@@ -1,13 +1,11 @@
 //! cargo-zigbuild and zig, with which functions are built for a C library of another age: from PyPI, as binaries.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use super::python;
 use super::system::Permission;
 use crate::cache::{Cache, Part};
 use crate::failure::Failure;
-use crate::program;
 
 const ZIGBUILD: &str = "cargo-zigbuild==0.24.0";
 const ZIG: &str = "ziglang==0.17.1";
@@ -22,15 +20,5 @@ pub(crate) fn zigbuild(cache: &Cache, permission: Permission) -> Result<PathBuf,
         proof: BINARY,
         inputs: &[ZIGBUILD, ZIG],
     };
-    let folder = cache.bring(
-        &part,
-        || python::base_interpreter(permission),
-        |folder, base| {
-            program::capture(Command::new(base).args(["-m", "venv"]).arg(folder))?;
-            let mut pip = Command::new(folder.join(python::INTERPRETER));
-            pip.args(["-m", "pip", "install", "--no-input", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-            program::capture(pip.args([ZIGBUILD, ZIG])).map(drop)
-        },
-    )?;
-    Ok(folder.join(BINARY))
+    python::from_pypi(cache, &part, &[ZIGBUILD, ZIG], &["--version"], permission)
 }
