@@ -17,8 +17,8 @@ macro_rules! template {
 /// In the Cargo.toml of a workspace that has a Worker; a profile has its effect nowhere else.
 pub(crate) const WORKERS_PROFILE: &str = template!("workers/profile.toml.in");
 
-/// What is the same wherever a platform is named.
-pub(crate) struct Words {
+/// What a platform's `main` and its package are made of.
+pub(crate) struct MainTemplate {
     /// The folder of its `main`.
     pub(crate) folder: &'static str,
     pub(crate) adapter: &'static Adapter,
@@ -41,9 +41,9 @@ impl Platform {
         }
     }
 
-    pub(crate) fn words(self) -> Words {
+    pub(crate) fn main_template(self) -> MainTemplate {
         match self {
-            Self::AwsLambda => Words {
+            Self::AwsLambda => MainTemplate {
                 folder: "aws-lambda",
                 adapter: &LAMBDA,
                 place: "on AWS Lambda",
@@ -52,7 +52,7 @@ impl Platform {
                 start: "`cargo lambda watch -p {{name}}-lambda` emulates AWS Lambda; `cargo pmcp deploy init --target aws-lambda` \
                         and `cargo pmcp deploy` bring it there.",
             },
-            Self::CloudflareWorkers => Words {
+            Self::CloudflareWorkers => MainTemplate {
                 folder: "cloudflare-workers",
                 adapter: &WORKERS,
                 place: "on Cloudflare Workers",
@@ -60,7 +60,7 @@ impl Platform {
                 start: "`cargo pmcp dev --target cloudflare-workers` runs it in the runtime of Cloudflare Workers; `cargo pmcp \
                         deploy init --target cloudflare-workers` and `cargo pmcp deploy` bring it there.",
             },
-            Self::GoogleCloudRun => Words {
+            Self::GoogleCloudRun => MainTemplate {
                 folder: "google-cloud-run",
                 adapter: &CLOUDRUN,
                 place: "over HTTP: on Google Cloud Run, in any container, on your own machine",
@@ -68,7 +68,7 @@ impl Platform {
                 start: "`cargo run -p {{name}}-cloudrun` serves it at http://127.0.0.1:8080/mcp; `cargo pmcp deploy init --target \
                         google-cloud-run` and `cargo pmcp deploy` bring it to Google Cloud Run, with `--target pmcp-run` to pmcp.run.",
             },
-            Self::Stdio => Words {
+            Self::Stdio => MainTemplate {
                 folder: "stdio",
                 adapter: &STDIO,
                 place: "over standard input and output, started by its client",
@@ -80,13 +80,13 @@ impl Platform {
 }
 
 /// Where its package has what it is made of: lines of Cargo.toml.
-pub(crate) struct Lines {
+pub(crate) struct Dependencies {
     pub(crate) server: String,
     pub(crate) adapter: String,
     pub(crate) tokio: String,
 }
 
-impl Lines {
+impl Dependencies {
     /// All from the workspace, as `new` makes it.
     pub(crate) fn of_workspace(server: &str, adapter: &Adapter) -> Self {
         let line = |name: &str| format!("{name}.workspace = true");
@@ -132,7 +132,7 @@ pub(crate) fn relative(from: &Path, to: &Path) -> PathBuf {
 }
 
 /// The package's files.
-pub(crate) fn files(platform: Platform, server: &str, module: &str, lines: &Lines) -> Vec<NewFile> {
+pub(crate) fn files(platform: Platform, server: &str, module: &str, dependencies: &Dependencies) -> Vec<NewFile> {
     let (cargo, path, main) = match platform {
         Platform::CloudflareWorkers => {
             (template!("workers/Cargo.toml.in"), "src/lib.rs", template!("workers/lib.rs.in"))
@@ -141,10 +141,10 @@ pub(crate) fn files(platform: Platform, server: &str, module: &str, lines: &Line
             (template!("platform/Cargo.toml.in"), "src/main.rs", template!("platform/main.rs.in"))
         }
     };
-    let Words { folder, adapter, place, first, .. } = platform.words();
+    let MainTemplate { folder, adapter, place, first, .. } = platform.main_template();
     let fill = |template: &str| {
-        let text = template.replace("{{server}}", &lines.server).replace("{{adapter}}", &lines.adapter);
-        let text = text.replace("{{tokio}}", &lines.tokio).replace("{{suffix}}", adapter.suffix);
+        let text = template.replace("{{server}}", &dependencies.server).replace("{{adapter}}", &dependencies.adapter);
+        let text = text.replace("{{tokio}}", &dependencies.tokio).replace("{{suffix}}", adapter.suffix);
         let text = text.replace("{{first}}", first);
         text.replace("{{place}}", place).replace("{{module}}", module).replace("{{name}}", server)
     };
@@ -171,9 +171,9 @@ pub(crate) fn wrangler_files(folder: &str) -> [NewFile; 2] {
 
 /// The same for a server that is there already, in the workspace in `root`.
 pub(crate) fn files_for(platform: Platform, library: &Library, root: &Path) -> Vec<NewFile> {
-    let Words { folder, adapter, .. } = platform.words();
-    let lines = Lines::of_library(library, &root.join(folder), adapter);
-    files(platform, &library.package, &library.module, &lines)
+    let MainTemplate { folder, adapter, .. } = platform.main_template();
+    let dependencies = Dependencies::of_library(library, &root.join(folder), adapter);
+    files(platform, &library.package, &library.module, &dependencies)
 }
 
 #[cfg(test)]

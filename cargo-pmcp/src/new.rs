@@ -10,7 +10,7 @@ use crate::cli::{New, Platform};
 use crate::config::check_name;
 use crate::failure::{Failure, Result};
 use crate::files::{NewFile, Written};
-use crate::mains::{self, Lines, WORKERS_PROFILE, Words};
+use crate::mains::{self, Dependencies, MainTemplate, WORKERS_PROFILE};
 use crate::output::Output;
 
 const WORKSPACE: &str = include_str!("../templates/new/Cargo.toml.in");
@@ -135,8 +135,8 @@ fn source(new: &New) -> Result<Source> {
 }
 
 fn files(name: &str, platforms: &[Platform], source: &Source) -> Vec<NewFile> {
-    let words: Vec<Words> = platforms.iter().map(|platform| platform.words()).collect();
-    let crates: Vec<&str> = std::iter::once("core").chain(words.iter().map(|words| words.adapter.suffix)).collect();
+    let mains: Vec<MainTemplate> = platforms.iter().map(|platform| platform.main_template()).collect();
+    let crates: Vec<&str> = std::iter::once("core").chain(mains.iter().map(|main| main.adapter.suffix)).collect();
     let dependencies: String = crates
         .iter()
         .map(|suffix| match source {
@@ -148,8 +148,8 @@ fn files(name: &str, platforms: &[Platform], source: &Source) -> Vec<NewFile> {
             Source::Git(url) => format!("pmcp-{suffix} = {{ git = {} }}\n", serde_json::json!(url)),
         })
         .collect();
-    let members: String = words.iter().map(|words| format!(", \"{}\"", words.folder)).collect();
-    let starts: String = words.iter().map(|words| format!("- {}\n", words.start)).collect();
+    let members: String = mains.iter().map(|main| format!(", \"{}\"", main.folder)).collect();
+    let starts: String = mains.iter().map(|main| format!("- {}\n", main.start)).collect();
     let profile = match platforms.contains(&Platform::CloudflareWorkers) {
         true => format!("\n{WORKERS_PROFILE}"),
         false => String::new(),
@@ -169,8 +169,8 @@ fn files(name: &str, platforms: &[Platform], source: &Source) -> Vec<NewFile> {
         NewFile::new("server/src/lib.rs", fill(LIB)),
     ];
     for platform in platforms {
-        let lines = Lines::of_workspace(name, platform.words().adapter);
-        files.extend(mains::files(*platform, name, &name.replace('-', "_"), &lines));
+        let dependencies = Dependencies::of_workspace(name, platform.main_template().adapter);
+        files.extend(mains::files(*platform, name, &name.replace('-', "_"), &dependencies));
     }
     files
 }

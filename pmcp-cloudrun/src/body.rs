@@ -10,13 +10,13 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tracing::Span;
 
-use crate::{activity::Reading, limits::Place};
+use crate::{activity::Reading, limits::Permit};
 
 /// The body of a response.
 pub(crate) struct ResponseBody {
     body: Kind,
     /// Free again when the body is gone.
-    _place: Option<Place>,
+    _permit: Option<Permit>,
     reading: Option<Reading>,
 }
 
@@ -27,12 +27,12 @@ enum Kind {
 }
 
 impl ResponseBody {
-    pub(crate) fn mcp(body: pmcp_core::streamable_http::Body, place: Option<Place>, span: Span) -> Self {
-        Self { body: Kind::Mcp(body, span), _place: place, reading: None }
+    pub(crate) fn mcp(body: pmcp_core::streamable_http::Body, permit: Option<Permit>, span: Span) -> Self {
+        Self { body: Kind::Mcp(body, span), _permit: permit, reading: None }
     }
 
     pub(crate) fn text(text: &'static str) -> Self {
-        Self { body: Kind::Text(text), _place: None, reading: None }
+        Self { body: Kind::Text(text), _permit: None, reading: None }
     }
 
     /// The same body, watched by its connection.

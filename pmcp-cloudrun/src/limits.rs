@@ -18,34 +18,34 @@ impl Limit {
     }
 
     /// `amount` of it, if there is as much.
-    pub(crate) fn take(&self, amount: usize) -> Option<Place> {
-        let place = Place { taken: Arc::clone(&self.taken), amount };
+    pub(crate) fn take(&self, amount: usize) -> Option<Permit> {
+        let permit = Permit { taken: Arc::clone(&self.taken), amount };
         let before = self.taken.fetch_add(amount, Ordering::Relaxed);
-        (before.saturating_add(amount) <= self.most).then_some(place)
+        (before.saturating_add(amount) <= self.most).then_some(permit)
     }
 
     /// One of it whether there is one or not, so that others find none.
-    pub(crate) fn take_anyway(&self) -> Place {
+    pub(crate) fn take_anyway(&self) -> Permit {
         self.taken.fetch_add(1, Ordering::Relaxed);
-        Place { taken: Arc::clone(&self.taken), amount: 1 }
+        Permit { taken: Arc::clone(&self.taken), amount: 1 }
     }
 }
 
 /// What was taken, given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Permit {
     taken: Arc<AtomicUsize>,
     amount: usize,
 }
 
-impl Place {
+impl Permit {
     /// Takes over what `other` has of the same limit.
     pub(crate) fn join(&mut self, mut other: Self) {
         self.amount += std::mem::take(&mut other.amount);
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.taken.fetch_sub(self.amount, Ordering::Relaxed);
     }

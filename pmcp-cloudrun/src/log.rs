@@ -32,7 +32,7 @@ pub(crate) fn install(config: &Config) {
         Ok(filter) => (filter, None),
         Err(error) => (Targets::new().with_default(Level::INFO), Some(error)),
     };
-    let layer = Lines { json: config.log_json }.with_filter(filter);
+    let layer = LogLayer { json: config.log_json }.with_filter(filter);
     let is_ours = tracing_subscriber::registry().with(layer).try_init().is_ok();
     if is_ours && config.log_json {
         // A panic prints lines of its own, which no program can read.
@@ -67,11 +67,11 @@ fn trace_id(headers: &HeaderMap) -> Option<&str> {
 /// The field by which Cloud Logging joins the lines of one request.
 const TRACE: &str = "logging.googleapis.com/trace";
 
-struct Lines {
+struct LogLayer {
     json: bool,
 }
 
-impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Lines {
+impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for LogLayer {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id) {
             let mut fields = Fields::default();

@@ -49,10 +49,10 @@ impl Platform for TokioPlatform {
     }
 
     fn background(&self, work: BoxFuture<()>) {
-        let place = self.in_flight.take_anyway();
+        let permit = self.in_flight.take_anyway();
         let work = async move {
             work.await;
-            drop(place);
+            drop(permit);
         };
         self.tasks.spawn(work.in_current_span());
     }

@@ -93,7 +93,7 @@ impl Service {
                 }
             };
             // A place is taken once the request is there, so that a slow client holds none.
-            let Some(place) = inner.in_flight.take(1) else {
+            let Some(permit) = inner.in_flight.take(1) else {
                 inner.report_overload();
                 let reason = "Too many requests are in flight; try again in a second.";
                 return inner.refuse(&head, StatusCode::SERVICE_UNAVAILABLE, reason);
@@ -106,7 +106,7 @@ impl Service {
             if let Some(report) = report {
                 span.in_scope(|| report(response.status()));
             }
-            response.map(|body| ResponseBody::mcp(body, Some(place), span))
+            response.map(|body| ResponseBody::mcp(body, Some(permit), span))
         }
     }
 }

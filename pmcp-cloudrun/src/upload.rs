@@ -8,7 +8,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::sleep;
 
-use crate::limits::{Limit, Place};
+use crate::limits::{Limit, Permit};
 
 /// Why a body was not read to its end.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ where
     let reading = async {
         let mut body = std::pin::pin!(body);
         let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
-        let mut taken: Option<Place> = None;
+        let mut taken: Option<Permit> = None;
         while let Some(frame) = body.as_mut().frame().await {
             let frame = frame.map_err(|error| {
                 tracing::debug!(%error, "a request body broke off");
@@ -52,12 +52,12 @@ where
             if first.is_empty() && body.is_end_stream() {
                 return Ok(data);
             }
-            let place = buffered.take(data.len()).ok_or_else(|| {
+            let permit = buffered.take(data.len()).ok_or_else(|| {
                 Unread::new(StatusCode::SERVICE_UNAVAILABLE, "Too many requests are coming in; try again in a second.")
             })?;
             match &mut taken {
-                Some(taken) => taken.join(place),
-                None => taken = Some(place),
+                Some(taken) => taken.join(permit),
+                None => taken = Some(permit),
             }
             if first.is_empty() {
                 first = data;

@@ -21,11 +21,11 @@ const SECTIONS: [(&str, &str); 2] = [
 pub(crate) struct Problem {
     what: String,
     help: Option<String>,
-    place: Option<Place>,
+    snippet: Option<Snippet>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct Snippet {
     /// Both counted from one; the column in characters.
     line: usize,
     column: usize,
@@ -52,16 +52,16 @@ impl Problem {
         if let Some(missing) = SECTIONS.iter().find(|(name, _)| message == format!("missing field `{name}`")) {
             let (name, help) = missing;
             // There is no place where it is not.
-            return Self { what: format!("there is no section [{name}]"), help: Some((*help).into()), place: None };
+            return Self { what: format!("there is no section [{name}]"), help: Some((*help).into()), snippet: None };
         }
         let Some(span) = error.span() else {
             let (what, help) = explain(message);
-            return Self { what, help, place: None };
+            return Self { what, help, snippet: None };
         };
         // What nobody knows the key of may be anything.
-        let (place, kept) = place(text, span, message.starts_with("unknown field"));
+        let (snippet, kept) = snippet(text, span, message.starts_with("unknown field"));
         if kept == Kept::Secret && message.starts_with("invalid type") {
-            let key = private::key(&place.text).filter(|key| *key != private::SECRETS).unwrap_or("KEY");
+            let key = private::key(&snippet.text).filter(|key| *key != private::SECRETS).unwrap_or("KEY");
             let name = key.strip_prefix("secrets.").unwrap_or(key);
             return Self {
                 what: "the value of a secret does not belong in this file".into(),
@@ -69,21 +69,21 @@ impl Problem {
                     "write `{key} = {{}}` here, and store the value with `cargo pmcp deploy secrets set {name}`; take what \
                      was here for known to others"
                 )),
-                place: Some(place),
+                snippet: Some(snippet),
             };
         }
         let (what, help) = match kept {
             Kept::Nothing => explain(message),
             Kept::Value | Kept::Secret => explain(&private::without_found(message)),
         };
-        Self { what, help, place: Some(place) }
+        Self { what, help, snippet: Some(snippet) }
     }
 
     /// From a rule that the value of this key breaks.
     pub(super) fn of_value(text: &str, key: &[String], what: String) -> Self {
         let name = key.join(".");
-        let place = span(text, key).map(|span| place(text, span, false).0);
-        Self { what: format!("`{name}` is wrong: {what}"), help: None, place }
+        let snippet = span(text, key).map(|span| snippet(text, span, false).0);
+        Self { what: format!("`{name}` is wrong: {what}"), help: None, snippet }
     }
 }
 
@@ -142,8 +142,8 @@ pub(crate) fn span(text: &str, key: &[impl AsRef<str>]) -> Option<Range<usize>> 
     found
 }
 
-/// The place, and what of it is kept.
-fn place(text: &str, span: Range<usize>, is_unknown: bool) -> (Place, Kept) {
+/// The snippet, and what of it is kept.
+fn snippet(text: &str, span: Range<usize>, is_unknown: bool) -> (Snippet, Kept) {
     let start = span.start.min(text.len());
     let before = text.get(..start).unwrap_or(text);
     let begin = before.rfind('\n').map_or(0, |end| end + 1);
@@ -170,13 +170,13 @@ fn place(text: &str, span: Range<usize>, is_unknown: bool) -> (Place, Kept) {
         false => length.saturating_sub(1)..length,
     };
     let line = before.matches('\n').count() + 1;
-    (Place { line, column: column + 1, text: shown, caret }, kept)
+    (Snippet { line, column: column + 1, text: shown, caret }, kept)
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.what)?;
-        if let Some(Place { line, column, text, caret, .. }) = &self.place {
+        if let Some(Snippet { line, column, text, caret, .. }) = &self.snippet {
             let number = line.to_string();
             let margin = " ".repeat(number.len());
             // A tab before the caret moves it as far as it moved the text.

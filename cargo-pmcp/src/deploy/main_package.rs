@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::cli::Platform;
 use crate::failure::{Failure, Result};
 use crate::files::{Changed, NewFile, write_whole};
-use crate::mains::{self, WORKERS_PROFILE, Words};
+use crate::mains::{self, MainTemplate, WORKERS_PROFILE};
 use crate::toml_text::{add_string, append, has};
 use crate::workspace::Workspace;
 
@@ -23,7 +23,7 @@ pub(super) struct MainPackage {
 impl MainPackage {
     pub(super) fn find(root: &Path, platform: Platform) -> Result<Self> {
         let manifest = root.join("Cargo.toml");
-        let Words { folder, adapter, .. } = platform.words();
+        let MainTemplate { folder, adapter, .. } = platform.main_template();
         if !manifest.exists() {
             return Ok(Self::default());
         }

@@ -14,7 +14,7 @@ use crate::exec::{Hidden, ask_hidden};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::plan::{Action, Plan};
-use crate::target::{Target, Words};
+use crate::target::{SecretNotes, Target};
 
 pub(super) fn run(project: &Project, target: &dyn Target, command: &Secrets, output: Output) -> Result {
     match command {
@@ -30,13 +30,13 @@ struct Stored<'a> {
     /// Whether deploy.toml gives it to the server.
     given: bool,
     #[serde(skip)]
-    words: Words,
+    notes: SecretNotes,
 }
 
 impl fmt::Display for Stored<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, given, words } = self;
-        let words = if *given { words.given } else { words.not_given };
+        let Self { key, given, notes } = self;
+        let words = if *given { notes.given } else { notes.not_given };
         write!(out, "stored {key}; {}", words.replace("{key}", key))
     }
 }
@@ -79,7 +79,7 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
             "whether the value was stored is not known: see `cargo pmcp deploy secrets list`, and run this again";
         failure.when_interrupted(advice)
     })?;
-    output.result(&Stored { key, given: config.secrets.contains_key(key), words: target.secret_words() })
+    output.result(&Stored { key, given: config.secrets.contains_key(key), notes: target.secret_notes() })
 }
 
 /// The value, without the end of its line.
@@ -206,7 +206,7 @@ fn delete(project: &Project, target: &dyn Target, options: &DeleteSecret, output
         return Err(Failure::refused(format!("there is no secret {key}"), "see `cargo pmcp deploy secrets list`"));
     }
     let mut plan = Plan::new();
-    plan.detailed(Action::Remove, name, target.secret_words().deleted);
+    plan.detailed(Action::Remove, name, target.secret_notes().deleted);
     if config.secrets.contains_key(key) {
         plan.warnings.push(format!("{key} is under [secrets] in .pmcp/deploy.toml: the next deployment asks for it"));
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
-use self::server::{Place, Server};
+use self::server::{Runtime, Server};
 use self::sources::Sources;
 use crate::cli::Dev;
 use crate::config::{Config, PATH, TargetType};
@@ -25,14 +25,14 @@ const GLANCE: Duration = Duration::from_millis(300);
 
 /// Where the server is, and what to paste into its clients.
 #[derive(Serialize)]
-struct Lines {
+struct ClientSetup {
     url: String,
     claude: String,
     vs_code: String,
     inspector: String,
 }
 
-impl Lines {
+impl ClientSetup {
     fn new(name: &str, url: String) -> Self {
         let entry = json!({ "name": name, "type": "http", "url": url });
         Self {
@@ -44,7 +44,7 @@ impl Lines {
     }
 }
 
-impl fmt::Display for Lines {
+impl fmt::Display for ClientSetup {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "{}", self.url)?;
         writeln!(out, "Claude Code:   {}", self.claude)?;
@@ -59,21 +59,21 @@ pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
     if options.target == Some(TargetType::CloudflareWorkers) {
         return workers::run(folder, config, options, output);
     }
-    let wanted = options.target.map(place).transpose()?;
+    let wanted = options.target.map(runtime).transpose()?;
     let workspace = Workspace::load(folder)?;
     let is_worker_alone = workspace.uses(&WORKERS) && !workspace.uses(&CLOUDRUN) && !workspace.uses(&LAMBDA);
     if wanted.is_none() && is_worker_alone {
         return workers::run(folder, config, options, output);
     }
     let has_only_lambda = !workspace.uses(&CLOUDRUN) && workspace.uses(&LAMBDA);
-    let place = wanted.unwrap_or(if has_only_lambda { Place::Lambda } else { Place::Http });
+    let runtime = wanted.unwrap_or(if has_only_lambda { Runtime::Lambda } else { Runtime::Http });
     let config = config.as_ref();
-    let package = match place {
+    let package = match runtime {
         // `package` in deploy.toml is the one for its target.
-        Place::Http => workspace.server(place.adapter(), None),
-        Place::Lambda => workspace.server(place.adapter(), config.map(|config| &config.server)),
+        Runtime::Http => workspace.server(runtime.adapter(), None),
+        Runtime::Lambda => workspace.server(runtime.adapter(), config.map(|config| &config.server)),
     }?;
-    let port = options.port.unwrap_or(place.usual_port());
+    let port = options.port.unwrap_or(runtime.usual_port());
     if !is_free(port) {
         let advice = format!("end what listens there, or choose another: --port {}", port.wrapping_add(1));
         return Err(Failure::refused(format!("the port {port} is taken"), advice));
@@ -86,7 +86,7 @@ pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
         }
     }
     let interrupt = Interrupt::catch()?;
-    let mut server = Server::new(folder, place, package, port, config)?;
+    let mut server = Server::new(folder, runtime, package, port, config)?;
     let mut sources = Sources::new(&Workspace::load_whole(folder)?, folder.join(PATH));
     let name = config.map_or_else(|| server.name().to_owned(), |config| config.server.name.clone());
     let mut told = false;
@@ -102,7 +102,7 @@ pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
                     break;
                 }
                 if !told && server.is_running() {
-                    output.result(&Lines::new(&name, server.url()))?;
+                    output.result(&ClientSetup::new(&name, server.url()))?;
                     output.note("built and started anew whenever its source changes; Ctrl-C ends it");
                     told = true;
                 }
@@ -131,10 +131,10 @@ enum Built {
 }
 
 /// Where a server for this platform runs.
-fn place(target: TargetType) -> Result<Place> {
+fn runtime(target: TargetType) -> Result<Runtime> {
     match target {
-        TargetType::AwsLambda => Ok(Place::Lambda),
-        TargetType::GoogleCloudRun | TargetType::PmcpRun => Ok(Place::Http),
+        TargetType::AwsLambda => Ok(Runtime::Lambda),
+        TargetType::GoogleCloudRun | TargetType::PmcpRun => Ok(Runtime::Http),
         TargetType::CloudflareWorkers => Err(Failure::refused(
             format!("this version of cargo pmcp does not run servers as on {}", target.title()),
             "choose --target google-cloud-run, which is over HTTP, or --target aws-lambda",

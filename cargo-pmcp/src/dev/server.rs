@@ -21,14 +21,14 @@ const SETTLING: Duration = Duration::from_millis(500);
 
 /// How a server is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Runtime {
     /// It listens itself.
     Http,
     /// Under cargo-lambda's emulator.
     Lambda,
 }
 
-impl Place {
+impl Runtime {
     pub(super) fn adapter(self) -> &'static Adapter {
         match self {
             Self::Http => &CLOUDRUN,
@@ -46,7 +46,7 @@ impl Place {
 
 pub(super) struct Server {
     folder: PathBuf,
-    place: Place,
+    runtime: Runtime,
     package: String,
     port: u16,
     environment: Vec<(String, String)>,
@@ -59,37 +59,37 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn new(
         folder: &Path,
-        place: Place,
+        runtime: Runtime,
         package: String,
         port: u16,
         config: Option<&Config>,
     ) -> Result<Self> {
-        if place == Place::Lambda {
+        if runtime == Runtime::Lambda {
             // Early, and not after a build of minutes.
             CARGO_LAMBDA.call([""; 0])?;
         }
-        let environment = environment(place, &package, port, config);
+        let environment = environment(runtime, &package, port, config);
         let folder = folder.to_path_buf();
-        Ok(Self { folder, place, package, port, environment, executable: None, process: None, emulator: None })
+        Ok(Self { folder, runtime, package, port, environment, executable: None, process: None, emulator: None })
     }
 
     /// From its next start on, its environment is as deploy.toml has it now.
     pub(super) fn configure(&mut self, config: &Config) {
-        self.environment = environment(self.place, &self.package, self.port, Some(config));
+        self.environment = environment(self.runtime, &self.package, self.port, Some(config));
     }
 
     /// The package's, without what says where it runs.
     pub(super) fn name(&self) -> &str {
-        let suffix = self.place.adapter().suffix;
+        let suffix = self.runtime.adapter().suffix;
         let name = self.package.strip_suffix(suffix).and_then(|name| name.strip_suffix('-'));
         name.unwrap_or(&self.package)
     }
 
     pub(super) fn url(&self) -> String {
         let Self { port, package, .. } = self;
-        match self.place {
-            Place::Http => format!("http://127.0.0.1:{port}/mcp"),
-            Place::Lambda => format!("http://127.0.0.1:{port}/lambda-url/{package}/mcp"),
+        match self.runtime {
+            Runtime::Http => format!("http://127.0.0.1:{port}/mcp"),
+            Runtime::Lambda => format!("http://127.0.0.1:{port}/lambda-url/{package}/mcp"),
         }
     }
 
@@ -132,7 +132,7 @@ impl Server {
 
     /// Puts what was built in the place of what runs; false for Ctrl-C.
     pub(super) fn start(&mut self, interrupt: &Interrupt) -> Result<bool> {
-        if self.place == Place::Lambda && self.emulator.as_mut().is_none_or(|emulator| emulator.ended().is_some()) {
+        if self.runtime == Runtime::Lambda && self.emulator.as_mut().is_none_or(|emulator| emulator.ended().is_some()) {
             self.emulator = Some(self.emulator()?);
             if !self.wait_for_listener(interrupt)? {
                 return Ok(false);
@@ -145,9 +145,9 @@ impl Server {
             call = call.env(name, value);
         }
         self.process = Some(call.start()?);
-        match self.place {
-            Place::Http => self.wait_for_listener(interrupt),
-            Place::Lambda => Ok(self.settle(interrupt)),
+        match self.runtime {
+            Runtime::Http => self.wait_for_listener(interrupt),
+            Runtime::Lambda => Ok(self.settle(interrupt)),
         }
     }
 
@@ -177,15 +177,15 @@ impl Server {
             if interrupt.came_within(Duration::from_millis(20)) {
                 return Ok(false);
             }
-            let (waited_for, what) = match self.place {
-                Place::Http => (&mut self.process, "the server"),
-                Place::Lambda => (&mut self.emulator, "cargo-lambda's emulator"),
+            let (waited_for, what) = match self.runtime {
+                Runtime::Http => (&mut self.process, "the server"),
+                Runtime::Lambda => (&mut self.emulator, "cargo-lambda's emulator"),
             };
-            match (waited_for.as_mut().and_then(Running::ended), self.place) {
+            match (waited_for.as_mut().and_then(Running::ended), self.runtime) {
                 (None, _) => {}
                 // It has said why, and may be mended.
-                (Some(_), Place::Http) => return Ok(true),
-                (Some(status), Place::Lambda) => {
+                (Some(_), Runtime::Http) => return Ok(true),
+                (Some(status), Runtime::Lambda) => {
                     let advice = format!("see why: cargo lambda watch --invoke-port {}", self.port);
                     return Err(Failure::failed(format!("{what} has ended ({status})"), advice));
                 }
@@ -200,17 +200,17 @@ impl Server {
 }
 
 /// What the server finds in its environment.
-fn environment(place: Place, package: &str, port: u16, config: Option<&Config>) -> Vec<(String, String)> {
+fn environment(runtime: Runtime, package: &str, port: u16, config: Option<&Config>) -> Vec<(String, String)> {
     let mut environment: Vec<(String, String)> = config.iter().flat_map(|config| config.environment.clone()).collect();
     let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
-    match place {
-        Place::Http => {
+    match runtime {
+        Runtime::Http => {
             set("HOST", "127.0.0.1".into());
             set("PORT", port.to_string());
             // It need not say how to get there, as this program does.
             set("PMCP_DEV", "1".into());
         }
-        Place::Lambda => {
+        Runtime::Lambda => {
             let is_whole = config.is_some_and(|config| config.aws.front == Front::HttpApi);
             set("PMCP_RESPONSE_MODE", if is_whole { "buffered" } else { "streaming" }.into());
             set("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}/.rt/{package}"));
@@ -235,7 +235,7 @@ mod tests {
         let text = "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n[environment]\nPORT = \"1\"\n\
                     MOOD = \"good\"\n";
         let config = Config::parse(text, None).expect("is right");
-        let server = Server::new(Path::new("."), Place::Http, "crm".into(), 8080, Some(&config)).expect("is made");
+        let server = Server::new(Path::new("."), Runtime::Http, "crm".into(), 8080, Some(&config)).expect("is made");
         let environment: BTreeMap<_, _> = server.environment.into_iter().collect();
         assert_eq!((&environment["PORT"] as &str, &environment["MOOD"] as &str), ("8080", "good"));
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::Lines;
+use super::ClientSetup;
 use crate::cli::Dev;
 use crate::config::{Config, TargetType};
 use crate::deploy::Project;
@@ -71,7 +71,7 @@ pub(super) fn run(folder: &Path, config: Option<Config>, options: &Dev, output: 
             return Err(Failure::failed(format!("`wrangler dev` has ended ({status})"), "see what it says above"));
         }
         if !told && matches!(health(), Ok(Response { status: 200, .. })) {
-            output.result(&Lines::new(&name, format!("http://127.0.0.1:{port}/mcp")))?;
+            output.result(&ClientSetup::new(&name, format!("http://127.0.0.1:{port}/mcp")))?;
             output.note("built and started anew whenever its source changes; Ctrl-C ends it");
             told = true;
         }

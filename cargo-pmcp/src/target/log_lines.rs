@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use super::{Line, Lines};
+use super::{LogLine, LogLines};
 use crate::cli::Logs;
 use crate::exec::Interrupt;
 use crate::failure::{Failure, Result};
@@ -21,7 +21,7 @@ const LATEST: u64 = 15_000;
 /// A line, and the platform's name for it.
 pub(super) struct Event {
     pub(super) id: String,
-    pub(super) line: Line,
+    pub(super) line: LogLine,
 }
 
 /// Prints what `events` finds from a time on, in milliseconds since 1970.
@@ -40,11 +40,11 @@ pub(super) fn run(options: &Logs, output: Output, events: impl Fn(u64) -> Result
         }
         return follow(begin, output, events);
     }
-    let lines: Vec<Line> = events(begin)?.into_iter().map(|event| event.line).collect();
+    let lines: Vec<LogLine> = events(begin)?.into_iter().map(|event| event.line).collect();
     if lines.is_empty() {
         output.note("note: nothing was logged in that time; --since looks further back");
     }
-    output.result(&Lines(lines))
+    output.result(&LogLines(lines))
 }
 
 /// Until Ctrl-C, or until nobody reads what is printed.
@@ -69,7 +69,7 @@ fn follow(mut begin: u64, output: Output, events: impl Fn(u64) -> Result<Vec<Eve
         };
         failed = 0;
         let new = unseen(&mut shown, found);
-        if !output.part(&Lines(new))? {
+        if !output.part(&LogLines(new))? {
             return Ok(());
         }
         let newest = shown.values().max().copied().unwrap_or(begin);
@@ -82,7 +82,7 @@ fn follow(mut begin: u64, output: Output, events: impl Fn(u64) -> Result<Vec<Eve
 }
 
 /// The lines that were not shown yet; from now on they were.
-fn unseen(shown: &mut BTreeMap<String, u64>, found: Vec<Event>) -> Vec<Line> {
+fn unseen(shown: &mut BTreeMap<String, u64>, found: Vec<Event>) -> Vec<LogLine> {
     let mut new = Vec::new();
     for Event { id, line } in found {
         if shown.insert(id, line.timestamp).is_none() {
@@ -112,9 +112,9 @@ mod tests {
 
     #[test]
     fn a_line_is_shown_once() {
-        let event = |id: &str, timestamp| Event { id: id.into(), line: Line { timestamp, message: id.into() } };
+        let event = |id: &str, timestamp| Event { id: id.into(), line: LogLine { timestamp, message: id.into() } };
         let mut shown = BTreeMap::new();
-        let messages = |lines: Vec<Line>| lines.into_iter().map(|line| line.message).collect::<Vec<_>>();
+        let messages = |lines: Vec<LogLine>| lines.into_iter().map(|line| line.message).collect::<Vec<_>>();
         assert_eq!(messages(unseen(&mut shown, vec![event("a", 1), event("b", 2)])), ["a", "b"]);
         assert_eq!(messages(unseen(&mut shown, vec![event("a", 1), event("late", 1), event("b", 2)])), ["late"]);
     }

@@ -80,7 +80,7 @@ pub(crate) trait Target {
     /// What a secret is called on the platform.
     fn secret_name(&self, config: &Config, key: &str) -> String;
     /// What is said of secrets, as it is on the platform.
-    fn secret_words(&self) -> Words;
+    fn secret_notes(&self) -> SecretNotes;
     /// Secrets that have a value, by variable, and when each was stored.
     fn secrets(&self, config: &Config) -> Result<BTreeMap<String, Option<String>>>;
     /// The most that is kept of one value, in bytes.
@@ -124,7 +124,7 @@ impl TargetType {
 const AGAIN: &str = "run the command again when this is mended";
 
 /// What is said of secrets.
-pub(crate) struct Words {
+pub(crate) struct SecretNotes {
     /// Once one was stored that deploy.toml gives to the server, and one that it does not.
     pub(crate) given: &'static str,
     pub(crate) not_given: &'static str,
@@ -276,20 +276,20 @@ impl fmt::Display for Status {
 /// What the server logged.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Lines(pub(crate) Vec<Line>);
+pub(crate) struct LogLines(pub(crate) Vec<LogLine>);
 
 /// One line of it.
 #[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct Line {
+pub(crate) struct LogLine {
     /// In milliseconds since 1970.
     pub(crate) timestamp: u64,
     pub(crate) message: String,
 }
 
-impl fmt::Display for Lines {
+impl fmt::Display for LogLines {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         // One line each, whatever is in it: none can look like two.
-        let line = |Line { timestamp, message }: &Line| {
+        let line = |LogLine { timestamp, message }: &LogLine| {
             format!("{} {}", date::encode(timestamp / 1000), message.trim_end().replace('\n', "\\n"))
         };
         let lines: Vec<String> = self.0.iter().map(line).collect();

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::Line;
+use super::super::LogLine;
 use super::super::log_lines::{self, Event};
 use super::account::Account;
 use crate::cli::Logs;
@@ -39,7 +39,7 @@ fn events(account: &Account, group: &str, filter: Option<&str>, begin: u64) -> R
     let events = found.map(|found| found.events).unwrap_or_default();
     let event = |Found { id, timestamp, message }| Event {
         id,
-        line: Line { timestamp: u64::try_from(timestamp).unwrap_or_default(), message },
+        line: LogLine { timestamp: u64::try_from(timestamp).unwrap_or_default(), message },
     };
     Ok(events.into_iter().map(event).collect())
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use self::account::Account;
 use self::secrets::Granted;
-use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words, archive, not_deployed};
+use super::{Check, Login, Outliving, Outputs, Removal, SecretNotes, Status, Target, Traces, archive, not_deployed};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc, is_aws_region};
 use crate::deploy::Project;
@@ -243,8 +243,8 @@ impl Target for AwsLambda {
         format!("the entry {} of Secrets Manager in {}", secrets::name(config, key), config.aws.region)
     }
 
-    fn secret_words(&self) -> Words {
-        Words {
+    fn secret_notes(&self) -> SecretNotes {
+        SecretNotes {
             given: "the server reads it once you run `cargo pmcp deploy`",
             not_given: "to give it to the server, add `{key} = {}` under [secrets] in .pmcp/deploy.toml and run `cargo pmcp \
                         deploy`",

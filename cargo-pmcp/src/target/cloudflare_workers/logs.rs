@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::exec::Interrupt;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
-use crate::target::{Line, Lines};
+use crate::target::{LogLine, LogLines};
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -91,19 +91,19 @@ pub(super) fn follow(account: &Account, config: &Config, options: &Logs, output:
                 return Err(Failure::failed("`wrangler tail` has ended", advice));
             }
         };
-        if !output.part(&Lines(lines))? {
+        if !output.part(&LogLines(lines))? {
             return Ok(());
         }
     }
 }
 
 impl Event {
-    fn lines(self) -> Vec<Line> {
+    fn lines(self) -> Vec<LogLine> {
         let logs = self.logs.into_iter().map(|Logged { message, timestamp }| (timestamp, text(&message)));
         let exceptions = self.exceptions.into_iter();
         let exceptions =
             exceptions.map(|Exception { name, message, timestamp }| (timestamp, format!("{name}: {}", text(&message))));
-        logs.chain(exceptions).map(|(timestamp, message)| Line { timestamp, message }).collect()
+        logs.chain(exceptions).map(|(timestamp, message)| LogLine { timestamp, message }).collect()
     }
 }
 

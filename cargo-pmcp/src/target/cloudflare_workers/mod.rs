@@ -17,7 +17,7 @@ pub(crate) use self::account::quiet;
 use self::account::Account;
 use self::bindings::Made;
 use self::settings::{Package, Settings};
-use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words, not_deployed};
+use super::{Check, Login, Outliving, Outputs, Removal, SecretNotes, Status, Target, Traces, not_deployed};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Config, LONGEST_VALUE, is_account};
 use crate::deploy::Project;
@@ -241,8 +241,8 @@ impl Target for CloudflareWorkers {
         format!("the secret {key} of the Worker {} in {}", config.server.name, self.place(config))
     }
 
-    fn secret_words(&self) -> Words {
-        Words {
+    fn secret_notes(&self) -> SecretNotes {
+        SecretNotes {
             given: "the server reads it from now on",
             // A Worker reads every secret that it has.
             not_given: "the server reads it from now on",

@@ -12,7 +12,7 @@ use crate::config::{Config, LONGEST_VALUE, PATH};
 use crate::exec::WORKER_BUILD;
 use crate::failure::{Failure, Result};
 use crate::files::no_link;
-use crate::mains::{Words, relative};
+use crate::mains::{MainTemplate, relative};
 use crate::output::encode_json;
 use crate::target::Traces;
 use crate::workspace::{WORKERS, Workspace};
@@ -92,7 +92,7 @@ pub(super) fn traces(root: &Path, config: &Config) -> Traces {
 
 /// Where wrangler.toml is in a project: beside the Worker's package, or where that would be made.
 pub(super) fn folder(root: &Path, config: &Config) -> String {
-    let Words { folder, .. } = Platform::CloudflareWorkers.words();
+    let MainTemplate { folder, .. } = Platform::CloudflareWorkers.main_template();
     if !root.join("Cargo.toml").exists() {
         return folder.into();
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::gcloud::Project;
+use super::gcloud::CloudProject;
 use super::service::LABEL;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
@@ -24,20 +24,20 @@ struct Repository {
 }
 
 /// Where images go: `REGISTRY/PROJECT/SERVER/server`, if the repository is there.
-pub(super) fn find(project: &Project, config: &Config) -> Result<Option<String>> {
+pub(super) fn find(project: &CloudProject, config: &Config) -> Result<Option<String>> {
     place(project, &config.server.name, project.ask(&describe(project, &config.server.name))?)
 }
 
 /// The same where Artifact Registry may never have been switched on.
-pub(super) fn find_if_enabled(project: &Project, config: &Config) -> Result<Option<String>> {
+pub(super) fn find_if_enabled(project: &CloudProject, config: &Config) -> Result<Option<String>> {
     place(project, &config.server.name, project.ask_if_enabled(&describe(project, &config.server.name))?)
 }
 
-fn describe<'a>(project: &'a Project, name: &'a str) -> [&'a str; 6] {
+fn describe<'a>(project: &'a CloudProject, name: &'a str) -> [&'a str; 6] {
     ["artifacts", "repositories", "describe", name, "--location", &project.region]
 }
 
-fn place(project: &Project, name: &str, found: Option<Repository>) -> Result<Option<String>> {
+fn place(project: &CloudProject, name: &str, found: Option<Repository>) -> Result<Option<String>> {
     let Some(Repository { format, labels, registry_uri }) = found else { return Ok(None) };
     if format != "DOCKER" || labels.get(LABEL).map(String::as_str) != Some(name) {
         return Err(Failure::refused(
@@ -54,7 +54,7 @@ fn place(project: &Project, name: &str, found: Option<Repository>) -> Result<Opt
 }
 
 /// The same, after making it where it is not.
-pub(super) fn find_or_create(project: &Project, config: &Config, output: Output) -> Result<String> {
+pub(super) fn find_or_create(project: &CloudProject, config: &Config, output: Output) -> Result<String> {
     if let Some(image) = find(project, config)? {
         return Ok(image);
     }
@@ -76,6 +76,6 @@ pub(super) fn find_or_create(project: &Project, config: &Config, output: Output)
 }
 
 /// Removes the repository with all images.
-pub(super) fn delete(project: &Project, name: &str) -> Result {
+pub(super) fn delete(project: &CloudProject, name: &str) -> Result {
     project.tell(&["artifacts", "repositories", "delete", name, "--location", &project.region, "--quiet"])
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::docker::{self, DOCKER, HELPER};
-use super::gcloud::Project;
+use super::gcloud::CloudProject;
 use super::image::Image;
 use super::{ARCHITECTURE, FOLDER, artifacts, context, open};
 use crate::config::{Config, ImageBuilder};
@@ -68,10 +68,10 @@ impl Builder {
         self,
         project: &deploy::Project,
         package: &Package,
-        cloud: &Project,
+        cloud: &CloudProject,
         output: Output,
     ) -> Result<String> {
-        let Project { id, region, .. } = cloud;
+        let CloudProject { id, region, .. } = cloud;
         let left = match self {
             Self::CloudBuild => format!(
                 "nothing was deployed, but Cloud Build may go on by itself: see `gcloud builds list --ongoing --region {region} \
@@ -82,7 +82,13 @@ impl Builder {
         self.make(project, package, cloud, output).map_err(|failure| failure.when_interrupted(left))
     }
 
-    fn make(self, project: &deploy::Project, package: &Package, cloud: &Project, output: Output) -> Result<String> {
+    fn make(
+        self,
+        project: &deploy::Project,
+        package: &Package,
+        cloud: &CloudProject,
+        output: Output,
+    ) -> Result<String> {
         match self {
             Self::Cargo(builder) => {
                 let what = format!("build {} for {}", package.name, ARCHITECTURE.name());
@@ -132,7 +138,7 @@ impl Builder {
 }
 
 /// The image by its digest: a tag may be given to another later.
-fn with_digest(cloud: &Project, image: &str, tag: &str) -> Result<String> {
+fn with_digest(cloud: &CloudProject, image: &str, tag: &str) -> Result<String> {
     let digest = open(cloud, image)?.digest(tag)?;
     Ok(format!("{image}@{digest}"))
 }

@@ -27,14 +27,14 @@ const TOKEN_FILE: &str = "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE";
 const ERROR: &str = "ERROR: (gcloud.";
 
 /// One region of one project.
-pub(super) struct Project {
+pub(super) struct CloudProject {
     pub(super) id: String,
     pub(super) region: String,
     /// What must be switched on in it.
     pub(super) apis: Vec<&'static str>,
 }
 
-impl Project {
+impl CloudProject {
     pub(super) fn new(config: &Config) -> Result<Self> {
         let Some(id) = config.gcp.project.clone().or_else(default_project) else {
             GCLOUD.call([""; 0])?;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::gcloud::Project;
+use super::gcloud::CloudProject;
 use super::service;
 use crate::cli::Logs;
 use crate::config::Config;
@@ -11,7 +11,7 @@ use crate::date;
 use crate::failure::Result;
 use crate::output::Output;
 use crate::target::log_lines::{self, Event};
-use crate::target::{Line, not_deployed};
+use crate::target::{LogLine, not_deployed};
 
 /// As far as it is of interest: <https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry>.
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ struct Entry {
 }
 
 /// Prints once what is there, or goes on as it comes.
-pub(super) fn run(project: &Project, config: &Config, options: &Logs, output: Output) -> Result {
+pub(super) fn run(project: &CloudProject, config: &Config, options: &Logs, output: Output) -> Result {
     if service::describe(project, &config.server.name)?.is_none() {
         return Err(not_deployed(config));
     }
@@ -40,7 +40,7 @@ pub(super) fn run(project: &Project, config: &Config, options: &Logs, output: Ou
 }
 
 /// What the server wrote, and what Cloud Run says of its instances; no list of requests.
-fn filter(project: &Project, service: &str, begin: u64, more: Option<&str>) -> String {
+fn filter(project: &CloudProject, service: &str, begin: u64, more: Option<&str>) -> String {
     let mut filter = format!(
         "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"{service}\" AND \
          resource.labels.location=\"{}\" AND (log_id(\"run.googleapis.com/stdout\") OR \
@@ -59,7 +59,7 @@ impl Entry {
     fn into_event(self) -> Event {
         let timestamp = date::parse(&self.timestamp).unwrap_or_default();
         let id = format!("{} {}", self.timestamp, self.insert_id);
-        Event { id, line: Line { timestamp, message: self.message() } }
+        Event { id, line: LogLine { timestamp, message: self.message() } }
     }
 
     /// In one line, with what the server said besides.
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_this_servers() {
-        let project = Project { id: "ada-project".into(), region: "europe-west1".into(), apis: Vec::new() };
+        let project = CloudProject { id: "ada-project".into(), region: "europe-west1".into(), apis: Vec::new() };
         let filter = filter(&project, "crm", 1_000, Some("severity>=ERROR OR a -- b"));
         assert!(filter.contains("service_name=\"crm\"") && filter.contains("location=\"europe-west1\""), "{filter}");
         assert!(

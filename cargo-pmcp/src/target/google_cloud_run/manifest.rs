@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::gcloud::Project;
+use super::gcloud::CloudProject;
 use super::secrets::Given;
 use super::service::{DEPLOYMENT, LABEL};
 use crate::config::{Authentication, Config, Gcp};
@@ -20,7 +20,7 @@ const PORT: u32 = 8080;
 /// The file's text; `deployment` is what nobody else calls theirs.
 pub(super) fn encode(
     config: &Config,
-    project: &Project,
+    project: &CloudProject,
     image: &str,
     given: &[Given],
     deployment: &str,
@@ -31,7 +31,7 @@ pub(super) fn encode(
     Ok(as_yaml(&encode_json(&service)?) + "\n")
 }
 
-fn service(config: &Config, project: &Project, image: &str, given: &[Given]) -> Value {
+fn service(config: &Config, project: &CloudProject, image: &str, given: &[Given]) -> Value {
     let Config { gcp, server, .. } = config;
     let mut annotations = Map::new();
     let mut annotate = |key: &str, value: String| annotations.insert(format!("run.googleapis.com/{key}"), value.into());
@@ -84,7 +84,7 @@ fn revision_annotations(gcp: &Gcp) -> Map<String, Value> {
     annotations
 }
 
-fn revision(config: &Config, project: &Project, image: &str, given: &[Given]) -> Value {
+fn revision(config: &Config, project: &CloudProject, image: &str, given: &[Given]) -> Value {
     let gcp = &config.gcp;
     let mut variables = Vec::new();
     // What the adapter goes by; what the user says of it counts.
@@ -153,7 +153,7 @@ mod tests {
     fn manifest(lines: &str, given: &[Given]) -> Value {
         let text = format!("[target]\ntarget_type = \"google-cloud-run\"\n[server]\nname = \"crm\"\n{lines}\n");
         let config = Config::parse(&text, None).expect("a configuration");
-        let project = Project { id: "ada-project".into(), region: "europe-west1".into(), apis: Vec::new() };
+        let project = CloudProject { id: "ada-project".into(), region: "europe-west1".into(), apis: Vec::new() };
         let encoded = encode(&config, &project, "host/crm/server@sha256:1", given, "1-2").expect("JSON");
         serde_json::from_str(&encoded).expect("JSON")
     }

@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use self::container::{Builder, moment};
-use self::gcloud::{GCLOUD, Project};
+use self::gcloud::{CloudProject, GCLOUD};
 use self::registry::Registry;
 use super::static_binary::{self, Package};
-use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Words, not_deployed};
+use super::{Check, Login, Outliving, Outputs, Removal, SecretNotes, Status, Target, not_deployed};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Architecture, Authentication, Config, ImageBuilder, check_gcp_name, is_gcp_region, is_project};
 use crate::deploy;
@@ -55,7 +55,7 @@ impl Target for GoogleCloudRun {
 
     fn place(&self, config: &Config) -> String {
         // Without a project nothing is deployed.
-        Project::new(config).map_or_else(|_| config.gcp.region.clone(), |project| project.place())
+        CloudProject::new(config).map_or_else(|_| config.gcp.region.clone(), |project| project.place())
     }
 
     fn settle(&self, config: &mut Config, options: &Init) -> Result {
@@ -112,7 +112,7 @@ impl Target for GoogleCloudRun {
         } else {
             check("what makes the image".into(), Builder::find(config).map(|builder| builder.name().into()));
         }
-        let project = match Project::new(config) {
+        let project = match CloudProject::new(config) {
             // Without gcloud nothing more is known, nor missing.
             _ if GCLOUD.find().is_none() => return checks,
             Ok(project) => project,
@@ -138,7 +138,7 @@ impl Target for GoogleCloudRun {
         let config = &project.config;
         let Config { gcp, server, .. } = config;
         let package = Package::find(project, &CLOUDRUN)?;
-        let place = Project::new(config)?.place();
+        let place = CloudProject::new(config)?.place();
         let mut plan = Plan::new();
         Builder::find(config)?.plan(project, &package, &mut plan)?;
         plan.detailed(
@@ -177,7 +177,7 @@ impl Target for GoogleCloudRun {
     fn deploy(&self, project: &deploy::Project, output: Output) -> Result<Outputs> {
         let config = &project.config;
         let name = &config.server.name;
-        let cloud = Project::new(config)?;
+        let cloud = CloudProject::new(config)?;
         for program in [&CARGO, &GCLOUD] {
             program.call([""; 0])?;
         }
@@ -206,7 +206,7 @@ impl Target for GoogleCloudRun {
     }
 
     fn outputs(&self, config: &Config) -> Result<Outputs> {
-        let project = Project::new(config)?;
+        let project = CloudProject::new(config)?;
         match service::describe(&project, &config.server.name)? {
             Some(service) => Ok(Outputs(service.outputs(&project))),
             None => Err(not_deployed(config)),
@@ -214,13 +214,13 @@ impl Target for GoogleCloudRun {
     }
 
     fn who(&self, config: &Config) -> Result<Login> {
-        let project = Project::new(config)?;
+        let project = CloudProject::new(config)?;
         let who = project.who()?;
         Ok(Login { account: project.id, who, term: None })
     }
 
     fn login(&self, _config: &Config, options: &cli::Login, _output: Output) -> Result<bool> {
-        Project::login(options.no_browser).map(|()| true)
+        CloudProject::login(options.no_browser).map(|()| true)
     }
 
     fn token_advice(&self, config: &Config) -> Option<&'static str> {
@@ -237,7 +237,7 @@ impl Target for GoogleCloudRun {
     }
 
     fn status(&self, config: &Config) -> Result<Status> {
-        let project = Project::new(config)?;
+        let project = CloudProject::new(config)?;
         let name = config.server.name.clone();
         let found = service::describe(&project, &name)?;
         let versions = match &found {
@@ -250,11 +250,11 @@ impl Target for GoogleCloudRun {
     }
 
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan> {
-        service::rollback(&Project::new(config)?, config, options)
+        service::rollback(&CloudProject::new(config)?, config, options)
     }
 
     fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result {
-        logs::run(&Project::new(config)?, config, options, output)
+        logs::run(&CloudProject::new(config)?, config, options, output)
     }
 
     fn secret_name(&self, config: &Config, key: &str) -> String {
@@ -262,8 +262,8 @@ impl Target for GoogleCloudRun {
         format!("the entry {} of Secret Manager{project}", secrets::name(config, key))
     }
 
-    fn secret_words(&self) -> Words {
-        Words {
+    fn secret_notes(&self) -> SecretNotes {
+        SecretNotes {
             given: "the server reads it once you run `cargo pmcp deploy`",
             not_given: "to give it to the server, add `{key} = {}` under [secrets] in .pmcp/deploy.toml and run `cargo pmcp \
                         deploy`",
@@ -272,20 +272,20 @@ impl Target for GoogleCloudRun {
     }
 
     fn secrets(&self, config: &Config) -> Result<BTreeMap<String, Option<String>>> {
-        secrets::list(&Project::new(config)?, config)
+        secrets::list(&CloudProject::new(config)?, config)
     }
 
     fn set_secret(&self, config: &Config, key: &str, value: Hidden) -> Result {
-        secrets::set(&Project::new(config)?, config, key, value)
+        secrets::set(&CloudProject::new(config)?, config, key, value)
     }
 
     fn delete_secret(&self, config: &Config, key: &str) -> Result {
-        secrets::delete(&Project::new(config)?, config, key)
+        secrets::delete(&CloudProject::new(config)?, config, key)
     }
 
     fn removal(&self, project: &deploy::Project, _clean: bool) -> Result<Removal> {
         let config = &project.config;
-        let project = Project::new(config)?;
+        let project = CloudProject::new(config)?;
         let deployed = service::describe(&project, &config.server.name)?.is_some();
         let secrets = secrets::all(&project, config)?.into_iter();
         let mut outliving: Vec<Outliving> = secrets.map(|name| Outliving { kind: SECRET, name }).collect();
@@ -297,7 +297,7 @@ impl Target for GoogleCloudRun {
 
     fn destroy(&self, project: &deploy::Project, removal: &Removal, output: Output) -> Result {
         let config = &project.config;
-        let project = Project::new(config)?;
+        let project = CloudProject::new(config)?;
         let name = &config.server.name;
         if removal.deployed {
             let what = format!("remove the service {name} in {}", project.place());
@@ -314,6 +314,6 @@ impl Target for GoogleCloudRun {
 }
 
 /// Whoever is logged in, at the registry of `image`.
-fn open<'a>(project: &Project, image: &'a str) -> Result<Registry<'a>> {
+fn open<'a>(project: &CloudProject, image: &'a str) -> Result<Registry<'a>> {
     Registry::open(image, &project.token()?)
 }

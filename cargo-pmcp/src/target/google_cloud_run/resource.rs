@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::gcloud::Project;
+use super::gcloud::CloudProject;
 
 #[derive(Deserialize)]
 pub(super) struct Metadata {
@@ -174,7 +174,7 @@ impl Service {
         self.status.url.as_ref().map(|url| format!("{}/mcp", url.trim_end_matches('/')))
     }
 
-    pub(super) fn outputs(&self, project: &Project) -> BTreeMap<String, String> {
+    pub(super) fn outputs(&self, project: &CloudProject) -> BTreeMap<String, String> {
         let own = |text: &String| text.clone();
         let mut outputs: BTreeMap<String, String> = [
             ("Image", Some(self.spec.template.spec.image())),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::super::without_value;
-use super::gcloud::Project;
+use super::gcloud::CloudProject;
 use super::service::{self, LABEL};
 use crate::config::Config;
 use crate::exec::Hidden;
@@ -43,7 +43,7 @@ pub(super) fn name(config: &Config, key: &str) -> String {
 }
 
 /// Those of this server that have a value, by their variables, and when each was stored.
-pub(super) fn list(project: &Project, config: &Config) -> Result<BTreeMap<String, Option<String>>> {
+pub(super) fn list(project: &CloudProject, config: &Config) -> Result<BTreeMap<String, Option<String>>> {
     let prefix = name(config, "");
     let mut list = BTreeMap::new();
     for entry in all(project, config)? {
@@ -56,7 +56,7 @@ pub(super) fn list(project: &Project, config: &Config) -> Result<BTreeMap<String
 }
 
 /// The names of all entries of this server.
-pub(super) fn all(project: &Project, config: &Config) -> Result<Vec<String>> {
+pub(super) fn all(project: &CloudProject, config: &Config) -> Result<Vec<String>> {
     let filter = format!("labels.{LABEL}={}", config.server.name);
     let entries: Option<Vec<Entry>> = project.ask_if_enabled(&["secrets", "list", "--filter", &filter])?;
     // What `=` means to gcloud is about to change; another server's secrets are none of this one's.
@@ -65,14 +65,14 @@ pub(super) fn all(project: &Project, config: &Config) -> Result<Vec<String>> {
 }
 
 /// The newest version of an entry that can be read.
-fn newest(project: &Project, entry: &str) -> Result<Option<Version>> {
+fn newest(project: &CloudProject, entry: &str) -> Result<Option<Version>> {
     let arguments = ["secrets", "versions", "list", entry, "--filter", "state=enabled", "--sort-by", "~createTime"];
     let versions: Option<Vec<Version>> = project.ask(&[&arguments[..], &["--limit", "1"]].concat())?;
     Ok(versions.and_then(|versions| versions.into_iter().next()))
 }
 
 /// Whether the entry of a variable is there; one that is not this server's is refused.
-fn find(project: &Project, config: &Config, key: &str) -> Result<bool> {
+fn find(project: &CloudProject, config: &Config, key: &str) -> Result<bool> {
     let name = name(config, key);
     let found: Option<Entry> = project.ask(&["secrets", "describe", &name])?;
     match found {
@@ -85,7 +85,7 @@ fn find(project: &Project, config: &Config, key: &str) -> Result<bool> {
     }
 }
 
-pub(super) fn set(project: &Project, config: &Config, key: &str, value: Hidden) -> Result {
+pub(super) fn set(project: &CloudProject, config: &Config, key: &str, value: Hidden) -> Result {
     let name = name(config, key);
     let label = format!("{LABEL}={}", config.server.name);
     let arguments = match find(project, config, key)? {
@@ -95,7 +95,7 @@ pub(super) fn set(project: &Project, config: &Config, key: &str, value: Hidden) 
     project.tell_hidden(&[&arguments[..], &["--data-file", "-"]].concat(), value)
 }
 
-pub(super) fn delete(project: &Project, config: &Config, key: &str) -> Result {
+pub(super) fn delete(project: &CloudProject, config: &Config, key: &str) -> Result {
     let entry = name(config, key);
     if service::live_reads(project, &config.server.name, &entry)? {
         return Err(Failure::refused(
@@ -107,7 +107,7 @@ pub(super) fn delete(project: &Project, config: &Config, key: &str) -> Result {
 }
 
 /// Deletes an entry with all its versions. Nothing brings it back.
-pub(super) fn delete_entry(project: &Project, entry: &str) -> Result {
+pub(super) fn delete_entry(project: &CloudProject, entry: &str) -> Result {
     project.tell(&["secrets", "delete", entry, "--quiet"])
 }
 
@@ -122,7 +122,7 @@ pub(super) struct Given {
 }
 
 /// Looks up what deploy.toml gives to the server, all of which must have a value.
-pub(super) fn given(project: &Project, config: &Config) -> Result<Vec<Given>> {
+pub(super) fn given(project: &CloudProject, config: &Config) -> Result<Vec<Given>> {
     let mut given = Vec::new();
     let mut missing = Vec::new();
     for (key, secret) in &config.secrets {
@@ -150,7 +150,7 @@ pub(super) fn given(project: &Project, config: &Config) -> Result<Vec<Given>> {
 
 /// Lets the server read those that are its own, and returns whether it could not before; of the others their owner
 /// decides.
-pub(super) fn grant(project: &Project, config: &Config, given: &[Given], output: Output) -> Result<bool> {
+pub(super) fn grant(project: &CloudProject, config: &Config, given: &[Given], output: Output) -> Result<bool> {
     let is_own = |one: &&Given| config.secrets.get(&one.variable).is_some_and(|secret| secret.entry.is_none());
     let own: Vec<&Given> = given.iter().filter(is_own).collect();
     if own.is_empty() {
@@ -172,7 +172,7 @@ pub(super) fn grant(project: &Project, config: &Config, given: &[Given], output:
 }
 
 /// Whether an entry's policy says that this member may read it, to those who may see that.
-fn may_read(project: &Project, entry: &str, member: &str) -> bool {
+fn may_read(project: &CloudProject, entry: &str, member: &str) -> bool {
     #[derive(Deserialize)]
     struct Policy {
         #[serde(default)]
@@ -193,7 +193,7 @@ fn may_read(project: &Project, entry: &str, member: &str) -> bool {
 }
 
 /// Who the server is to Google Cloud.
-fn account(project: &Project, config: &Config) -> Result<String> {
+fn account(project: &CloudProject, config: &Config) -> Result<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Described {

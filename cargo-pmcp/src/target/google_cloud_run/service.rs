@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Rollback;
-use super::gcloud::Project;
+use super::gcloud::CloudProject;
 use super::resource::{Revision, Service};
 use crate::config::Config;
 use crate::exec::pause;
@@ -26,7 +26,7 @@ pub(super) const DEPLOYMENT: &str = "pmcp-deployment";
 const KNOWN_AFTER: [u64; 3] = [5, 15, 40];
 
 /// The service of this name, if there is one.
-pub(super) fn describe(project: &Project, name: &str) -> Result<Option<Service>> {
+pub(super) fn describe(project: &CloudProject, name: &str) -> Result<Option<Service>> {
     let service: Option<Service> = project.ask_here(&["run", "services", "describe", name])?;
     match service {
         None => check_absence(project, name).map(|()| None),
@@ -39,7 +39,7 @@ pub(super) fn describe(project: &Project, name: &str) -> Result<Option<Service>>
 }
 
 /// For gcloud every 404 means that there is no such service, that of a proxy too; but a list there always is.
-fn check_absence(project: &Project, name: &str) -> Result {
+fn check_absence(project: &CloudProject, name: &str) -> Result {
     let filter = format!("metadata.name={name}");
     let found: Option<Vec<Value>> = project.ask_here(&["run", "services", "list", "--filter", &filter])?;
     if found.is_some_and(|found| found.is_empty()) {
@@ -52,7 +52,7 @@ fn check_absence(project: &Project, name: &str) -> Result {
 }
 
 /// The names of the revisions that could answer, oldest first.
-pub(super) fn revisions(project: &Project, name: &str) -> Result<Vec<String>> {
+pub(super) fn revisions(project: &CloudProject, name: &str) -> Result<Vec<String>> {
     Ok(names(&all_revisions(project, name)?))
 }
 
@@ -62,7 +62,7 @@ fn names(revisions: &[Revision]) -> Vec<String> {
     revisions.map(|revision| revision.metadata.name.clone()).collect()
 }
 
-fn all_revisions(project: &Project, name: &str) -> Result<Vec<Revision>> {
+fn all_revisions(project: &CloudProject, name: &str) -> Result<Vec<Revision>> {
     let found: Option<Vec<Revision>> = project.ask_here(&["run", "revisions", "list", "--service", name])?;
     let mut revisions = found.unwrap_or_default();
     // Their times have whole seconds, their names a number of five digits and more.
@@ -72,7 +72,7 @@ fn all_revisions(project: &Project, name: &str) -> Result<Vec<Revision>> {
 }
 
 /// Whether the revision that answers is given this secret.
-pub(super) fn live_reads(project: &Project, name: &str, secret: &str) -> Result<bool> {
+pub(super) fn live_reads(project: &CloudProject, name: &str, secret: &str) -> Result<bool> {
     let Some(live) = describe(project, name)?.and_then(|service| service.live()) else { return Ok(false) };
     let revisions = all_revisions(project, name)?;
     Ok(revisions.iter().any(|revision| revision.metadata.name == live && revision.spec.reads(secret)))
@@ -81,7 +81,7 @@ pub(super) fn live_reads(project: &Project, name: &str, secret: &str) -> Result<
 /// Makes or changes the service as the file says, and waits until the new revision answers. It must be as it was when the
 /// deployment began: of that generation, or not there. Between this look and its own gcloud replaces whatever it finds, so
 /// [`deployed`] looks afterwards.
-pub(super) fn replace(project: &Project, name: &str, file: &str, begun: Option<u64>, was_granted: bool) -> Result {
+pub(super) fn replace(project: &CloudProject, name: &str, file: &str, begun: Option<u64>, was_granted: bool) -> Result {
     let before = describe(project, name)?;
     if before.as_ref().map(Service::generation) != begun {
         return Err(Failure::refused(
@@ -123,7 +123,7 @@ pub(super) fn replace(project: &Project, name: &str, file: &str, begun: Option<u
 }
 
 /// The service once it was replaced, if that deployment is still the one that it is of.
-pub(super) fn deployed(project: &Project, name: &str, deployment: &str) -> Result<Service> {
+pub(super) fn deployed(project: &CloudProject, name: &str, deployment: &str) -> Result<Service> {
     let found = describe(project, name)
         .map_err(|failure| failure.adding(&format!("{name} was deployed all the same; its URL is not known")))?;
     let is_own = |service: &Service| service.metadata.labels.get(DEPLOYMENT).is_some_and(|own| own == deployment);
@@ -145,7 +145,7 @@ fn answering(service: Option<&Service>) -> String {
     }
 }
 
-pub(super) fn rollback(project: &Project, config: &Config, options: &Rollback) -> Result<Plan> {
+pub(super) fn rollback(project: &CloudProject, config: &Config, options: &Rollback) -> Result<Plan> {
     let name = &config.server.name;
     let Some(service) = describe(project, name)? else { return Err(not_deployed(config)) };
     let Some(live) = service.live() else {
@@ -170,7 +170,7 @@ pub(super) fn rollback(project: &Project, config: &Config, options: &Rollback) -
 }
 
 /// Cloud Run lets a revision answer whose instances cannot start, as what they are given is gone.
-fn check_secrets(project: &Project, revision: &Revision) -> Result {
+fn check_secrets(project: &CloudProject, revision: &Revision) -> Result {
     #[derive(Deserialize)]
     struct Version {
         state: String,
@@ -188,6 +188,6 @@ fn check_secrets(project: &Project, revision: &Revision) -> Result {
 }
 
 /// Removes the service with all its revisions.
-pub(super) fn delete(project: &Project, name: &str) -> Result {
+pub(super) fn delete(project: &CloudProject, name: &str) -> Result {
     project.tell(&["run", "services", "delete", name, "--region", &project.region, "--quiet"])
 }

@@ -15,7 +15,7 @@ use crate::exec::{Hidden, HttpClient, NoResponse, Request, Response, go_on, paus
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::target::log_lines::Event;
-use crate::target::{Line, Term};
+use crate::target::{LogLine, Term};
 
 /// For one request with its answer.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -121,12 +121,12 @@ struct Page {
 struct Logged {
     id: String,
     #[serde(flatten)]
-    line: Line,
+    line: LogLine,
 }
 
 /// What a request has beside its verb and its path.
 #[derive(Default)]
-struct More<'a> {
+struct RequestParts<'a> {
     headers: Vec<(&'static str, &'a str)>,
     body: Option<(&'static str, &'a [u8])>,
     limit: Option<Duration>,
@@ -163,11 +163,11 @@ impl Api {
 
     /// The server, if it is deployed.
     pub(super) fn server(&self) -> Result<Option<Server>> {
-        self.ask("GET", &self.path(""), More::default())
+        self.ask("GET", &self.path(""), RequestParts::default())
     }
 
     pub(super) fn remove(&self) -> Result {
-        self.tell("DELETE", &self.path(""), More::default())
+        self.tell("DELETE", &self.path(""), RequestParts::default())
     }
 
     /// The numbers of its versions, oldest first.
@@ -188,11 +188,11 @@ impl Api {
     /// Stores an archive; `false` if it was there already.
     pub(super) fn store(&self, digest: &str, archive: &[u8]) -> Result<bool> {
         let path = format!("/v1/artifacts/{digest}");
-        if self.send("HEAD", &path, &More::default())?.is_ok() {
+        if self.send("HEAD", &path, &RequestParts::default())?.is_ok() {
             return Ok(false);
         }
         let body = Some(("application/zip", archive));
-        self.tell("PUT", &path, More { body, limit: Some(SENDING_LIMIT), ..More::default() })?;
+        self.tell("PUT", &path, RequestParts { body, limit: Some(SENDING_LIMIT), ..RequestParts::default() })?;
         Ok(true)
     }
 
@@ -200,10 +200,10 @@ impl Api {
     pub(super) fn deploy(&self, new: &NewDeployment<'_>) -> Result<Deployment> {
         let key = random()?;
         let text = serde_json::to_string(new).map_err(|error| not_understood(&self.base, &error.to_string()))?;
-        let mut more = json_body(&text);
-        more.headers.push(("idempotency-key", &key));
+        let mut parts = json_body(&text);
+        parts.headers.push(("idempotency-key", &key));
         let path = self.path("/deployments");
-        self.ask("POST", &path, more)?.ok_or_else(|| not_understood(&self.base, &format!("{path} is missing")))
+        self.ask("POST", &path, parts)?.ok_or_else(|| not_understood(&self.base, &format!("{path} is missing")))
     }
 
     pub(super) fn deployment(&self, id: &str) -> Result<Deployment> {
@@ -226,7 +226,7 @@ impl Api {
     }
 
     pub(super) fn remove_logs(&self) -> Result {
-        self.tell("DELETE", &self.path("/logs"), More::default())
+        self.tell("DELETE", &self.path("/logs"), RequestParts::default())
     }
 
     /// The names of secrets that have a value, and when each was stored.
@@ -242,7 +242,7 @@ impl Api {
     }
 
     pub(super) fn remove_secret(&self, key: &str) -> Result {
-        match self.send("DELETE", &self.path(&format!("/secrets/{key}")), &More::default())? {
+        match self.send("DELETE", &self.path(&format!("/secrets/{key}")), &RequestParts::default())? {
             Err(problem) if problem.is("in-use") => Err(Failure::refused(
                 format!("the live version of {} reads {key} whenever an instance starts", self.server),
                 "take it out of [secrets] in .pmcp/deploy.toml and run `cargo pmcp deploy` first",
@@ -255,7 +255,7 @@ impl Api {
     fn pages<T: DeserializeOwned>(&self, first: &str, mut take: impl FnMut(T) -> Option<String>) -> Result<bool> {
         let mut named = BTreeSet::new();
         let mut path = first.trim_end_matches(['?', '&']).to_owned();
-        while let Some(page) = self.ask("GET", &path, More::default())? {
+        while let Some(page) = self.ask("GET", &path, RequestParts::default())? {
             let Some(next) = take(page) else { return Ok(true) };
             let after = format!("{first}after={}", encode_part(&next));
             if !named.insert(next) {
@@ -271,13 +271,13 @@ impl Api {
     }
 
     fn must<T: DeserializeOwned>(&self, verb: &str, path: &str) -> Result<T> {
-        let found = self.ask(verb, path, More::default())?;
+        let found = self.ask(verb, path, RequestParts::default())?;
         found.ok_or_else(|| not_understood(&self.base, &format!("{path} is missing")))
     }
 
     /// What is answered; `Ok(None)` if what was asked for is not there.
-    fn ask<T: DeserializeOwned>(&self, verb: &str, path: &str, more: More<'_>) -> Result<Option<T>> {
-        match self.send(verb, path, &more)? {
+    fn ask<T: DeserializeOwned>(&self, verb: &str, path: &str, parts: RequestParts<'_>) -> Result<Option<T>> {
+        match self.send(verb, path, &parts)? {
             Ok(response) => serde_json::from_str(&response.text())
                 .map(Some)
                 .map_err(|error| not_understood(&self.base, &format!("{verb} {path}: {error}"))),
@@ -287,8 +287,8 @@ impl Api {
     }
 
     /// Changes something, and wants no answer.
-    fn tell(&self, verb: &str, path: &str, more: More<'_>) -> Result {
-        self.done(verb, self.send(verb, path, &more)?)
+    fn tell(&self, verb: &str, path: &str, parts: RequestParts<'_>) -> Result {
+        self.done(verb, self.send(verb, path, &parts)?)
     }
 
     fn done(&self, verb: &str, answer: Result<Response, Problem>) -> Result {
@@ -302,17 +302,17 @@ impl Api {
 
     /// Sends a request until there is an answer to it: with another token if this one is not taken, and again if it got
     /// lost, which changes nothing twice.
-    fn send(&self, verb: &str, path: &str, more: &More<'_>) -> Result<Result<Response, Problem>> {
+    fn send(&self, verb: &str, path: &str, parts: &RequestParts<'_>) -> Result<Result<Response, Problem>> {
         let url = format!("{}{path}", self.base);
         let mut token = self.session.token(&self.http)?;
         let mut is_another = false;
         let mut attempt = 1;
         loop {
             go_on(&format!("{} was asked anything more", super::SERVICE))?;
-            let request = Request::new(verb, &url, more.limit.unwrap_or(LIMIT)).bearer(&token);
+            let request = Request::new(verb, &url, parts.limit.unwrap_or(LIMIT)).bearer(&token);
             let request = request.header("accept", "application/json, application/problem+json");
-            let request = more.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
-            let request = more.body.iter().fold(request, |request, (kind, bytes)| request.content(kind, *bytes));
+            let request = parts.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+            let request = parts.body.iter().fold(request, |request, (kind, bytes)| request.content(kind, *bytes));
             let pause = Duration::from_millis(250 << attempt);
             let pause = match self.http.send(request) {
                 Ok(response) if response.status == 401 && !is_another => {
@@ -349,6 +349,6 @@ fn later(asked: Duration) -> Failure {
     )
 }
 
-fn json_body(text: &str) -> More<'_> {
-    More { body: Some(("application/json", text.as_bytes())), ..More::default() }
+fn json_body(text: &str) -> RequestParts<'_> {
+    RequestParts { body: Some(("application/json", text.as_bytes())), ..RequestParts::default() }
 }

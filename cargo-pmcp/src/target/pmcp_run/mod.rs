@@ -15,8 +15,8 @@ use self::api::{Account, Api, Deployment, NewDeployment, Server, Settings};
 use self::problem::{not_understood, unreachable};
 use super::static_binary::{Builder, Package};
 use super::{
-    Check, Login, Logout, Outliving, Outputs, Removal, Status, Target, Words, archive, log_lines, missing_secrets,
-    not_deployed, versions,
+    Check, Login, Logout, Outliving, Outputs, Removal, SecretNotes, Status, Target, archive, log_lines,
+    missing_secrets, not_deployed, versions,
 };
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{self, Config, check_url};
@@ -222,8 +222,8 @@ impl Target for PmcpRun {
         format!("the secret {key} of {} in {}", config.server.name, self.place(config))
     }
 
-    fn secret_words(&self) -> Words {
-        Words {
+    fn secret_notes(&self) -> SecretNotes {
+        SecretNotes {
             given: "the server reads it once you run `cargo pmcp deploy`",
             not_given: "to give it to the server, add `{key} = {}` under [secrets] in .pmcp/deploy.toml and run `cargo pmcp \
                         deploy`",

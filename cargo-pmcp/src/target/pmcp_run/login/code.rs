@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 
-use super::discovery::Place;
+use super::discovery::Provider;
 use super::token::Tokens;
 use super::{CLIENT, form};
 use crate::exec::{HttpClient, Loopback, browser};
@@ -21,11 +21,11 @@ const DONE: &str = "cargo pmcp has what it needs. You may close this window and 
 const NOT_DONE: &str = "You are not logged in. You may close this window and go back to the terminal.";
 
 /// Sends the browser to the authorization server, and waits for it to come back.
-pub(super) fn login(http: &HttpClient, place: &Place, endpoint: &str, output: Output) -> Result<Tokens> {
+pub(super) fn login(http: &HttpClient, provider: &Provider, endpoint: &str, output: Output) -> Result<Tokens> {
     let (verifier, state) = (random()?, random()?);
     let back = Loopback::listen()?;
     let redirect = back.url();
-    let url = authorization_url(place, endpoint, &redirect, &state, &verifier);
+    let url = authorization_url(provider, endpoint, &redirect, &state, &verifier);
     output.note(format_args!("opening the browser; if it does not open, go there yourself:\n{url}"));
     if let Err(failure) = browser(&url) {
         output.note(failure);
@@ -33,7 +33,7 @@ pub(super) fn login(http: &HttpClient, place: &Place, endpoint: &str, output: Ou
     let answer = back.wait(PATIENCE, |query| {
         // Whoever does not know the state was not sent here by this login.
         form::parse(query, "state").filter(|found| *found == state)?;
-        let code = parse(place, query);
+        let code = parse(provider, query);
         let words = if code.is_ok() { DONE } else { NOT_DONE };
         Some((code, words))
     });
@@ -48,20 +48,20 @@ pub(super) fn login(http: &HttpClient, place: &Place, endpoint: &str, output: Ou
         ("redirect_uri", &redirect),
         ("code_verifier", &verifier),
     ];
-    Tokens::ask(http, place, &grant).map_err(|error| error.into_failure(&place.server.token_endpoint))
+    Tokens::ask(http, provider, &grant).map_err(|error| error.into_failure(&provider.server.token_endpoint))
 }
 
-fn authorization_url(place: &Place, endpoint: &str, redirect: &str, state: &str, verifier: &str) -> String {
+fn authorization_url(provider: &Provider, endpoint: &str, redirect: &str, state: &str, verifier: &str) -> String {
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
     let query = form::encode(&[
         ("response_type", "code"),
         ("client_id", CLIENT),
         ("redirect_uri", redirect),
-        ("scope", &place.scope),
+        ("scope", &provider.scope),
         ("state", state),
         ("code_challenge", &challenge),
         ("code_challenge_method", "S256"),
-        ("resource", &place.resource),
+        ("resource", &provider.resource),
         // OpenID Connect gives offline access only to whom it was asked for in so many words.
         ("prompt", "consent"),
     ]);
@@ -70,8 +70,8 @@ fn authorization_url(place: &Place, endpoint: &str, redirect: &str, state: &str,
 }
 
 /// The code of an answer to this login.
-fn parse(place: &Place, query: &str) -> Result<String> {
-    let server = &place.server;
+fn parse(provider: &Provider, query: &str) -> Result<String> {
+    let server = &provider.server;
     match form::parse(query, "iss") {
         Some(issuer) if issuer != server.issuer => {
             return Err(Failure::failed(
@@ -108,7 +108,7 @@ mod tests {
     use super::super::discovery::AuthorizationServer;
     use super::*;
 
-    fn place(says_who: bool) -> Place {
+    fn provider(says_who: bool) -> Provider {
         let server = AuthorizationServer {
             issuer: "https://login.example.com".into(),
             authorization_endpoint: None,
@@ -119,7 +119,7 @@ mod tests {
             code_challenge_methods_supported: Vec::new(),
             authorization_response_iss_parameter_supported: says_who,
         };
-        Place { resource: "https://api.pmcp.run".into(), scope: "deploy offline_access".into(), server }
+        Provider { resource: "https://api.pmcp.run".into(), scope: "deploy offline_access".into(), server }
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
         // RFC 7636, appendix B.
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         let url =
-            authorization_url(&place(true), "https://l/auth?tenant=1", "http://127.0.0.1:1/callback", "s", verifier);
+            authorization_url(&provider(true), "https://l/auth?tenant=1", "http://127.0.0.1:1/callback", "s", verifier);
         assert!(url.starts_with("https://l/auth?tenant=1&response_type=code&client_id=cargo-pmcp&"), "{url}");
         assert!(
             url.contains("&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&")
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn an_answer_is_believed_if_it_is_from_whom_was_asked() {
         let iss = "iss=https%3A%2F%2Flogin.example.com";
-        let read = |says_who, query: &str| parse(&place(says_who), query).map_err(|failure| failure.to_string());
+        let read = |says_who, query: &str| parse(&provider(says_who), query).map_err(|failure| failure.to_string());
         assert_eq!(read(true, &format!("code=abc&{iss}")), Ok("abc".into()));
         assert_eq!(read(false, "code=abc"), Ok("abc".into()));
         assert!(read(true, "code=abc").is_err_and(|words| words.contains("does not say that it is from")));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::super::{not_understood, unreachable};
-use super::discovery::{Place, check_address};
+use super::discovery::{Provider, check_address};
 use super::token::{NoTokens, Tokens};
 use super::{CLIENT, form};
 use crate::exec::{HttpClient, NoResponse};
@@ -30,10 +30,10 @@ fn five() -> u64 {
 }
 
 /// Says where which code is to be typed, and asks until it was.
-pub(super) fn login(http: &HttpClient, place: &Place, endpoint: &str, output: Output) -> Result<Tokens> {
+pub(super) fn login(http: &HttpClient, provider: &Provider, endpoint: &str, output: Output) -> Result<Tokens> {
     let begin = Instant::now();
     let Codes { device_code, user_code, verification_uri, verification_uri_complete, expires_in, mut interval } =
-        codes(http, place, endpoint)?;
+        codes(http, provider, endpoint)?;
     for address in [Some(&verification_uri), verification_uri_complete.as_ref()].into_iter().flatten() {
         check_address(address)?;
     }
@@ -49,7 +49,7 @@ pub(super) fn login(http: &HttpClient, place: &Place, endpoint: &str, output: Ou
         if begin.elapsed() >= Duration::from_secs(expires_in) {
             return Err(late());
         }
-        match Tokens::ask(http, place, &grant) {
+        match Tokens::ask(http, provider, &grant) {
             Err(NoTokens::Refused(refused)) => match &refused.error as &str {
                 "authorization_pending" => {}
                 "slow_down" => interval = interval.saturating_add(5),
@@ -59,13 +59,13 @@ pub(super) fn login(http: &HttpClient, place: &Place, endpoint: &str, output: Ou
             Err(NoTokens::NotNow(_)) => interval = interval.saturating_add(5),
             // Section 3.5: less often, as long as the code is good.
             Err(NoTokens::Lost(NoResponse::Lost(_))) => interval = interval.saturating_mul(2),
-            result => return result.map_err(|error| error.into_failure(&place.server.token_endpoint)),
+            result => return result.map_err(|error| error.into_failure(&provider.server.token_endpoint)),
         }
     }
 }
 
-fn codes(http: &HttpClient, place: &Place, endpoint: &str) -> Result<Codes> {
-    let pairs = [("client_id", CLIENT), ("scope", &place.scope), ("resource", &place.resource)];
+fn codes(http: &HttpClient, provider: &Provider, endpoint: &str) -> Result<Codes> {
+    let pairs = [("client_id", CLIENT), ("scope", &provider.scope), ("resource", &provider.resource)];
     let response = http.send(form::request(endpoint, &pairs)).map_err(|error| unreachable(endpoint, error))?;
     if response.status != 200 {
         return Err(match serde_json::from_str::<super::token::Refused>(&response.text()) {

@@ -37,7 +37,7 @@ pub(super) struct AuthorizationServer {
 
 /// What a login asks for, and of whom.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct Provider {
     /// RFC 8707.
     pub(super) resource: String,
     pub(super) scope: String,
@@ -45,7 +45,7 @@ pub(super) struct Place {
 }
 
 /// Asks the service, and the authorization server that it names.
-pub(super) fn discover(http: &HttpClient, base: &str) -> Result<Place> {
+pub(super) fn discover(http: &HttpClient, base: &str) -> Result<Provider> {
     let wrong = |what: String| Failure::failed(what, "this is for those to mend who run the service");
     let url = well_known(base, "oauth-protected-resource");
     let resource: Resource =
@@ -83,7 +83,7 @@ pub(super) fn discover(http: &HttpClient, base: &str) -> Result<Place> {
     if server.scopes_supported.iter().any(|scope| scope == "offline_access") {
         scopes.push("offline_access".into());
     }
-    Ok(Place { resource: resource.resource, scope: scopes.join(" "), server })
+    Ok(Provider { resource: resource.resource, scope: scopes.join(" "), server })
 }
 
 fn fetch<T: DeserializeOwned>(http: &HttpClient, of: &str, url: &str) -> Result<Option<T>> {

@@ -129,12 +129,12 @@ impl Session {
                 "set PMCP_RUN_URL to that address too, if you trust it",
             ));
         }
-        let place = discovery::discover(http, &self.service)?;
-        let server = &place.server;
+        let provider = discovery::discover(http, &self.service)?;
+        let server = &provider.server;
         let by_code = server.authorization_endpoint.as_deref().filter(|_| !no_browser && has_browser());
         let tokens = match (by_code, server.device_authorization_endpoint.as_deref()) {
-            (Some(endpoint), _) => code::login(http, &place, endpoint, output)?,
-            (None, Some(endpoint)) => device::login(http, &place, endpoint, output)?,
+            (Some(endpoint), _) => code::login(http, &provider, endpoint, output)?,
+            (None, Some(endpoint)) => device::login(http, &provider, endpoint, output)?,
             (None, None) => {
                 return Err(Failure::refused(
                     format!("there is no browser here, and {} knows no login without one", server.issuer),

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::super::{SERVICE, not_understood, unreachable};
-use super::discovery::Place;
+use super::discovery::Provider;
 use super::{CLIENT, form};
 use crate::date;
 use crate::exec::{Hidden, HttpClient, NoResponse};
@@ -63,14 +63,14 @@ pub(super) enum NoTokens {
 
 impl Tokens {
     /// Asks for them with what a login has come to.
-    pub(super) fn ask(http: &HttpClient, place: &Place, grant: &[(&str, &str)]) -> Result<Self, NoTokens> {
-        let server = &place.server;
-        let granted = request(http, &server.token_endpoint, &place.resource, grant)?;
+    pub(super) fn ask(http: &HttpClient, provider: &Provider, grant: &[(&str, &str)]) -> Result<Self, NoTokens> {
+        let server = &provider.server;
+        let granted = request(http, &server.token_endpoint, &provider.resource, grant)?;
         Ok(Self {
             access_token: granted.access_token,
             refresh_token: granted.refresh_token,
             expires: granted.expires_in.map(|seconds| now().saturating_add(seconds)),
-            resource: place.resource.clone(),
+            resource: provider.resource.clone(),
             token_endpoint: server.token_endpoint.clone(),
             revocation_endpoint: server.revocation_endpoint.clone(),
         })
