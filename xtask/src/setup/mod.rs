@@ -89,7 +89,7 @@ pub(crate) fn tools(root: &Path, cache: &Cache, permission: Permission) -> Resul
             let files = ["package.json", "package-lock.json"];
             tools.note(cdk, from_npm(what, (&app, &files), cache, &binary, permission));
             let what = ("an OAuth authorization server from npm (4 MB)", "authorization-server");
-            let source = root.join("scripts/authorization-server");
+            let source = root.join("tests/pmcp_run");
             tools.note(authorization, from_npm(what, (&source, &FILES), cache, &binary, permission));
             tools.note(node, Ok(binary));
         }
