@@ -1,8 +1,8 @@
 //! `cargo pmcp`: makes an MCP server, deploys it and looks after it.
 //!
 //! `cli` is the command line as typed, `config` the file `.pmcp/deploy.toml`, `plan` what a command is about to do,
-//! `exec` alone starts other programs and opens connections, `output` what is printed. `mcp` is a client for tests. `deploy` has one
-//! file per subcommand and `target` one folder per platform.
+//! `exec` alone starts other programs and opens connections, `output` what is printed. `mcp` is a client for tests. `deploy`
+//! has a file for each subcommand that is more than a question to `target`, and that a folder per platform.
 
 mod cli;
 mod completions;

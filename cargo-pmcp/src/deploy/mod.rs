@@ -1,4 +1,4 @@
-//! `cargo pmcp deploy` and its subcommands, one file each.
+//! `cargo pmcp deploy` and its subcommands: those that are more than a question to the platform have a file each.
 
 mod confirm;
 mod destroy;
