@@ -12,10 +12,12 @@
 //! - [`GoogleCloud`] is one on loopback, for the real gcloud; [`Container`] runs an image that was sent there.
 //! - [`PmcpRun`] is the service pmcp.run on loopback, held to its OpenAPI file.
 //! - [`Redis`] is a Redis server that goes away and comes back.
-//! - [`run_client`] runs a client script with a time limit; [`interrupt`] is Ctrl-C; [`skip`] is for machines that cannot.
+//! - [`Client`] is a real client, and the script that works with it.
+//! - [`run_to_end`] runs a program with a time limit; [`interrupt`] is Ctrl-C; [`skip`] is for machines that cannot.
 
 mod aws;
 mod binary;
+mod client;
 mod connection;
 mod container;
 mod emulator;
@@ -36,6 +38,7 @@ mod wrangler;
 
 pub use aws::Aws;
 pub use binary::binary;
+pub use client::{Client, one_at_a_time};
 pub use connection::{Connection, exchange};
 pub use container::Container;
 pub use emulator::Emulator;
@@ -43,7 +46,7 @@ pub use gateway::{Gateway, Recorded};
 pub use google::GoogleCloud;
 pub use lambda::{Front, Lambda, captured_event};
 pub use pmcp_run::{Authority, PmcpRun, Trouble};
-pub use process::{Finished, interrupt, run_client, run_script, run_to_end, skip, tool};
+pub use process::{Finished, interrupt, run_to_end, skip, tool};
 pub use project::Project;
 pub use redis::Redis;
 pub use reply::{Head, Reply};

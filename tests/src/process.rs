@@ -136,28 +136,3 @@ fn append(path: &Path, line: &str) {
         .and_then(|mut file| file.write_all(line.as_bytes()))
         .unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
 }
-
-/// Runs `tests/clients/<script>` with `interpreter` against `url` and asserts that it succeeds within 60 s, in at least `least` steps.
-///
-/// The scripts take about 10 s on an idle machine; the rest is for a busy one.
-pub fn run_client(interpreter: &Path, script: &str, url: &str, least: usize) {
-    run_script(interpreter, script, &[url], least);
-}
-
-/// Runs `tests/clients/<script>` with `interpreter` and `arguments`, and asserts that it succeeds within 60 s and
-/// makes at least `least` steps.
-pub fn run_script(interpreter: &Path, script: &str, arguments: &[&str], least: usize) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
-    let finished = run_to_end(
-        Command::new(interpreter)
-            .arg(folder.join(script))
-            .args(arguments)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .current_dir(&folder),
-        Duration::from_secs(60),
-    );
-    assert!(finished.is_success(), "{script} failed: {finished}");
-    // A script that asserts nothing also exits with 0.
-    let steps = finished.stdout.lines().filter(|line| line.starts_with("ok ")).count();
-    assert!(steps >= least, "{script} made only {steps} steps: {finished}");
-}

@@ -1,19 +1,7 @@
 //! Workers as `wrangler dev` runs them: the notes with real local D1, KV and R2, and the calculator.
 
-use std::path::PathBuf;
-
-use pmcp_tests::{Request, Workerd, Wrangler, exchange, run_client, skip, tool};
+use pmcp_tests::{Client, Request, Workerd, Wrangler, exchange};
 use serde_json::{Value, json};
-
-/// Node, where it has the clients' packages.
-fn node(test: &str) -> Option<PathBuf> {
-    let clients = tool(test, "PMCP_CLIENTS", "needs the npm packages of tests/clients")?;
-    if !clients.join("node_modules").exists() {
-        skip(test, &format!("{} has no node_modules", clients.display()));
-        return None;
-    }
-    tool(test, "PMCP_NODE", "needs Node 22 or newer")
-}
 
 fn result(wrangler: &Wrangler, request: &Request) -> Value {
     let reply = exchange(wrangler.addr(), &request.to_bytes(wrangler.addr())).expect("an answer");
@@ -39,9 +27,9 @@ fn complaint(wrangler: &Wrangler, tool: &str, arguments: Value) -> String {
 #[test]
 fn the_notes_keep_what_they_are_told_in_each_binding() {
     let test = "the_notes_keep_what_they_are_told_in_each_binding";
-    let Some(node) = node(test) else { return };
+    let Some(client) = Client::find(test, "notes-v2.mjs") else { return };
     let Some(mut notes) = Wrangler::start(test, "notes", &["d1 migrations apply NOTES --local"]) else { return };
-    run_client(&node, "notes-v2.mjs", &notes.url(), 4);
+    client.run(&[&notes.url()], 4);
 
     for (name, text) in [("kept", "rain"), ("other", "sun")] {
         assert_eq!(call(&notes, "write_note", json!({"name": name, "text": text}))["isError"], Value::Null);
@@ -112,7 +100,7 @@ fn a_binding_that_fails_is_told_to_the_model_and_explained_in_the_log() {
 #[test]
 fn wrangler_dev_serves_the_calculator_from_its_folder() {
     let test = "wrangler_dev_serves_the_calculator_from_its_folder";
-    let Some(node) = node(test) else { return };
+    let Some(client) = Client::find(test, "typescript-v2.mjs") else { return };
     let Some(calculator) = Wrangler::start(test, "calculator", &[]) else { return };
-    run_client(&node, "typescript-v2.mjs", &calculator.url(), 13);
+    client.run(&[&calculator.url()], 13);
 }

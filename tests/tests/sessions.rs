@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pmcp_tests::{Connection, Reply, Request, Server, exchange, run_client, tool};
+use pmcp_tests::{Client, Connection, Reply, Request, Server, exchange};
 use serde_json::{Value, json};
 
 const VERSION: &str = "2025-11-25";
@@ -314,22 +314,16 @@ fn a_session_that_ends_lets_its_handlers_go() {
 
 #[test]
 fn typescript_sdk_v1_answers_questions() {
-    let name = "typescript_sdk_v1_answers_questions";
-    let (Some(node), Some(_)) = (tool(name, "PMCP_NODE", "Node"), tool(name, "PMCP_CLIENTS", "npm packages")) else {
-        return;
-    };
+    let Some(client) = Client::find("typescript_sdk_v1_answers_questions", "sessions-v1.mjs") else { return };
     let server = Server::start("conformance-cloudrun", &ENV);
-    run_client(&node, "sessions-v1.mjs", &server.url(), 5);
+    client.run(&[&server.url()], 5);
 }
 
 #[test]
 fn typescript_sdk_v2_answers_in_rounds() {
-    let name = "typescript_sdk_v2_answers_in_rounds";
-    let (Some(node), Some(_)) = (tool(name, "PMCP_NODE", "Node"), tool(name, "PMCP_CLIENTS", "npm packages")) else {
-        return;
-    };
+    let Some(client) = Client::find("typescript_sdk_v2_answers_in_rounds", "asking-v2.mjs") else { return };
     let server = Server::start("conformance-cloudrun", &[]);
-    run_client(&node, "asking-v2.mjs", &server.url(), 6);
+    client.run(&[&server.url()], 6);
 }
 
 #[test]

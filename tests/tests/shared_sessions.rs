@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pmcp_tests::{Connection, Redis, Reply, Request, Server, exchange, run_script, tool};
+use pmcp_tests::{Client, Connection, Redis, Reply, Request, Server, exchange};
 use serde_json::{Value, json};
 
 const VERSION: &str = "2025-11-25";
@@ -289,9 +289,8 @@ fn redis_goes_away_and_comes_back() {
 #[test]
 fn typescript_sdk_v1_has_a_session_with_two_instances() {
     let test = "typescript_sdk_v1_has_a_session_with_two_instances";
-    let Some(node) = tool(test, "PMCP_NODE", "needs Node 22 or newer") else { return };
-    let Some(_clients) = tool(test, "PMCP_CLIENTS", "needs the npm packages of tests/clients") else { return };
+    let Some(client) = Client::find(test, "sessions-v1.mjs") else { return };
     let Some(redis) = Redis::start(test) else { return };
     let [first, second] = pair("conformance-cloudrun", &redis);
-    run_script(&node, "sessions-v1.mjs", &[&first.url(), &second.url()], 6);
+    client.run(&[&first.url(), &second.url()], 6);
 }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pmcp_tests::{Connection, Redis, Request, Server, exchange, run_script, tool};
+use pmcp_tests::{Client, Connection, Redis, Request, Server, exchange};
 use serde_json::{Value, json};
 
 const NOTES: &str = "notes-cloudrun";
@@ -183,12 +183,11 @@ fn a_reader_that_stops_reading_is_dropped() {
 #[test]
 fn typescript_sdk_v2_listens() {
     let test = "typescript_sdk_v2_listens";
-    let Some(node) = tool(test, "PMCP_NODE", "needs Node 22 or newer") else { return };
-    let Some(_clients) = tool(test, "PMCP_CLIENTS", "needs the npm packages of tests/clients") else { return };
+    let Some(client) = Client::find(test, "listen.mjs") else { return };
     let Some(redis) = Redis::start(test) else { return };
     let url = redis.url();
     let [mut first, second] = [(); 2].map(|()| Server::start(NOTES, &[("REDIS_URL", &url)]));
-    run_script(&node, "listen.mjs", &[&first.url(), &second.url(), &first.pid().to_string()], 5);
+    client.run(&[&first.url(), &second.url(), &first.pid().to_string()], 5);
     let status = first.wait(Duration::from_secs(5));
     assert_eq!(status.code(), Some(0), "{status}; its log:\n{}", first.log());
 }

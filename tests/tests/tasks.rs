@@ -1,9 +1,8 @@
 //! Tasks between processes and with real clients: instances that share a Redis, one that is killed, and the SDKs.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pmcp_tests::{Connection, Redis, Request, Server, exchange, run_client, tool};
+use pmcp_tests::{Client, Connection, Redis, Request, Server, exchange};
 use serde_json::{Value, json};
 
 const NOTES: &str = "notes-cloudrun";
@@ -109,29 +108,22 @@ fn a_task_whose_process_is_killed_fails_within_its_lease() {
 
 #[test]
 fn typescript_sdk_v2_looks_after_tasks() {
-    run_with_node("typescript_sdk_v2_looks_after_tasks", "tasks-v2.mjs", 7);
+    run("typescript_sdk_v2_looks_after_tasks", "tasks-v2.mjs", 7);
 }
 
 #[test]
 fn typescript_sdk_v1_looks_after_tasks() {
-    run_with_node("typescript_sdk_v1_looks_after_tasks", "tasks-v1.mjs", 6);
+    run("typescript_sdk_v1_looks_after_tasks", "tasks-v1.mjs", 6);
 }
 
 /// The Python SDK 2.x knows no tasks of either revision.
 #[test]
 fn python_sdk_v1_looks_after_tasks() {
-    let test = "python_sdk_v1_looks_after_tasks";
-    let Some(python) = tool(test, "PMCP_PYTHON_V1", "needs a Python with mcp 1.x") else { return };
-    run(&python, "tasks_python_v1.py", 4);
+    run("python_sdk_v1_looks_after_tasks", "tasks_python_v1.py", 4);
 }
 
-fn run_with_node(test: &str, script: &str, steps: usize) {
-    let Some(node) = tool(test, "PMCP_NODE", "needs Node 22 or newer") else { return };
-    let Some(_clients) = tool(test, "PMCP_CLIENTS", "needs the npm packages of tests/clients") else { return };
-    run(&node, script, steps);
-}
-
-fn run(interpreter: &Path, script: &str, steps: usize) {
+fn run(test: &str, script: &str, steps: usize) {
+    let Some(client) = Client::find(test, script) else { return };
     let server = Server::start("conformance-cloudrun", &[("PMCP_SESSIONS", "memory")]);
-    run_client(interpreter, script, &server.url(), steps);
+    client.run(&[&server.url()], steps);
 }

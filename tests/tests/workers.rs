@@ -1,57 +1,37 @@
 //! The calculator on workerd, the runtime of Cloudflare Workers: real clients, streams that come and go, many requests.
 
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pmcp_tests::{Connection, Request, Workerd, exchange, run_client, run_to_end, skip, tool, worker};
+use pmcp_tests::{Client, Connection, Request, Workerd, exchange, one_at_a_time, run_to_end, tool, worker};
 use serde_json::json;
-
-/// The scripts measure when progress arrives; on a small machine they would measure each other.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 #[test]
 fn typescript_sdk_v1() {
-    run_with_node("typescript_sdk_v1", "typescript-v1.mjs");
+    run("typescript_sdk_v1", "typescript-v1.mjs");
 }
 
 #[test]
 fn typescript_sdk_v2() {
-    run_with_node("typescript_sdk_v2", "typescript-v2.mjs");
+    run("typescript_sdk_v2", "typescript-v2.mjs");
 }
 
 #[test]
 fn python_sdk_v2() {
-    let test = "python_sdk_v2";
-    if let Some(python) = tool(test, "PMCP_PYTHON", "needs a Python with mcp 2.x") {
-        run(test, python, "python.py");
-    }
+    run("python_sdk_v2", "python.py");
 }
 
 #[test]
 fn python_sdk_v1() {
-    let test = "python_sdk_v1";
-    if let Some(python) = tool(test, "PMCP_PYTHON_V1", "needs a Python with mcp 1.x") {
-        run(test, python, "python_v1.py");
-    }
+    run("python_sdk_v1", "python_v1.py");
 }
 
-fn run_with_node(test: &str, script: &str) {
-    let Some(node) = tool(test, "PMCP_NODE", "needs Node 22 or newer") else { return };
-    let Some(clients) = tool(test, "PMCP_CLIENTS", "needs the npm packages of tests/clients") else { return };
-    if !clients.join("node_modules").exists() {
-        return skip(test, &format!("{} has no node_modules", clients.display()));
-    }
-    run(test, node, script);
-}
-
-fn run(test: &str, interpreter: PathBuf, script: &str) {
-    // A client that failed says nothing about the next.
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+fn run(test: &str, script: &str) {
+    let Some(client) = Client::find(test, script) else { return };
+    let _turn = one_at_a_time();
     let Some(workerd) = Workerd::start(test, "calculator", &[("RUST_LOG", "debug")]) else { return };
-    run_client(&interpreter, script, &workerd.url(), 13);
+    client.run(&[&workerd.url()], 13);
     let log = workerd.log();
     assert!(log.contains(r#""method":"tools/call","name":"countdown""#), "{log}");
     assert!(!log.contains("Critical") && !log.contains("Uncaught"), "{log}");
@@ -69,7 +49,7 @@ const MORE_LEFT: usize = 32 << 10;
 #[test]
 fn a_thousand_requests_in_a_row_and_fifty_at_once_leave_no_memory_behind() {
     let test = "a_thousand_requests_in_a_row";
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = one_at_a_time();
     let Some(node) = tool(test, "PMCP_NODE", "needs Node 22 or newer") else { return };
     let Some(workerd) = Workerd::start_inspected(test, "calculator", &[("RUST_LOG", "warn")]) else { return };
     let send = |count: usize| {
@@ -139,7 +119,7 @@ fn kilobytes(_pid: u32) -> usize {
 
 #[test]
 fn progress_comes_while_the_tool_runs_and_a_disconnect_ends_it() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = one_at_a_time();
     let Some(workerd) = Workerd::start("progress", "calculator", &[("RUST_LOG", "debug")]) else { return };
     let begin = Instant::now();
     let call = Request::call("countdown", json!({"from": 1000, "delay_ms": 200})).with_progress();

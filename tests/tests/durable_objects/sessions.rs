@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use pmcp_tests::{run_script, tool};
+use pmcp_tests::Client;
 use serde_json::json;
 
 use crate::{Pair, assert_answered, call, in_session, next, post, verb};
@@ -178,10 +178,9 @@ fn nothing_is_left_of_sessions_that_ended() {
 #[test]
 fn typescript_sdk_v1_has_a_session_with_two_isolates() {
     let test = "typescript_sdk_v1_has_a_session_with_two_isolates";
-    let Some(node) = tool(test, "PMCP_NODE", "needs Node 22 or newer") else { return };
-    let Some(_clients) = tool(test, "PMCP_CLIENTS", "needs the npm packages of tests/clients") else { return };
+    let Some(client) = Client::find(test, "sessions-v1.mjs") else { return };
     let Some(pair) = Pair::start(test) else { return };
     let urls: Vec<_> = pair.0.addrs().iter().map(|addr| format!("http://{addr}/mcp")).collect();
-    run_script(&node, "sessions-v1.mjs", &[&urls[0], &urls[1]], 6);
+    client.run(&[&urls[0], &urls[1]], 6);
     pair.assert_nothing_uncaught();
 }

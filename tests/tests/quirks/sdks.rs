@@ -1,14 +1,8 @@
 //! The same quirks with the whole of a real SDK behind them: a gateway adds what the SDK does not do by itself.
 
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
-
-use pmcp_tests::{Gateway, Recorded, Server, run_client, tool};
+use pmcp_tests::{Client, Gateway, Recorded, Server, one_at_a_time};
 
 use crate::fixture::Fixture;
-
-/// The scripts measure when progress arrives; on a small machine they would measure each other.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 type Change = fn(&mut Recorded);
 
@@ -37,28 +31,28 @@ const MODES: [&[(&str, &str)]; 2] = [&[], &[("PMCP_SESSIONS", "memory")]];
 
 #[test]
 fn typescript_sdk_v1() {
-    with_every_change("quirks_typescript_sdk_v1", "PMCP_NODE", "typescript-v1.mjs", &MODES);
+    with_every_change("quirks_typescript_sdk_v1", "typescript-v1.mjs", &MODES);
 }
 
 #[test]
 fn typescript_sdk_v2() {
-    with_every_change("quirks_typescript_sdk_v2", "PMCP_NODE", "typescript-v2.mjs", &MODES);
+    with_every_change("quirks_typescript_sdk_v2", "typescript-v2.mjs", &MODES);
 }
 
 #[test]
 fn python_sdk_v1() {
     // Its script is for a server without sessions, and says so.
-    with_every_change("quirks_python_sdk_v1", "PMCP_PYTHON_V1", "python_v1.py", &MODES[..1]);
+    with_every_change("quirks_python_sdk_v1", "python_v1.py", &MODES[..1]);
 }
 
 #[test]
 fn python_sdk_v2() {
-    with_every_change("quirks_python_sdk_v2", "PMCP_PYTHON", "python.py", &MODES);
+    with_every_change("quirks_python_sdk_v2", "python.py", &MODES);
 }
 
-fn with_every_change(test: &str, variable: &str, script: &str, modes: &[&[(&str, &str)]]) {
-    let Some(interpreter) = interpreter(test, variable) else { return };
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+fn with_every_change(test: &str, script: &str, modes: &[&[(&str, &str)]]) {
+    let Some(client) = Client::find(test, script) else { return };
+    let _turn = one_at_a_time();
     for mode in modes {
         let server = Server::start("calculator-cloudrun", mode);
         // At once, but for what excludes each other: a session's requests have its id, and without a session nothing
@@ -69,7 +63,7 @@ fn with_every_change(test: &str, variable: &str, script: &str, modes: &[&[(&str,
         });
         let names: Vec<_> = changes.iter().map(|change| CHANGES[*change].0).collect();
         eprintln!("{test}: {}", names.join(", "));
-        run_client(&interpreter, script, &gateway.url(), 13);
+        client.run(&[&gateway.url()], 13);
         assert!(gateway.seen().len() > 10, "the client went another way");
     }
 }
@@ -78,13 +72,13 @@ fn with_every_change(test: &str, variable: &str, script: &str, modes: &[&[(&str,
 #[test]
 fn recordings_are_true() {
     const TEST: &str = "recordings_are_true";
-    let Some(node) = interpreter(TEST, "PMCP_NODE") else { return };
     let recorded = Fixture::all("http").into_iter().filter(|fixture| fixture.says("Recorded").is_some());
     for fixture in recorded {
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(client) = Client::find(TEST, fixture.says("Recorded").unwrap_or_default()) else { return };
+        let _turn = one_at_a_time();
         let server = Server::start("calculator-cloudrun", &[]);
         let gateway = Gateway::before(server.addr(), |_| ());
-        run_client(&node, fixture.says("Recorded").unwrap_or_default(), &gateway.url(), 13);
+        client.run(&[&gateway.url()], 13);
         let sent: Vec<_> = gateway.seen().iter().map(outline).collect();
         // Some go out at the same time, so their order says nothing.
         for expected in fixture.requests().iter().map(|block| outline(&parse(&block.text))) {
@@ -108,10 +102,4 @@ fn parse(text: &str) -> Recorded {
     let headers = lines.filter_map(|line| line.split_once(": "));
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Recorded { verb, headers, body: body.trim().as_bytes().to_vec() }
-}
-
-fn interpreter(test: &str, variable: &str) -> Option<PathBuf> {
-    let interpreter = tool(test, variable, "needs what `cargo xtask setup` brings")?;
-    // The scripts for Node find their packages here.
-    tool(test, "PMCP_CLIENTS", "needs the npm packages of tests/clients").map(|_| interpreter)
 }

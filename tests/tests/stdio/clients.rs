@@ -2,13 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
-use pmcp_tests::{binary, run_script, skip, tool};
+use pmcp_tests::{Client, binary, one_at_a_time};
 use serde_json::Value;
-
-/// The scripts measure when progress arrives; on a small machine they would measure each other.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The keys that make a request one of revision 2026-07-28.
 const MODERN: [&str; 2] = ["io.modelcontextprotocol/protocolVersion", "io.modelcontextprotocol/clientCapabilities"];
@@ -16,17 +12,16 @@ const MODERN: [&str; 2] = ["io.modelcontextprotocol/protocolVersion", "io.modelc
 #[test]
 fn inspector_command_line() {
     const TEST: &str = "inspector_command_line";
-    if let Some(node) = node(TEST) {
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        run_script(&node, "inspector.mjs", &[text(&binary("calculator-stdio"))], 26);
+    if let Some(client) = Client::find(TEST, "inspector.mjs") {
+        let _turn = one_at_a_time();
+        client.run(&[text(&binary("calculator-stdio"))], 26);
     }
 }
 
 #[test]
 fn typescript_sdk_v1() {
     const TEST: &str = "stdio_typescript_sdk_v1";
-    if let Some(node) = node(TEST) {
-        let wire = Wire::record(TEST, &node, "stdio-typescript-v1.mjs");
+    if let Some(wire) = Wire::record(TEST, "stdio-typescript-v1.mjs") {
         wire.assert_eras(&["initialize"]);
         wire.assert_cancelled(1);
     }
@@ -35,8 +30,7 @@ fn typescript_sdk_v1() {
 #[test]
 fn typescript_sdk_v2() {
     const TEST: &str = "stdio_typescript_sdk_v2";
-    if let Some(node) = node(TEST) {
-        let wire = Wire::record(TEST, &node, "stdio-typescript-v2.mjs");
+    if let Some(wire) = Wire::record(TEST, "stdio-typescript-v2.mjs") {
         // It asks one process what it speaks, and then works with another.
         wire.assert_eras(&["server/discover", "tools/list", "initialize"]);
         wire.assert_cancelled(3);
@@ -46,8 +40,7 @@ fn typescript_sdk_v2() {
 #[test]
 fn python_sdk_v2() {
     const TEST: &str = "stdio_python_sdk_v2";
-    if let Some(python) = tool(TEST, "PMCP_PYTHON", "needs a Python with mcp 2.x") {
-        let wire = Wire::record(TEST, &python, "stdio_python.py");
+    if let Some(wire) = Wire::record(TEST, "stdio_python.py") {
         wire.assert_eras(&["server/discover", "initialize"]);
         wire.assert_cancelled(2);
     }
@@ -56,9 +49,9 @@ fn python_sdk_v2() {
 #[test]
 fn python_sdk_v1() {
     const TEST: &str = "stdio_python_sdk_v1";
-    if let Some(python) = tool(TEST, "PMCP_PYTHON_V1", "needs a Python with mcp 1.x") {
+    if let Some(wire) = Wire::record(TEST, "stdio_python_v1.py") {
         // This SDK does not tell the server of a request that it gives up.
-        Wire::record(TEST, &python, "stdio_python_v1.py").assert_eras(&["initialize"]);
+        wire.assert_eras(&["initialize"]);
     }
 }
 
@@ -73,28 +66,19 @@ fn typescript_sdk_v2_answers_questions() {
 }
 
 fn answer_questions(test: &str, script: &str, steps: usize) {
-    if let Some(node) = node(test) {
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        run_script(&node, script, &[text(&binary("conformance-stdio"))], steps);
+    if let Some(client) = Client::find(test, script) {
+        let _turn = one_at_a_time();
+        client.run(&[text(&binary("conformance-stdio"))], steps);
     }
-}
-
-fn node(test: &str) -> Option<PathBuf> {
-    let node = tool(test, "PMCP_NODE", "needs Node 22 or newer")?;
-    let clients = tool(test, "PMCP_CLIENTS", "needs the npm packages of tests/clients")?;
-    if !clients.join("node_modules").exists() {
-        skip(test, &format!("{} has no node_modules", clients.display()));
-        return None;
-    }
-    Some(node)
 }
 
 /// What went over the streams: of each process that the client started, what it was told and what it said.
 struct Wire(Vec<(Vec<Value>, Vec<Value>)>);
 
 impl Wire {
-    /// Runs a client script whose server has a `tee` at each of its streams.
-    fn record(test: &str, interpreter: &Path, script: &str) -> Self {
+    /// Runs a client whose server has a `tee` at each of its streams; `None` where the machine cannot.
+    fn record(test: &str, script: &str) -> Option<Self> {
+        let client = Client::find(test, script)?;
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
         if folder.exists() {
             fs::remove_dir_all(&folder).expect("the folder of the run before can be removed");
@@ -102,10 +86,10 @@ impl Wire {
         fs::create_dir_all(&folder).expect("a folder for what is recorded");
         let server = binary("calculator-stdio");
         {
-            let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+            let _turn = one_at_a_time();
             let record = r#"tee "$1/$$-in" | "$0" | tee "$1/$$-out""#;
             let arguments = ["sh", "-c", record, text(&server), text(&folder)];
-            run_script(interpreter, script, &arguments, 15);
+            client.run(&arguments, 15);
         }
         let mut inputs: Vec<_> = fs::read_dir(&folder)
             .expect("the folder is there")
@@ -118,7 +102,7 @@ impl Wire {
         assert!(!wire.is_empty(), "nothing was recorded in {}", folder.display());
         let wire = Self(wire);
         wire.assert_progress();
-        wire
+        Some(wire)
     }
 
     /// A countdown that was let to its end was reported step by step, and then answered.
