@@ -132,6 +132,18 @@ pub(crate) struct SecretNotes {
     pub(crate) deleted: &'static str,
 }
 
+impl SecretNotes {
+    /// Where the server is given a value by the next deployment.
+    fn once_deployed(deleted: &'static str) -> Self {
+        Self {
+            given: "the server reads it once you run `cargo pmcp deploy`",
+            not_given: "to give it to the server, add `{key} = {}` under [secrets] in .pmcp/deploy.toml and run `cargo pmcp \
+                        deploy`",
+            deleted,
+        }
+    }
+}
+
 /// For commands that need a deployed server.
 fn not_deployed(config: &Config) -> Failure {
     let place = config.target.target_type.target().place(config);

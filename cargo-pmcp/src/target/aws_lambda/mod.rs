@@ -244,12 +244,7 @@ impl Target for AwsLambda {
     }
 
     fn secret_notes(&self) -> SecretNotes {
-        SecretNotes {
-            given: "the server reads it once you run `cargo pmcp deploy`",
-            not_given: "to give it to the server, add `{key} = {}` under [secrets] in .pmcp/deploy.toml and run `cargo pmcp \
-                        deploy`",
-            deleted: "it can be restored for 7 days: storing a value again does",
-        }
+        SecretNotes::once_deployed("it can be restored for 7 days: storing a value again does")
     }
 
     fn secrets(&self, config: &Config) -> Result<BTreeMap<String, Option<String>>> {

@@ -263,12 +263,7 @@ impl Target for GoogleCloudRun {
     }
 
     fn secret_notes(&self) -> SecretNotes {
-        SecretNotes {
-            given: "the server reads it once you run `cargo pmcp deploy`",
-            not_given: "to give it to the server, add `{key} = {}` under [secrets] in .pmcp/deploy.toml and run `cargo pmcp \
-                        deploy`",
-            deleted: "with all its versions, for good",
-        }
+        SecretNotes::once_deployed("with all its versions, for good")
     }
 
     fn secrets(&self, config: &Config) -> Result<BTreeMap<String, Option<String>>> {

@@ -223,12 +223,7 @@ impl Target for PmcpRun {
     }
 
     fn secret_notes(&self) -> SecretNotes {
-        SecretNotes {
-            given: "the server reads it once you run `cargo pmcp deploy`",
-            not_given: "to give it to the server, add `{key} = {}` under [secrets] in .pmcp/deploy.toml and run `cargo pmcp \
-                        deploy`",
-            deleted: "its value is gone for good",
-        }
+        SecretNotes::once_deployed("its value is gone for good")
     }
 
     fn secrets(&self, config: &Config) -> Result<BTreeMap<String, Option<String>>> {
