@@ -134,7 +134,11 @@ pub(crate) struct Words {
 
 /// For commands that need a deployed server.
 fn not_deployed(config: &Config) -> Failure {
-    let place = config.target.target_type.target().place(config);
+    not_deployed_in(config, &config.target.target_type.target().place(config))
+}
+
+/// The same where the platform has said more of the place than deploy.toml.
+fn not_deployed_in(config: &Config, place: &str) -> Failure {
     Failure::failed(format!("{} is not deployed in {place}", config.server.name), "deploy it: `cargo pmcp deploy`")
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::account::Account;
 use super::bindings::{Found, Made};
 use super::settings::{MADE, Package, Settings};
+use super::versions::Versions;
 use super::{build, secrets, worker};
 use crate::deploy::Project;
 use crate::exec::{CARGO, WRANGLER};
@@ -71,15 +72,17 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
         })
     };
     migrate().map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), failure))?;
-    if found == Some(Found::Draft) {
-        worker::mark(&account, name, Found::Draft)?;
+    // One that was cut off may have uploaded a server already.
+    if found == Some(Found::Draft) && made.begun(name) != Some(Found::Server) {
+        worker::end_drafts(&account, name)?;
     }
     made.begin(root, name, Found::Server)?;
     let marked = upload().and_then(|said| worker::mark(&account, name, Found::Server).map(|()| said));
     let said = marked.map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), failure))?;
     made.marked(root)?;
     made.migrated(root, config)?;
-    let outputs = worker::outputs(&account, name)
+    let looked = worker::outputs(&account, name).and_then(|found| Ok((found, worker::replaced(&account, name)?)));
+    let (outputs, replaced) = looked
         .map_err(|failure| failure.adding(&format!("{name} was deployed all the same; its addresses are not known")))?;
     // wrangler does not always know.
     let uploaded = said.lines().find_map(|line| line.strip_prefix(UPLOADED)).map(str::trim).filter(|id| *id != "null");
@@ -88,7 +91,16 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
         Some(uploaded) if live.is_none_or(|live| live != uploaded) => {
             Err(overtaken(&account, name, uploaded, live, before.as_ref())?)
         }
-        _ => Ok(Outputs(outputs)),
+        _ => {
+            // Between the last look and what wrangler did there is a moment.
+            if let Some(version) = replaced.filter(|version| Some(version) != before.as_ref()) {
+                output.note(format_args!(
+                    "note: somebody else had just made version {version} live, and this deployment has replaced it; \
+                     `cargo pmcp deploy rollback {version}` brings it back"
+                ));
+            }
+            Ok(Outputs(outputs))
+        }
     }
 }
 
@@ -100,7 +112,7 @@ fn overtaken(
     live: Option<&String>,
     before: Option<&String>,
 ) -> Result<Failure> {
-    let is_there = worker::versions(account, name)?.iter().any(|version| version == uploaded);
+    let is_there = Versions::load(account, name)?.has(uploaded);
     let what = match live {
         _ if !is_there => format!("wrangler says that it deployed version {uploaded}, and {name} has none of that id"),
         Some(live) if Some(live) != before => {

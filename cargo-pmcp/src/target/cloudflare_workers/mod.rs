@@ -7,6 +7,7 @@ mod deployment;
 mod logs;
 mod secrets;
 mod settings;
+mod versions;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,8 @@ pub(crate) use self::account::quiet;
 use self::account::Account;
 use self::bindings::Made;
 use self::settings::{Package, Settings};
-use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words, not_deployed};
+use self::versions::Versions;
+use super::{Check, Login, Outliving, Outputs, Removal, Status, Target, Traces, Words, not_deployed_in};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Config, LONGEST_VALUE, is_account};
 use crate::deploy::Project;
@@ -170,7 +172,7 @@ impl Target for CloudflareWorkers {
         let account = Account::open(config)?;
         match worker::is_deployed(&account, config)? {
             true => Ok(Outputs(worker::outputs(&account, &config.server.name)?)),
-            false => Err(not_deployed(config)),
+            false => Err(not_deployed_in(config, &account.place())),
         }
     }
 
@@ -205,15 +207,16 @@ impl Target for CloudflareWorkers {
         let account = Account::open(config)?;
         let name = config.server.name.clone();
         let is_there = worker::is_deployed(&account, config)?;
-        let (live, versions) = match is_there {
-            true => (worker::deployment(&account, &name)?, worker::versions(&account, &name)?),
-            false => (None, Vec::new()),
-        };
+        let live = if is_there { worker::deployment(&account, &name)? } else { None };
         let state = is_there.then(|| match &live {
             Some(live) => format!("live since {}", live.created_on),
             None => "no version is live".into(),
         });
         let live_version = live.and_then(|live| live.live());
+        let versions = match is_there {
+            true => Versions::load(&account, &name)?.of_code(live_version.as_deref()),
+            false => Vec::new(),
+        };
         Ok(Status { name, place: account.place(), deployed: is_there, state, live_version, versions })
     }
 
@@ -225,14 +228,14 @@ impl Target for CloudflareWorkers {
     }
 
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan> {
-        worker::rollback(&Account::open(config)?, config, options)
+        versions::rollback(&Account::open(config)?, config, options)
     }
 
     fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result {
         logs::check(options, output)?;
         let account = Account::open(config)?;
         if !worker::is_deployed(&account, config)? {
-            return Err(not_deployed(config));
+            return Err(not_deployed_in(config, &account.place()));
         }
         logs::follow(&account, config, options, output)
     }
@@ -246,7 +249,7 @@ impl Target for CloudflareWorkers {
             given: "the server reads it from now on",
             // A Worker reads every secret that it has.
             not_given: "the server reads it from now on",
-            deleted: "Cloudflare keeps no copy of it",
+            deleted: "versions from before keep it, and a rollback brings it back with them",
         }
     }
 

@@ -9,7 +9,7 @@ use super::{MINE, PLACE, Place};
 /// As wrangler leaves a Worker that nobody has marked yet.
 pub(super) const UNMARKED: &str = r#"/settings {"bindings":[],"tags":[]}"#;
 
-fn live(version: &str) -> String {
+pub(super) fn live(version: &str) -> String {
     format!(
         r#"/deployments {{"deployments":[{{"created_on":"2026-11-22","versions":[{{"version_id":"{version}","percentage":100}}]}}]}}"#
     )
@@ -117,7 +117,8 @@ fn what_was_made_before_a_failure_is_named() {
         assert!(code == Some(1) && words.ends_with(things), "{step}: {words}");
     }
     // A draft counts, too.
-    place.folder.write("answers", "/settings {\"bindings\":[],\"tags\":[\"pmcp:secrets=crm\"]}\n");
+    let draft = "/settings {\"bindings\":[],\"tags\":[\"pmcp:secrets=crm\"]}\n/script-settings {}\n";
+    place.folder.write("answers", draft);
     let (_, words) = place.refused(&["deploy"]);
     assert!(
         words.contains("there is the Worker crm with nothing but its secrets, the KV namespace crm-shared,"),

@@ -6,8 +6,9 @@ mod halfway;
 mod interrupts;
 mod surroundings;
 mod traces;
+mod versions;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ const PLACE: &str = "the account 0123456789abcdef0123456789abcdef";
 const MINE: &str = r#"{"bindings":[],"tags":["pmcp:server=crm"]}"#;
 
 /// What the API answers: the end of a path, a status and a result or an error; where the status is 0 it writes the file
-/// `asked`, and never answers.
+/// `asked`, and never answers. What is changed is in the file `bodies`.
 type Answers = &'static [(&'static str, u16, &'static str)];
 
 /// An API that answers the first that fits, and else that nothing is there. Before all of them comes what programs have
@@ -44,8 +45,14 @@ fn api(answers: Answers, file: PathBuf) -> SocketAddr {
                     length = value.trim().parse().expect("a number");
                 }
             }
-            stream.read_exact(&mut vec![0; length]).expect("a body");
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).expect("a body");
             let path = first.split(' ').nth(1).unwrap_or_default();
+            if first.starts_with("PATCH ") {
+                let told = format!("PATCH {path} {}\n", String::from_utf8_lossy(&body));
+                let bodies = File::options().append(true).create(true).open(file.with_file_name("bodies"));
+                bodies.and_then(|mut bodies| bodies.write_all(told.as_bytes())).expect("writes");
+            }
             let missing = (404, r#"{"code":10007,"message":"This Worker does not exist on your account."}"#);
             let told = fs::read_to_string(&file).unwrap_or_default();
             let told = told.lines().rev().filter_map(|line| line.split_once(' '));
