@@ -16,7 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{self, Init, Logs, Platform, Rollback};
-use crate::config::{Config, TargetType};
+use crate::config::{Config, PATH, TargetType};
 use crate::date;
 use crate::deploy::Project;
 use crate::exec::{Hidden, Program};
@@ -70,9 +70,13 @@ pub(crate) trait Target {
     fn is_deployed(&self, config: &Config) -> Result<bool> {
         Ok(self.status(config)?.deployed)
     }
-    /// The account that the place is in, where only the platform knows it.
-    fn account(&self, _config: &Config) -> Result<Option<String>> {
+    /// The account that the place is in, where only the platform knows it; what follows may then be told of it.
+    fn account(&self, _config: &mut Config) -> Result<Option<String>> {
         Ok(None)
+    }
+    /// What says where the place is: a variable, a program or the file, as it stands in a sentence.
+    fn says_place(&self, _config: &Config) -> &'static str {
+        PATH
     }
     /// Lets another version answer, and returns which.
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan>;
@@ -350,6 +354,8 @@ pub(crate) struct Traces {
 pub(crate) struct Removal {
     /// Whether the server itself is there.
     pub(crate) deployed: bool,
+    /// What goes along with it, and is nowhere else, as it stands in a sentence.
+    pub(crate) along: Option<String>,
     /// Names of what outlives the server: with `--clean` to be removed too, else kept.
     pub(crate) outliving: Vec<Outliving>,
 }

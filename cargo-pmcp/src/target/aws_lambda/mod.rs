@@ -226,7 +226,7 @@ impl Target for AwsLambda {
         Ok(stack::describe(&Account::new(config), &config.server.name)?.is_some())
     }
 
-    fn account(&self, config: &Config) -> Result<Option<String>> {
+    fn account(&self, config: &mut Config) -> Result<Option<String>> {
         Ok(Some(Account::new(config).identity()?.account))
     }
 
@@ -272,7 +272,7 @@ impl Target for AwsLambda {
         let config = &project.config;
         let account = Account::new(config);
         let deployed = stack::describe(&account, &config.server.name)?.is_some();
-        Ok(Removal { deployed, outliving: outliving::find(&account, config, clean)? })
+        Ok(Removal { deployed, along: None, outliving: outliving::find(&account, config, clean)? })
     }
 
     fn destroy(&self, project: &Project, removal: &Removal, output: Output) -> Result {

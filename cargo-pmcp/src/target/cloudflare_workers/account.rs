@@ -8,10 +8,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::config::Config;
+use crate::config::{Config, is_account};
 use crate::exec::{Api, Call, Hidden, Said, WRANGLER, unless_interrupted};
 use crate::failure::{Failure, Result};
 use crate::files::no_link;
+
+/// Names the account where deploy.toml does not; wrangler reads it too.
+pub(super) const VARIABLE: &str = "CLOUDFLARE_ACCOUNT_ID";
 
 /// wrangler reads the same variable.
 const BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
@@ -32,6 +35,8 @@ const NOT_THERE: [u64; 5] = [7404, 10006, 10007, 10013, 10090];
 /// One account, and the right to change it.
 pub(super) struct Account {
     pub(super) id: String,
+    /// Where to correct which it is.
+    named_in: &'static str,
     api: Arc<Api>,
 }
 
@@ -85,11 +90,22 @@ enum Answered {
 impl Account {
     /// The account of deploy.toml, of the environment, or the only one there is.
     pub(super) fn open(config: &Config) -> Result<Self> {
-        let api = api()?;
-        if let Some(id) = named(config) {
-            return Ok(Self { id, api });
+        let (set, given) = (config.cloudflare.account_id.clone(), given());
+        if let Some(id) = given.as_ref().filter(|id| set.is_none() && !is_account(id)) {
+            return Err(Failure::refused(
+                format!("{VARIABLE} is `{id}`, which is no id of an account at Cloudflare"),
+                "correct it, or unset it; `wrangler whoami` shows them: 32 digits and letters from a to f",
+            ));
         }
-        let account = Self { id: String::new(), api };
+        let named_in = match (&set, &given) {
+            (None, Some(_)) => "CLOUDFLARE_ACCOUNT_ID in the environment",
+            _ => "`account_id` under [cloudflare] in .pmcp/deploy.toml",
+        };
+        let api = api()?;
+        if let Some(id) = set.or(given) {
+            return Ok(Self { id, named_in, api });
+        }
+        let account = Self { id: String::new(), named_in, api };
         let found: Vec<Known> = account.ask_at("/accounts?per_page=50")?.unwrap_or_default();
         let list = found.iter().map(|Known { id, name }| format!("{id} ({name})")).collect::<Vec<_>>().join(", ");
         match &found[..] {
@@ -221,7 +237,7 @@ impl Account {
         if has(&NO_ACCOUNT) && !self.id.is_empty() {
             return Failure::missing(
                 format!("this login may not use the account {} at Cloudflare", self.id),
-                "see `account_id` under [cloudflare] in .pmcp/deploy.toml, and that the token may edit Workers there, and what they are bound to",
+                format!("see {}, and that the token may edit Workers there, and what they are bound to", self.named_in),
             );
         }
         // wrangler has words of its own for it, without the code.
@@ -235,14 +251,18 @@ impl Account {
     }
 }
 
-pub(super) fn place(id: &str) -> String {
+pub(crate) fn place(id: &str) -> String {
     format!("the account {id}")
 }
 
 /// The account that is named somewhere.
 pub(super) fn named(config: &Config) -> Option<String> {
-    let set = env::var("CLOUDFLARE_ACCOUNT_ID").ok().filter(|id| !id.is_empty());
-    config.cloudflare.account_id.clone().or(set)
+    config.cloudflare.account_id.clone().or_else(given)
+}
+
+/// The one that the environment names.
+pub(super) fn given() -> Option<String> {
+    env::var(VARIABLE).ok().filter(|id| !id.is_empty())
 }
 
 fn api() -> Result<Arc<Api>> {

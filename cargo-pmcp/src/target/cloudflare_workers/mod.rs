@@ -13,7 +13,7 @@ mod worker;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub(crate) use self::account::quiet;
+pub(crate) use self::account::{place as account_at_cloudflare, quiet};
 
 use self::account::Account;
 use self::bindings::Made;
@@ -220,10 +220,19 @@ impl Target for CloudflareWorkers {
         Ok(Status { name, place: account.place(), deployed: is_there, state, live_version, versions })
     }
 
-    fn account(&self, config: &Config) -> Result<Option<String>> {
-        match account::named(config) {
-            Some(_) => Ok(None),
-            None => Ok(Some(Account::open(config)?.id)),
+    fn account(&self, config: &mut Config) -> Result<Option<String>> {
+        if account::named(config).is_some() {
+            return Ok(None);
+        }
+        let Account { id, .. } = Account::open(config)?;
+        config.cloudflare.account_id = Some(id.clone());
+        Ok(Some(id))
+    }
+
+    fn says_place(&self, config: &Config) -> &'static str {
+        match (&config.cloudflare.account_id, account::given()) {
+            (None, Some(_)) => account::VARIABLE,
+            _ => crate::config::PATH,
         }
     }
 
@@ -285,11 +294,16 @@ impl Target for CloudflareWorkers {
         let Project { root, config } = project;
         let account = Account::open(config)?;
         let made = Made::load(root, &account)?;
+        let name = &config.server.name;
         let deployed = worker::find(&account, config)?.is_some();
+        let secrets = if deployed { secrets::list(&account, name)? } else { BTreeMap::new() };
+        let names: Vec<&str> = secrets.keys().map(String::as_str).collect();
+        let along =
+            (!names.is_empty()).then(|| format!("its secrets, of which there is no other copy: {}", names.join(", ")));
         let outliving = made.things(config).into_iter();
         let outliving =
             outliving.map(|thing| Outliving { kind: thing.kind.title(), name: thing.name.clone() }).collect();
-        Ok(Removal { deployed, outliving })
+        Ok(Removal { deployed, along, outliving })
     }
 
     fn destroy(&self, project: &Project, removal: &Removal, output: Output) -> Result {

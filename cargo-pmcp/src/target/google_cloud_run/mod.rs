@@ -58,6 +58,10 @@ impl Target for GoogleCloudRun {
         Project::new(config).map_or_else(|_| config.gcp.region.clone(), |project| project.place())
     }
 
+    fn says_place(&self, config: &Config) -> &'static str {
+        if config.gcp.project.is_some() { crate::config::PATH } else { "what gcloud is set to" }
+    }
+
     fn settle(&self, config: &mut Config, options: &Init) -> Result {
         options.only("Google Cloud Run", &["--region", "--project"])?;
         if let Some(region) = &options.region {
@@ -292,7 +296,7 @@ impl Target for GoogleCloudRun {
         if artifacts::find_if_enabled(&project, config)?.is_some() {
             outliving.push(Outliving { kind: REPOSITORY, name: config.server.name.clone() });
         }
-        Ok(Removal { deployed, outliving })
+        Ok(Removal { deployed, along: None, outliving })
     }
 
     fn destroy(&self, project: &deploy::Project, removal: &Removal, output: Output) -> Result {

@@ -175,12 +175,18 @@ fn a_login_that_is_missing_or_wrong_is_told_with_what_to_do() {
 fn the_account_is_known_or_asked_for() {
     const WRONG: &str =
         r#"{"code":7003,"message":"Could not route to /accounts/0, perhaps your object identifier is invalid?"}"#;
-    let place = Place::new("workers-account", &[("/settings", 404, WRONG)]);
-    let words = format!(
-        "error: this login may not use {PLACE} at Cloudflare\nsee `account_id` under [cloudflare] in .pmcp/deploy.toml, and \
-         that the token may edit Workers there, and what they are bound to\n"
-    );
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words));
+    let mut place = Place::new("workers-account", &[("/settings", 404, WRONG)]);
+    let refused = |from: &str| {
+        let rest = "and that the token may edit Workers there, and what they are bound to\n";
+        (Some(4), format!("error: this login may not use {PLACE} at Cloudflare\nsee {from}, {rest}"))
+    };
+    assert_eq!(place.refused(&["deploy", "status"]), refused("CLOUDFLARE_ACCOUNT_ID in the environment"));
+    place.set("CLOUDFLARE_ACCOUNT_ID", "mine");
+    let words = "error: CLOUDFLARE_ACCOUNT_ID is `mine`, which is no id of an account at Cloudflare\ncorrect it, or unset it; \
+                 `wrangler whoami` shows them: 32 digits and letters from a to f\n";
+    assert_eq!(place.refused(&["deploy", "status"]), (Some(5), words.into()));
+    halfway::bind(&place, &format!("[cloudflare]\naccount_id = \"{ACCOUNT}\"\n"));
+    assert_eq!(place.refused(&["deploy", "status"]), refused("`account_id` under [cloudflare] in .pmcp/deploy.toml"));
 
     let mut place =
         Place::new("workers-accounts", &[("per_page=50", 200, r#"[{"id":"1","name":"One"},{"id":"2","name":"Two"}]"#)]);
