@@ -214,11 +214,16 @@ impl Account {
 
     /// Runs wrangler for what it does, and returns what it printed.
     pub(super) fn run(&self, call: Call) -> Result<String> {
-        call.capture()?.map_err(|said| {
-            let Said { words, .. } = &said;
-            let words = plain(words);
-            let call = said.call.clone();
-            self.explain(&words, |advice| Said { call, words: words.clone() }.failed(advice))
+        self.run_or(call, |_| None)
+    }
+
+    /// The same; of what goes wrong there alone, `known` has words of its own.
+    pub(super) fn run_or(&self, call: Call, known: impl FnOnce(&str) -> Option<Failure>) -> Result<String> {
+        call.capture()?.map_err(|Said { call, words }| {
+            let words = plain(&words);
+            self.explain(&words, |advice| {
+                known(&words).unwrap_or_else(|| Said { call, words: errors(&words) }.failed(advice))
+            })
         })
     }
 
@@ -309,6 +314,12 @@ pub(crate) fn quiet(call: Call) -> Call {
         .env("CI", "true")
         .env("NO_COLOR", "1")
         .env("WRANGLER_HIDE_BANNER", "true")
+}
+
+/// From where wrangler says what is wrong, without what it was about to do.
+fn errors(words: &str) -> String {
+    let begin = words.lines().position(|line| line.contains("[ERROR]")).unwrap_or_default();
+    words.lines().skip(begin).collect::<Vec<_>>().join("\n")
 }
 
 /// Without the codes that colour words.

@@ -6,7 +6,7 @@ use super::account::Account;
 use super::bindings::{Found, Made};
 use super::settings::{MADE, Package, Settings};
 use super::versions::Versions;
-use super::{build, secrets, worker};
+use super::{build, migrations, secrets, worker};
 use crate::deploy::Project;
 use crate::exec::{CARGO, WRANGLER};
 use crate::failure::{Failure, Result};
@@ -45,40 +45,41 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
             "see `cargo pmcp deploy status`, and deploy again to have what is here instead",
         ));
     }
+    let mut new = Vec::new();
     for (kind, binding, thing) in made.missing(config) {
-        let what = format!("make the {} {thing}", kind.title());
-        let done = output.wait(what, || made.make(&account, root, kind, binding, thing));
-        done.map_err(|failure| match made.list(config) {
-            there if there.is_empty() => failure,
-            there => failure.adding(&format!("there is by now {}; the next deployment uses it", there.join(", "))),
+        let titled = format!("the {} {thing}", kind.title());
+        let done = output.wait(format!("make {titled}"), || made.make(&account, root, kind, binding, thing));
+        done.map_err(|failure| {
+            let failure = failure.when_interrupted(format!(
+                "nothing was deployed, and {titled} may be there by now: run `cargo pmcp deploy` again, which looks for it"
+            ));
+            match made.list(config) {
+                there if there.is_empty() => failure,
+                there => failure.adding(&format!("there is by now {}; the next deployment uses it", there.join(", "))),
+            }
         })?;
+        new.push(titled);
     }
     settings.apply(config, &made);
     settings.settle(&account.id);
     let path = settings.write(MADE)?;
     let path = path.to_string_lossy();
-    let migrate = || {
-        for (binding, _) in config.cloudflare.d1.iter().filter(|(_, database)| database.migrations.is_some()) {
-            output.wait(format!("bring the tables of {binding} up to date"), || {
-                let arguments = ["d1", "migrations", "apply", binding, "--remote", "--config", &path];
-                account.run(account.wrangler(&arguments)?.folder(&package.folder))
-            })?;
-        }
-        Ok(())
-    };
     let upload = || {
         output.wait(format!("deploy {name} to {}", account.place()), || {
             account.run(account.wrangler(&["deploy", "--config", &path])?.folder(&package.folder))
         })
     };
-    migrate().map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), failure))?;
+    migrations::apply(&account, config, &package.folder, &path, output).map_err(|failure| match failure {
+        Failure::Interrupted { .. } => failure,
+        failure => what_exists(&account, project, &mut made, before.as_ref(), &new, failure),
+    })?;
     // One that was cut off may have uploaded a server already.
     if found == Some(Found::Draft) && made.begun(name) != Some(Found::Server) {
         worker::end_drafts(&account, name)?;
     }
     made.begin(root, name, Found::Server)?;
     let marked = upload().and_then(|said| worker::mark(&account, name, Found::Server).map(|()| said));
-    let said = marked.map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), failure))?;
+    let said = marked.map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), &new, failure))?;
     made.marked(root)?;
     made.migrated(root, config)?;
     let looked = worker::outputs(&account, name).and_then(|found| Ok((found, worker::replaced(&account, name)?)));
@@ -130,6 +131,7 @@ fn what_exists(
     project: &Project,
     made: &mut Made,
     before: Option<&String>,
+    new: &[String],
     failure: Failure,
 ) -> Failure {
     let Project { root, config } = project;
@@ -148,14 +150,17 @@ fn what_exists(
                 Err(_) => ", which only .pmcp/cloudflare.json here says is this tool's",
             };
             let now = format!("version {} is live all the same{known}", live.unwrap_or_default());
-            return Ok(Some((
-                now,
-                "mend what it says, and deploy again: what failed, its address perhaps, is as before",
-            )));
+            let advice = "mend what it says, and deploy again: what failed, its address perhaps, is as before";
+            return Ok(Some((now, advice.to_owned())));
         }
         let found = worker::find(account, config)?;
         if found == Some(Found::Server) && before.is_some() {
-            return Ok(Some(("the version before answers as ever".into(), "mend what it says, and deploy again")));
+            let (by_now, uses) = match new {
+                [] => (String::new(), ""),
+                new => (format!("; there is by now {}", new.join(", ")), ", which uses that"),
+            };
+            let now = format!("the version before answers as ever{by_now}");
+            return Ok(Some((now, format!("mend what it says, and deploy again{uses}"))));
         }
         let worker = found.map(|found| match found {
             Found::Draft => format!("the Worker {name} with nothing but its secrets"),
@@ -166,6 +171,7 @@ fn what_exists(
             return Ok(None);
         }
         let now = format!("no version of it is live; there is {}", there.join(", "));
-        Ok(Some((now, "mend what it says, and deploy again, which uses them; `deploy destroy --clean` removes them")))
+        let advice = "mend what it says, and deploy again, which uses them; `deploy destroy --clean` removes them";
+        Ok(Some((now, advice.to_owned())))
     })
 }

@@ -5,6 +5,7 @@ mod bindings;
 mod build;
 mod deployment;
 mod logs;
+mod migrations;
 mod secrets;
 mod settings;
 mod versions;

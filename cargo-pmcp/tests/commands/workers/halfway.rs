@@ -126,6 +126,39 @@ fn what_was_made_before_a_failure_is_named() {
     );
 }
 
+/// As wrangler says it, in the middle of much else.
+const MIGRATION: &str =
+    "echo 'Migrations to be applied:'; i=0; while [ $i -lt 25 ]; do echo \"| line $i |\"; i=$((i+1)); done
+    echo '| 0001_notes.sql | \u{2705} |'; echo '| 0002_words.sql | \u{1f552} |'
+    echo 'X [ERROR] A request to the Cloudflare API (/accounts/1/d1/database/1/query) failed.' >&2
+    echo '  near \"CRATE\": syntax error at offset 0: SQLITE_ERROR [code: 7500]' >&2
+    echo 'Logs were written to /somewhere' >&2; exit 1";
+
+#[test]
+fn a_migration_that_fails_says_why_and_what_there_is() {
+    let place = Place::new("workers-migration", &[("/d1/database", 200, r#"{"uuid":"1"}"#)]);
+    place.folder.write("w/migrations/0001_notes.sql", "");
+    bind(&place, "[cloudflare.d1]\nNOTES = { migrations = \"migrations\" }\n");
+    wrangler(&place, "d1", MIGRATION);
+    let file = place.folder.0.join("w/migrations/0002_words.sql").display().to_string();
+    let why = format!(
+        "error: the migration 0002_words.sql of NOTES failed: near \"CRATE\": syntax error at offset 0: SQLITE_ERROR [code: \
+         7500]\nmend {file}; those before it were run, and are not run again\nthe deployment of crm failed, and "
+    );
+    let first = "no version of it is live; there is the D1 database crm-notes\nmend what it says, and deploy again, which uses \
+                 them; `deploy destroy --clean` removes them\n";
+    assert_eq!(place.refused(&["deploy"]), (Some(1), format!("{why}{first}")));
+    // Where there is a version, it is said too what was made beside it.
+    let answers = format!("/settings {MINE}\n{}\n", live("1"));
+    place.folder.write("answers", &answers);
+    fs::remove_file(place.folder.0.join(".pmcp/cloudflare.json")).expect("was written");
+    let later = "the version before answers as ever; there is by now the D1 database crm-notes\nmend what it says, and deploy \
+                 again, which uses that\n";
+    assert_eq!(place.refused(&["deploy", "--yes"]), (Some(1), format!("{why}{later}")));
+    let later = "the version before answers as ever\nmend what it says, and deploy again\n";
+    assert_eq!(place.refused(&["deploy", "--yes"]), (Some(1), format!("{why}{later}")));
+}
+
 #[test]
 fn a_deployment_that_another_one_overtakes_says_so() {
     let place = Place::new("workers-overtaken", &[("/settings", 200, MINE)]);
