@@ -7,6 +7,7 @@ use crate::cli::DeployRun;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
+use crate::target::UNCHANGED;
 
 pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Result {
     let root = &project.root;
@@ -33,10 +34,11 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     }
     // Read again: another target may have been deployed meanwhile, before the lock.
     let mut records = Records::load(root)?;
-    let (project, account) = project.located()?;
+    let unchanged = |failure: Failure| failure.when_interrupted(UNCHANGED);
+    let (project, account) = project.located().map_err(unchanged)?;
     let record = record.of(account);
     if !records.is_known(&record) {
-        replace(&project, options.yes)?;
+        replace(&project, options.yes).map_err(unchanged)?;
     }
     // Before anything is made: what ends here, ends with a record of it.
     let is_new = records.begin(&record);

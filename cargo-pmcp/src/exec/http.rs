@@ -98,7 +98,7 @@ impl Exchange {
         headers: &[(&str, &str)],
         body: Option<&[u8]>,
     ) -> crate::failure::Result<Result<Answer, String>> {
-        let what = format!("{method} {url}");
+        let what = doing(method, url);
         let (agent, limit) = (self.agent.clone(), self.limit);
         let mut request = http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
@@ -108,6 +108,17 @@ impl Exchange {
             Some(body) => unless_interrupted(&what, move || send(&agent, request.body(body), limit)),
             None => unless_interrupted(&what, move || send(&agent, request.body(()), limit)),
         }
+    }
+}
+
+/// What a request does, for whoever waits for it.
+pub(super) fn doing(method: &str, url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    match method {
+        "GET" | "HEAD" => format!("asking {host}"),
+        "DELETE" => format!("letting {host} remove something"),
+        _ => format!("sending something to {host}"),
     }
 }
 

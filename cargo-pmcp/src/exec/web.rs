@@ -5,7 +5,7 @@ use std::time::Duration;
 use ureq::{Agent, Error, http};
 
 use super::Hidden;
-use super::http::{agent, run};
+use super::http::{agent, doing, run};
 use super::running::unless_interrupted;
 use crate::failure::Failure;
 
@@ -55,7 +55,7 @@ impl Web {
     /// Sends one, and waits for the answer unless Ctrl-C comes.
     pub(crate) fn send(&self, asking: &Asking<'_>) -> Result<Reply, NoReply> {
         let exchange = self.exchange(asking)?;
-        let what = format!("{} {}", asking.verb, asking.url);
+        let what = doing(asking.verb, asking.url);
         unless_interrupted(&what, exchange).unwrap_or_else(|interrupted| Err(NoReply::Interrupted(interrupted)))
     }
 

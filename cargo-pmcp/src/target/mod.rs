@@ -127,6 +127,9 @@ impl TargetType {
 /// Of what the platform refused for reasons of its own.
 const AGAIN: &str = "run the command again when this is mended";
 
+/// Of what was interrupted before anything was done that stays.
+pub(crate) const UNCHANGED: &str = "nothing was changed: run `cargo pmcp deploy` again to have what is here";
+
 /// What is said of secrets.
 pub(crate) struct Words {
     /// Once one was stored that deploy.toml gives to the server, and one that it does not.

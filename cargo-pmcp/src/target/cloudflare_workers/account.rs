@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::asking::doing;
 use crate::config::{Config, is_account};
 use crate::exec::{Api, Call, Hidden, Said, WRANGLER, unless_interrupted};
 use crate::failure::{Failure, Result};
@@ -167,7 +168,7 @@ impl Account {
     fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answered> {
         let (api, verb, at, body) =
             (Arc::clone(&self.api), method.to_owned(), path.to_owned(), body.map(Value::to_string));
-        let answered = unless_interrupted(&format!("{method} {path}"), move || {
+        let answered = unless_interrupted(&doing(method, path), move || {
             api.send(&verb, &at, "application/json", body.as_deref())
         })?;
         let (status, text) = answered.map_err(|why| unreachable(&why))?;

@@ -11,7 +11,7 @@ use crate::deploy::Project;
 use crate::exec::{CARGO, WRANGLER};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
-use crate::target::{Outputs, after_failure, missing_secrets};
+use crate::target::{Outputs, UNCHANGED, after_failure, missing_secrets};
 
 /// What wrangler says before the id of what it uploaded.
 const UPLOADED: &str = "Current Version ID: ";
@@ -26,25 +26,8 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
     let mut settings = Settings::load(&package.folder)?;
     build::check(&settings)?;
     package.check_migrations(config)?;
-    let account = output.wait(format!("look at {name} in {place}"), || Account::open(config))?;
-    let mut made = Made::load(root, &account)?;
-    let found = worker::find(&account, config)?;
-    let (stored, before) = match found {
-        Some(_) => (secrets::list(&account, name)?, worker::live(&account, name)?),
-        None => (BTreeMap::new(), None),
-    };
-    missing_secrets(config, &stored)?;
-    output.step(format!("build {} for Cloudflare Workers", package.name), || build::run(&settings))?;
-    // Cloudflare has no lock, and whoever comes last wins: at least nobody does so unawares.
-    let now = worker::live(&account, name)?;
-    if now != before {
-        let now = now.map_or("no version is live now".into(), |now| format!("version {now} is live now"));
-        let was = before.map_or("where none was".into(), |before| format!("where {before} was"));
-        return Err(Failure::refused(
-            format!("{name} was changed elsewhere while it was built here: {now}, {was}; nothing was deployed"),
-            "see `cargo pmcp deploy status`, and deploy again to have what is here instead",
-        ));
-    }
+    let begun = Begun::new(project, place, &package, &settings, output);
+    let Begun { account, mut made, found, before } = begun.map_err(|failure| failure.when_interrupted(UNCHANGED))?;
     let mut new = Vec::new();
     for (kind, binding, thing) in made.missing(config) {
         let titled = format!("the {} {thing}", kind.title());
@@ -69,14 +52,15 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
             account.run(account.wrangler(&["deploy", "--config", &path])?.folder(&package.folder))
         })
     };
-    migrations::apply(&account, config, &package.folder, &path, output).map_err(|failure| match failure {
+    let prepared = migrations::apply(&account, config, &package.folder, &path, output).and_then(|()| match found {
+        // One that was cut off may have uploaded a server already.
+        Some(Found::Draft) if made.begun(name) != Some(Found::Server) => worker::end_drafts(&account, name),
+        _ => Ok(()),
+    });
+    prepared.map_err(|failure| match failure {
         Failure::Interrupted { .. } => failure,
         failure => what_exists(&account, project, &mut made, before.as_ref(), &new, failure),
     })?;
-    // One that was cut off may have uploaded a server already.
-    if found == Some(Found::Draft) && made.begun(name) != Some(Found::Server) {
-        worker::end_drafts(&account, name)?;
-    }
     made.begin(root, name, Found::Server)?;
     let marked = upload().and_then(|said| worker::mark(&account, name, Found::Server).map(|()| said));
     let said = marked.map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), &new, failure))?;
@@ -102,6 +86,43 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
             }
             Ok(Outputs(outputs))
         }
+    }
+}
+
+/// What was there before anything was changed.
+struct Begun {
+    account: Account,
+    made: Made,
+    found: Option<Found>,
+    /// The version that was live.
+    before: Option<String>,
+}
+
+impl Begun {
+    /// Looks, builds, and looks again.
+    fn new(project: &Project, place: &str, package: &Package, settings: &Settings, output: Output) -> Result<Self> {
+        let Project { root, config } = project;
+        let name = &config.server.name;
+        let account = output.wait(format!("look at {name} in {place}"), || Account::open(config))?;
+        let made = Made::load(root, &account)?;
+        let found = worker::find(&account, config)?;
+        let (stored, before) = match found {
+            Some(_) => (secrets::list(&account, name)?, worker::live(&account, name)?),
+            None => (BTreeMap::new(), None),
+        };
+        missing_secrets(config, &stored)?;
+        output.step(format!("build {} for Cloudflare Workers", package.name), || build::run(settings))?;
+        // Cloudflare has no lock, and whoever comes last wins: at least nobody does so unawares.
+        let now = worker::live(&account, name)?;
+        if now != before {
+            let now = now.map_or("no version is live now".into(), |now| format!("version {now} is live now"));
+            let was = before.map_or("where none was".into(), |before| format!("where {before} was"));
+            return Err(Failure::refused(
+                format!("{name} was changed elsewhere while it was built here: {now}, {was}; nothing was deployed"),
+                "see `cargo pmcp deploy status`, and deploy again to have what is here instead",
+            ));
+        }
+        Ok(Self { account, made, found, before })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Cloudflare Workers: built with worker-build, deployed with wrangler, and asked of Cloudflare's API.
 
 mod account;
+mod asking;
 mod bindings;
 mod build;
 mod deployment;
