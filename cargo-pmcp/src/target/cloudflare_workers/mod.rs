@@ -5,6 +5,7 @@ mod asking;
 mod bindings;
 mod build;
 mod deployment;
+mod for_dev;
 mod logs;
 mod migrations;
 mod secrets;
@@ -13,9 +14,9 @@ mod versions;
 mod worker;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 pub(crate) use self::account::{place as account_at_cloudflare, quiet};
+pub(crate) use self::for_dev::ForDev;
 
 use self::account::Account;
 use self::bindings::Made;
@@ -33,35 +34,6 @@ use crate::output::Output;
 use crate::plan::{Action, Plan};
 
 pub(crate) struct CloudflareWorkers;
-
-/// What `wrangler dev` needs to know.
-pub(crate) struct ForDev {
-    /// Of the Worker's package.
-    pub(crate) folder: PathBuf,
-    /// Of the settings.
-    pub(crate) path: PathBuf,
-    /// Bindings of databases whose tables are made by migrations.
-    pub(crate) databases: Vec<String>,
-    pub(crate) has_secrets: bool,
-}
-
-impl ForDev {
-    /// Writes the settings; wrangler builds whenever one of the folders changes.
-    pub(crate) fn prepare(project: &Project, watched: &[PathBuf]) -> Result<Self> {
-        let Package { folder, .. } = Package::find(&project.root, &project.config)?;
-        let mut settings = Settings::load(&folder)?;
-        build::check(&settings)?;
-        settings.apply(&project.config, &Made::load_unasked(&project.root, &project.config)?);
-        settings.watch(watched);
-        let databases = project.config.cloudflare.d1.iter().filter(|(_, database)| database.migrations.is_some());
-        Ok(Self {
-            path: settings.write(settings::FOR_DEV)?,
-            databases: databases.map(|(binding, _)| binding.clone()).collect(),
-            has_secrets: folder.join(".dev.vars").exists(),
-            folder,
-        })
-    }
-}
 
 impl Target for CloudflareWorkers {
     fn platform(&self) -> Platform {

@@ -1,6 +1,7 @@
 //! Cloudflare Workers: what a person meets first, with a wrangler and an API that say what the test wants.
 
 mod accounts;
+mod dev;
 mod elsewhere;
 mod halfway;
 mod interrupts;
