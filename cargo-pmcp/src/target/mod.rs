@@ -54,10 +54,19 @@ pub(crate) trait Target {
     /// Ends the login, where it is this program's own.
     fn logout(&self, config: &Config) -> Result<Logout> {
         let platform = config.target.target_type;
+        if let Some(variable) = self.login_variable(config) {
+            let what =
+                format!("the login to {} is what {variable} says, and no login of this machine", platform.title());
+            return Err(Failure::refused(what, format!("unset {variable} to end it")));
+        }
         Err(Failure::refused(
             format!("the login to {} belongs to a program that others use as well", platform.title()),
             format!("end it there: {}", platform.logout_line()),
         ))
+    }
+    /// The variable that says who is logged in, if one does: it goes before every login.
+    fn login_variable(&self, _config: &Config) -> Option<&'static str> {
+        None
     }
     /// How whoever looks after the server gets the token that the platform wants before it lets somebody in, where it does.
     fn token_advice(&self, _config: &Config) -> Option<&'static str> {
@@ -117,7 +126,7 @@ impl TargetType {
     fn logout_line(self) -> &'static str {
         match self {
             Self::AwsLambda => "aws sso logout",
-            Self::CloudflareWorkers => "npx wrangler logout",
+            Self::CloudflareWorkers => "wrangler logout",
             Self::GoogleCloudRun => "gcloud auth revoke",
             Self::PmcpRun => "cargo pmcp deploy logout",
         }

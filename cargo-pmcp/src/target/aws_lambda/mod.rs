@@ -226,6 +226,12 @@ impl Target for AwsLambda {
         Ok(stack::describe(&Account::new(config), &config.server.name)?.is_some())
     }
 
+    fn login_variable(&self, config: &Config) -> Option<&'static str> {
+        // Before these goes a profile that deploy.toml names.
+        let is_set = std::env::var_os("AWS_ACCESS_KEY_ID").is_some_and(|key| !key.is_empty());
+        (is_set && config.aws.profile.is_none()).then_some("AWS_ACCESS_KEY_ID")
+    }
+
     fn account(&self, config: &mut Config) -> Result<Option<String>> {
         Ok(Some(Account::new(config).identity()?.account))
     }

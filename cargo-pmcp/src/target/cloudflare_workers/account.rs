@@ -20,6 +20,10 @@ pub(super) const VARIABLE: &str = "CLOUDFLARE_ACCOUNT_ID";
 /// wrangler reads the same variable.
 const BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
 
+/// Go before every login; the second is an account's one key for all it has.
+const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
+const KEY: &str = "CLOUDFLARE_API_KEY";
+
 /// An empty one in the place of the `.env` that wrangler looks for in the current folder. That may be a stranger's, and would
 /// say where logins and secrets are sent.
 const NO_ENV_FILE: &str = if cfg!(windows) { "--env-file=NUL" } else { "--env-file=/dev/null" };
@@ -113,7 +117,10 @@ impl Account {
             [Known { id, .. }] => Ok(Self { id: id.clone(), ..account }),
             [] => Err(Failure::missing(
                 "this login sees no account at Cloudflare",
-                "give the token the right to one, or log in as somebody else: `wrangler login`",
+                match login_variable() {
+                    Some(variable) => format!("give {} the right to one, or put another there", given_in(variable)),
+                    None => "log in as somebody else: `wrangler login`".into(),
+                },
             )),
             _ => Err(Failure::refused(
                 format!("there are several accounts at Cloudflare: {list}"),
@@ -235,10 +242,16 @@ impl Account {
             return unreachable("wrangler got no connection");
         }
         if has(&UNKNOWN_TOKEN) {
-            return Failure::logged_out(
-                "Cloudflare does not know this token",
-                "log in again: `wrangler login`, or set CLOUDFLARE_API_TOKEN to one that is valid",
-            );
+            return match login_variable() {
+                Some(variable) => Failure::logged_out(
+                    format!("Cloudflare does not take {}", given_in(variable)),
+                    "put another there, or unset it and log in: `wrangler login`",
+                ),
+                None => Failure::logged_out(
+                    "Cloudflare does not know this login any more",
+                    "log in again: `wrangler login`",
+                ),
+            };
         }
         if has(&NO_ACCOUNT) && !self.id.is_empty() {
             return Failure::missing(
@@ -271,12 +284,21 @@ pub(super) fn given() -> Option<String> {
     env::var(VARIABLE).ok().filter(|id| !id.is_empty())
 }
 
+/// The variable that says who is logged in, if one does.
+pub(super) fn login_variable() -> Option<&'static str> {
+    [TOKEN, KEY].into_iter().find(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+fn given_in(variable: &str) -> String {
+    format!("the {} in {variable}", if variable == KEY { "key" } else { "token" })
+}
+
 fn api() -> Result<Arc<Api>> {
     let base = env::var(BASE_URL).ok().filter(|url| !url.is_empty());
     let base = base.unwrap_or_else(|| "https://api.cloudflare.com/client/v4".into());
     // It deploys, and so it must be there whoever asks for the token.
     WRANGLER.call([""; 0])?;
-    let headers = match env::var("CLOUDFLARE_API_TOKEN") {
+    let headers = match env::var(TOKEN) {
         Ok(token) if !token.is_empty() => vec![bearer(&token)],
         _ => match token()? {
             Token::Oauth { token } | Token::Made { token } => vec![bearer(&token)],

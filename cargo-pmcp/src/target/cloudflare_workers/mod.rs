@@ -87,12 +87,27 @@ impl Target for CloudflareWorkers {
     fn doctor(&self, config: &Config) -> Vec<Check> {
         let mut checks: Vec<Check> = [CARGO, WORKER_BUILD, WRANGLER].iter().map(Check::of_program).collect();
         checks.push(Check::of("Rust's standard library for WebAssembly", build::target()));
-        let account = Account::open(config);
-        let known = account.as_ref().map(|account| account.id.clone());
-        checks.push(Check::of("a login to Cloudflare", known.map_err(|failure| failure.to_string())));
-        if let Ok(account) = account {
-            let subdomain = account.ask::<serde_json::Value>("/workers/subdomain").map(|_| account.id.clone());
-            checks.push(Check::of("the right to its Workers", subdomain));
+        // Without wrangler nothing more is known, nor missing.
+        if WRANGLER.find().is_none() {
+            return checks;
+        }
+        let account = match Account::open(config) {
+            Ok(account) => account,
+            Err(failure) => {
+                checks.push(Check::of_login("Cloudflare", Err(failure)));
+                return checks;
+            }
+        };
+        // Of a token and an account that are given nothing is known before they are used.
+        match account.ask::<serde_json::Value>("/workers/subdomain") {
+            Err(failure @ (Failure::LoggedOut { .. } | Failure::Failed { .. })) => {
+                checks.push(Check::of_login("Cloudflare", Err(failure)));
+            }
+            asked => {
+                checks.push(Check::of_login("Cloudflare", Ok(account.id.clone())));
+                let right = asked.map(|_| account.id.clone()).map_err(Failure::in_a_line);
+                checks.push(Check::of("the right to its Workers", right));
+            }
         }
         checks
     }
@@ -161,11 +176,15 @@ impl Target for CloudflareWorkers {
     }
 
     fn login(&self, _config: &Config, _options: &cli::Login, _output: Output) -> Result<bool> {
-        // wrangler goes by the token, whoever logs in.
-        if std::env::var_os("CLOUDFLARE_API_TOKEN").is_some_and(|token| !token.is_empty()) {
+        // wrangler goes by that, whoever logs in.
+        if account::login_variable().is_some() {
             return Ok(false);
         }
         account::wrangler(&["login"])?.run("see what wrangler says above").map(|()| true)
+    }
+
+    fn login_variable(&self, _config: &Config) -> Option<&'static str> {
+        account::login_variable()
     }
 
     fn url(&self, config: &Config) -> Result<String> {

@@ -227,6 +227,10 @@ impl Target for GoogleCloudRun {
         Project::login(options.no_browser).map(|()| true)
     }
 
+    fn login_variable(&self, _config: &Config) -> Option<&'static str> {
+        gcloud::token_variable()
+    }
+
     fn token_advice(&self, config: &Config) -> Option<&'static str> {
         (config.gcp.authentication == Authentication::Iam).then_some(
             "it lets in who has roles/run.invoker and sends a token: TOKEN=$(gcloud auth print-identity-token) cargo pmcp \

@@ -5,6 +5,7 @@ mod dev;
 mod elsewhere;
 mod halfway;
 mod interrupts;
+mod logins;
 mod surroundings;
 mod traces;
 mod versions;
@@ -152,65 +153,6 @@ fn init_and_a_dry_run_are_what_they_were() {
     assert_eq!(code, Some(0), "{words}");
     assert!(!plan.contains("Hello") && !folder.0.join("w/wrangler.pmcp.json").exists());
     assert_snapshot("plan-workers.txt", &plan);
-}
-
-#[test]
-fn a_login_that_is_missing_or_wrong_is_told_with_what_to_do() {
-    let mut place = Place::new("workers-login", &[]);
-    place.set("CLOUDFLARE_API_TOKEN", "");
-    place.folder.program("wrangler", "echo 'Not logged in. Please run `wrangler login` to authenticate.' >&2; exit 1");
-    let words = "error: not logged in to Cloudflare\nlog in: `wrangler login`, or set CLOUDFLARE_API_TOKEN\n";
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words.into()));
-    fs::remove_file(place.folder.0.join("bin/wrangler")).expect("is there");
-    let words = "error: `wrangler` was not found on PATH\nto get it: npm install -g wrangler\n";
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words.into()));
-
-    let unknown = r#"{"code":9109,"message":"Invalid access token"}"#;
-    let place = Place::new("workers-token", Box::leak(Box::new([("/settings", 403, unknown)])));
-    let words = "error: Cloudflare does not know this token\nlog in again: `wrangler login`, or set CLOUDFLARE_API_TOKEN to one \
-                 that is valid\n";
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words.into()));
-}
-
-#[test]
-fn the_account_is_known_or_asked_for() {
-    const WRONG: &str =
-        r#"{"code":7003,"message":"Could not route to /accounts/0, perhaps your object identifier is invalid?"}"#;
-    let mut place = Place::new("workers-account", &[("/settings", 404, WRONG)]);
-    let refused = |from: &str| {
-        let rest = "and that the token may edit Workers there, and what they are bound to\n";
-        (Some(4), format!("error: this login may not use {PLACE} at Cloudflare\nsee {from}, {rest}"))
-    };
-    assert_eq!(place.refused(&["deploy", "status"]), refused("CLOUDFLARE_ACCOUNT_ID in the environment"));
-    place.set("CLOUDFLARE_ACCOUNT_ID", "mine");
-    let words = "error: CLOUDFLARE_ACCOUNT_ID is `mine`, which is no id of an account at Cloudflare\ncorrect it, or unset it; \
-                 `wrangler whoami` shows them: 32 digits and letters from a to f\n";
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(5), words.into()));
-    halfway::bind(&place, &format!("[cloudflare]\naccount_id = \"{ACCOUNT}\"\n"));
-    assert_eq!(place.refused(&["deploy", "status"]), refused("`account_id` under [cloudflare] in .pmcp/deploy.toml"));
-
-    let mut place =
-        Place::new("workers-accounts", &[("per_page=50", 200, r#"[{"id":"1","name":"One"},{"id":"2","name":"Two"}]"#)]);
-    place.set("CLOUDFLARE_ACCOUNT_ID", "");
-    let words = "error: there are several accounts at Cloudflare: 1 (One), 2 (Two)\nname the one that is meant: `account_id` \
-                 under [cloudflare] in .pmcp/deploy.toml\n";
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(5), words.into()));
-
-    let (code, words) = place.refused(&["deploy", "init", "--account", "mine"]);
-    let expected = "error: `mine` is no id of an account at Cloudflare\nit is what `wrangler whoami` shows: 32 digits and \
-                    letters from a to f\n";
-    assert_eq!((code, &words as &str), (Some(2), expected));
-}
-
-#[test]
-fn a_network_that_is_down_is_said_to_be() {
-    let mut place = Place::new("workers-network", &[]);
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
-    place.set("CLOUDFLARE_API_BASE_URL", &format!("http://{free}"));
-    let (code, words) = place.refused(&["deploy", "status"]);
-    assert_eq!(code, Some(1));
-    let end = "\nsee that the network is up, and run this again\n";
-    assert!(words.starts_with("error: Cloudflare cannot be reached: ") && words.ends_with(end), "{words}");
 }
 
 #[test]
