@@ -4,6 +4,7 @@ mod account;
 mod asking;
 mod bindings;
 mod build;
+mod collisions;
 mod deployment;
 mod for_dev;
 mod logs;
@@ -149,6 +150,7 @@ impl Target for CloudflareWorkers {
                 "each must have been stored before",
             );
         }
+        plan.warnings.extend(settings.notes(&format!("{folder}/{}", settings::OWN), config)?);
         plan.warnings.push("everybody who knows the URL may call the server, unless it checks that itself".into());
         Ok(plan)
     }
