@@ -228,6 +228,12 @@ pub(crate) struct Init {
 }
 
 impl Init {
+    /// What says where to deploy to, by the keys that deploy.toml has for it.
+    pub(crate) fn place(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [("region", &self.region), ("project", &self.project), ("account_id", &self.account)];
+        all.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?)))
+    }
+
     /// Refuses whatever says where to deploy to in a way that the platform does not know.
     pub(crate) fn only(&self, platform: &str, known: &[&str]) -> Result {
         for (option, value) in [("--region", &self.region), ("--project", &self.project), ("--account", &self.account)]

@@ -208,7 +208,8 @@ impl Call {
         if output.status.success() {
             return Ok(stdout);
         }
-        let words = format!("{}{stdout}", String::from_utf8_lossy(&output.stderr));
+        // Why it failed comes last, of which the end is kept.
+        let words = format!("{}\n{}", stdout.trim_end(), String::from_utf8_lossy(&output.stderr));
         let words = [&self.input, &self.secret].into_iter().flatten().fold(words, |words, told| hide(&words, told));
         let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
         let words = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");

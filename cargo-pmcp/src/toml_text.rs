@@ -6,10 +6,8 @@ use crate::config::span;
 
 /// The text with another value for a key that is written there.
 pub(crate) fn replace_string(text: &str, key: &[&str], value: &str) -> Option<String> {
-    let mut path = key.to_vec();
-    let last = path.pop()?;
     // Only a key that is there itself has a place of its own.
-    string(text, &path, last)?;
+    let _before = string_at(text, key)?;
     let span = span(text, key)?;
     Some(format!("{}{}{}", text.get(..span.start)?, quote(value), text.get(span.end..)?))
 }
@@ -54,14 +52,37 @@ pub(crate) fn has(text: &str, key: &[&str]) -> bool {
     true
 }
 
-fn string(text: &str, path: &[&str], last: &str) -> Option<()> {
+/// The string that is written for a key.
+pub(crate) fn string_at(text: &str, key: &[&str]) -> Option<String> {
     let document = DeTable::parse(text).ok()?;
     let mut table = document.get_ref();
+    let (last, path) = key.split_last()?;
     for part in path {
         let DeValue::Table(inner) = table.get(*part)?.get_ref() else { return None };
         table = inner;
     }
-    matches!(table.get(last)?.get_ref(), DeValue::String(_)).then_some(())
+    match table.get(*last)?.get_ref() {
+        DeValue::String(found) => Some(found.to_string()),
+        _ => None,
+    }
+}
+
+/// The text with a string for a key that its section has not yet: where a comment says how it would look, or right below
+/// the section's name.
+pub(crate) fn insert_string(text: &str, section: &str, key: &str, value: &str) -> Option<String> {
+    let header = format!("[{section}]");
+    let is_header = |line: &&str| line.split('#').next().is_some_and(|line| line.trim() == header);
+    let (line, hint) = (format!("{key} = {}\n", quote(value)), format!("# {key} = "));
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let below = lines.iter().position(is_header)? + 1;
+    let mut own = lines.iter().skip(below).take_while(|line| !line.starts_with('['));
+    let hinted = own.position(|line| line.starts_with(&hint));
+    match hinted {
+        Some(at) => lines[below + at] = &line,
+        None => lines.insert(below, &line),
+    }
+    let new = lines.concat();
+    (string_at(&new, &[section, key])? == value).then_some(new)
 }
 
 /// A JSON string is a TOML string.
@@ -82,6 +103,18 @@ mod tests {
         let inline = "target = { target_type = \"aws-lambda\" }\n";
         let found = replace_string(inline, &["target", "target_type"], "pmcp-run").expect("is there");
         assert_eq!(found, "target = { target_type = \"pmcp-run\" }\n");
+    }
+
+    #[test]
+    fn what_a_section_has_not_yet_is_put_where_the_file_says_it_would_be() {
+        let text = "[cloudflare] # mine\n# account_id = \"…\" # or not\nroutes = []\n[secrets]\n# account_id = 1\n";
+        let found = insert_string(text, "cloudflare", "account_id", "0f").expect("has the section");
+        assert_eq!(found, text.replacen("# account_id = \"…\" # or not", "account_id = \"0f\"", 1));
+        let found = insert_string("[gcp]\n[secrets]\n", "gcp", "region", "x").expect("has the section");
+        assert_eq!(found, "[gcp]\nregion = \"x\"\n[secrets]\n");
+        assert_eq!(insert_string("gcp = {}\n", "gcp", "region", "x"), None);
+        // Nor is a text with such a line in it a section.
+        assert_eq!(insert_string("a = \"\"\"\n[gcp]\n\"\"\"\n", "gcp", "region", "x"), None);
     }
 
     #[test]

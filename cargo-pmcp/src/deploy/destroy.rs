@@ -16,15 +16,18 @@ use crate::plan::{Action, Plan};
 use crate::target::Traces;
 
 pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Result {
-    let Project { root, config } = project;
     let target = project.target();
+    let record = Record::new(project)?;
+    let renamed = renamed(project)?;
+    let (project, account) = project.located()?;
+    let Project { root, config } = &project;
+    let record = record.of(account);
     let what = format!("look for what there is of {} in {}", config.server.name, target.place(config));
-    let mut removal = output.wait(what, || target.removal(project, options.clean))?;
-    let mut files = Written::compare(root, &target.files(project))?;
+    let mut removal = output.wait(what, || target.removal(&project, options.clean))?;
+    let mut files = Written::compare(root, &target.files(&project))?;
     let mut plan = Plan::new();
-    plan.warnings.extend(renamed(project)?);
+    plan.warnings.extend(renamed);
     let (name, place) = (&config.server.name, target.place(config));
-    let record = Record::new(project)?.of(target.account(config)?);
     let mut records = Records::load(root)?;
     if !removal.deployed
         && let Some(what) = records.in_another_account(&record)
@@ -37,6 +40,9 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     let is_recorded = records.remove(&record);
     if removal.deployed {
         plan.step(Action::Remove, format!("{name} in {place}, with its URL and all its versions"));
+        if let (Some(step), Some(along)) = (plan.steps.last_mut(), &removal.along) {
+            step.detail = Some(format!("and {along}"));
+        }
     }
     for thing in &removal.outliving {
         let what = format!("the {} {}", thing.kind, thing.name);
@@ -46,7 +52,7 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
             plan.detailed(Action::Leave, what, "--clean removes it");
         }
     }
-    let Traces { mut made, mut kept } = target.traces(project);
+    let Traces { mut made, mut kept } = target.traces(&project);
     made.push(".pmcp/build".into());
     let is_of_others = |path: &&String| is_needed(&records, config.target.target_type, path);
     let shared = made.iter().chain(&files.unchanged).chain(&files.left_alone).filter(is_of_others);
@@ -86,7 +92,7 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     if !options.clean {
         removal.outliving.clear();
     }
-    target.destroy(project, &removal, output)?;
+    target.destroy(&project, &removal, output)?;
     // Read again: another target may have been deployed meanwhile, before the lock.
     let mut records = Records::load(root)?;
     records.remove(&record);

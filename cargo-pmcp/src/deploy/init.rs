@@ -7,12 +7,13 @@ use clap::ValueEnum;
 
 use super::Project;
 use super::main_package::MainPackage;
+use super::record::Records;
 use crate::cli::Init;
 use crate::config::{self, Config, PATH, TargetType, check_name};
 use crate::failure::{Failure, Result};
 use crate::files::{Changed, NewFile, Written, write_whole};
 use crate::output::Output;
-use crate::toml_text::{append, has, replace_string};
+use crate::toml_text::{append, has, insert_string, replace_string, string_at};
 
 pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, output: Output) -> Result {
     // What is there already decides, so that running it again changes nothing.
@@ -39,17 +40,25 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     }
     platform.settle(&mut config, options)?;
     let is_elsewhere = known.as_ref().is_some_and(|known| platform.place(known) != platform.place(&config));
-    if let (Some(text), Some(known)) = (&text, &known) {
-        // Without a section of the target nobody has said where yet.
-        if known.server.name != name || (is_elsewhere && has(text, &[target.section()])) {
-            let place = platform.place(known);
-            let section = if known.server.name == name { target.section() } else { "server" };
-            return Err(Failure::refused(
-                format!("{PATH} is there already, and says {} in {place}", known.server.name),
-                format!("change that under [{section}] in the file, or leave out what says otherwise here"),
-            ));
+    let filled = match (&text, &known) {
+        (Some(text), Some(known)) => {
+            let refused = |section: &str| {
+                Failure::refused(
+                    format!("{PATH} is there already, and says {} in {}", known.server.name, platform.place(known)),
+                    format!("change that under [{section}] in the file, or leave out what says otherwise here"),
+                )
+            };
+            if known.server.name != name {
+                return Err(refused("server"));
+            }
+            // Without a section of the target nobody has said where yet.
+            match has(text, &[target.section()]) {
+                true => fill(folder, text, known, options)?.ok_or_else(|| refused(target.section()))?,
+                false => (text.clone(), Vec::new()),
+            }
         }
-    }
+        _ => Default::default(),
+    };
     if !folder.join("Cargo.toml").exists() {
         return Err(Failure::refused(
             format!("{} has no Cargo.toml, so there is no server to deploy", folder.display()),
@@ -59,7 +68,7 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     let project = Project { root: folder.to_path_buf(), config };
     let mut files = platform.files(&project);
     let moved = match (&text, &before) {
-        (Some(text), Some(before)) => moved(text, before.target.target_type, target, &files, is_elsewhere)?,
+        (Some(text), Some(before)) => moved(text, filled, before.target.target_type, target, &files, is_elsewhere)?,
         _ => None,
     };
     if moved.is_some() {
@@ -87,19 +96,42 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     Ok(())
 }
 
+/// The text of deploy.toml with the place that was told where it says none yet, and what was changed; `None` if it says
+/// another. What nobody has touched since it was written, and nothing is deployed by, says nothing for good.
+fn fill(folder: &Path, text: &str, known: &Config, options: &Init) -> Result<Option<(String, Vec<String>)>> {
+    let (target, section) = (known.target.target_type, known.target.target_type.section());
+    let project = Project { root: folder.to_path_buf(), config: known.clone() };
+    let written = target.target().files(&project);
+    let is_as_written = written.iter().any(|file| file.path == PATH && file.content == text);
+    let is_open = is_as_written && !Records::load(folder)?.is_on(target);
+    let (mut filled, mut what) = (text.to_owned(), Vec::new());
+    for (key, value) in options.place() {
+        let new = match string_at(&filled, &[section, key]) {
+            Some(found) if found == value => continue,
+            Some(_) if is_open => replace_string(&filled, &[section, key], value),
+            Some(_) => return Ok(None),
+            None => insert_string(&filled, section, key, value),
+        };
+        let Some(new) = new else { return Ok(None) };
+        filled = new;
+        what.push(format!("{key} is {value}"));
+    }
+    Ok(Some((filled, what)))
+}
+
 /// The text of deploy.toml for another target, or another place: the value of `target_type` is changed, and the target's
 /// section is added where there is none. `None` if it is all there.
 fn moved(
     text: &str,
+    (mut moved, mut what): (String, Vec<String>),
     before: TargetType,
     target: TargetType,
     files: &[NewFile],
     is_elsewhere: bool,
 ) -> Result<Option<(String, Changed)>> {
-    let (mut moved, mut what) = (text.to_owned(), Vec::new());
     if before != target {
         let value = target.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        moved = replace_string(text, &["target", "target_type"], &value).ok_or_else(|| {
+        moved = replace_string(&moved, &["target", "target_type"], &value).ok_or_else(|| {
             Failure::refused(
                 format!("the target cannot be changed in {PATH}"),
                 format!("write it: target_type = \"{value}\""),
@@ -202,7 +234,9 @@ mod tests {
             let before = TargetType::value_variants().iter().find(|other| *other != target).expect("another");
             let text =
                 "target = { target_type = \"aws-lambda\" }\nserver = { name = \"crm\" }\n[environment]\nMOOD = \"b\"";
-            let (moved, _) = moved(text, *before, *target, &files, false).expect("is moved").expect("differs");
+            let (moved, _) = moved(text, (text.into(), Vec::new()), *before, *target, &files, false)
+                .expect("is moved")
+                .expect("differs");
             let section = target.section();
             assert!(moved.contains(&format!("MOOD = \"b\"\n\n[{section}]\n")), "{moved}");
             assert!(!moved.contains("secrets set") && moved.ends_with('\n') && !moved.ends_with("\n\n"), "{moved}");

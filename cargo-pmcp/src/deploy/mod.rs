@@ -39,6 +39,13 @@ impl Project {
     fn target(&self) -> &'static dyn Target {
         self.config.target.target_type.target()
     }
+
+    /// The same with what only the platform knows of its place, and the account that this is.
+    fn located(&self) -> Result<(Self, Option<String>)> {
+        let mut config = self.config.clone();
+        let account = self.target().account(&mut config)?;
+        Ok((Self { root: self.root.clone(), config }, account))
+    }
 }
 
 /// That another deployment exists than the one that a command is about.

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Project;
-use crate::config::TargetType;
+use crate::config::{PATH as FILE, TargetType};
 use crate::failure::{Failure, Result};
 use crate::files::write_whole;
 use crate::output::encode_json;
+use crate::target::cloudflare_workers::account_at_cloudflare;
 
 /// The file's place in a project.
 const PATH: &str = ".pmcp/deployed.json";
@@ -28,6 +29,9 @@ pub(super) struct Record {
     /// Whose place that is, where deploy.toml does not say and the version that wrote this asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account: Option<String>,
+    /// What says that now.
+    #[serde(skip)]
+    said_by: &'static str,
     /// Whether it has not come to its end yet, or never has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     begun: bool,
@@ -64,8 +68,8 @@ impl Record {
     pub(super) fn new(project: &Project) -> Result<Self> {
         let config = &project.config;
         let place = project.target().place(config);
-        let name = config.server.name.clone();
-        Ok(Self { target_type: config.target.target_type, name, place, account: None, begun: false })
+        let (name, said_by) = (config.server.name.clone(), project.target().says_place(config));
+        Ok(Self { target_type: config.target.target_type, name, place, account: None, said_by, begun: false })
     }
 
     /// The same in an account, which only the platform knows.
@@ -80,7 +84,24 @@ impl Record {
             true => format!("a deployment of this project as {name} in {place} was begun and has not ended"),
             false => format!("this project is deployed as {name} in {place}"),
         };
-        format!("{before}, and .pmcp/deploy.toml now says {} in {}", now.name, now.place)
+        match (self.said_otherwise(now), *name == now.name) {
+            (None, _) => format!("{before}, and {FILE} now says {} in {}", now.name, now.place),
+            (Some(who), true) => format!("{before}, and {who} now says {}", now.place),
+            (Some(who), false) => format!("{before}, and {FILE} now says {}, {who} {}", now.name, now.place),
+        }
+    }
+
+    /// What to do if `now` is not meant, as the beginning of an advice.
+    pub(super) fn put_back(&self, now: &Self) -> String {
+        match self.said_otherwise(now) {
+            Some(who) => format!("correct {who}"),
+            None => "put back what it said".to_owned(),
+        }
+    }
+
+    /// What says another place than this one's, where that is not deploy.toml.
+    fn said_otherwise(&self, now: &Self) -> Option<&'static str> {
+        (self.place != now.place && now.said_by != FILE).then_some(now.said_by)
     }
 
     /// What is not known of an account does not tell two apart.
@@ -89,8 +110,13 @@ impl Record {
         self.is_called_as(other) && !(are_accounts && self.account != other.account)
     }
 
+    /// One that says its account, and one that leaves that to the platform, may mean the same place.
     fn is_called_as(&self, other: &Self) -> bool {
-        (self.target_type, &self.name, &self.place) == (other.target_type, &other.name, &other.place)
+        let is_named = |one: &Self, other: &Self| {
+            one.account.as_deref().is_some_and(|id| other.place == account_at_cloudflare(id))
+        };
+        let is_there = self.place == other.place || is_named(self, other) || is_named(other, self);
+        self.target_type == other.target_type && self.name == other.name && is_there
     }
 }
 
@@ -151,10 +177,15 @@ impl Records {
         is_new
     }
 
-    /// Notes a deployment.
+    /// Notes a deployment, as it was called first.
     pub(super) fn put(&mut self, now: Record) {
+        let known = self.find(&now).cloned();
+        let (place, account) = match known {
+            Some(Record { place, account, .. }) => (place, account.or_else(|| now.account.clone())),
+            None => (now.place.clone(), now.account.clone()),
+        };
         self.remove(&now);
-        self.deployments.push(Entry::Known(now));
+        self.deployments.push(Entry::Known(Record { place, account, ..now }));
     }
 
     /// Forgets one; whether it was known.

@@ -7,17 +7,19 @@ use crate::cli::DeployRun;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
+use crate::target::UNCHANGED;
 
 pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Result {
     let root = &project.root;
     let target = project.target();
     let record = Record::new(project)?;
-    let renamed = Records::load(root)?
-        .other_than(&record)
+    let known = Records::load(root)?;
+    let other = known.other_than(&record);
+    let renamed = other
         .map(|before| format!("{}: that would be a second server, with a URL of its own", before.differs(&record)));
     let plan = target.plan(project)?;
-    if let Some(renamed) = renamed.as_ref().filter(|_| !options.beside) {
-        let advice = "put back what it said, or destroy that one first, or add --beside to have both";
+    if let (Some(renamed), Some(before), false) = (&renamed, other, options.beside) {
+        let advice = format!("{}, or destroy that one first, or add --beside to have both", before.put_back(&record));
         return Err(Failure::refused(renamed, advice));
     }
     if options.dry_run {
@@ -32,19 +34,21 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     }
     // Read again: another target may have been deployed meanwhile, before the lock.
     let mut records = Records::load(root)?;
-    let record = record.of(target.account(&project.config)?);
+    let unchanged = |failure: Failure| failure.when_interrupted(UNCHANGED);
+    let (project, account) = project.located().map_err(unchanged)?;
+    let record = record.of(account);
     if !records.is_known(&record) {
-        replace(project, options.yes)?;
+        replace(&project, options.yes).map_err(unchanged)?;
     }
     // Before anything is made: what ends here, ends with a record of it.
     let is_new = records.begin(&record);
     if is_new {
         records.save(root)?;
     }
-    let outputs = match target.deploy(project, output) {
+    let outputs = match target.deploy(&project, output) {
         Ok(outputs) => outputs,
         Err(failure) => {
-            if is_new && is_nothing(project, &failure) {
+            if is_new && is_nothing(&project, &failure) {
                 records.remove(&record);
                 records.save(root)?;
             }

@@ -1,11 +1,11 @@
 //! The server as a Worker: `wrangler dev`, with databases and buckets of this machine.
 
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::ClientSetup;
 use crate::cli::Dev;
-use crate::config::{Config, TargetType};
+use crate::config::{Config, PATH, TargetType};
 use crate::deploy::Project;
 use crate::exec::{HttpClient, Interrupt, Request, Response, WRANGLER, is_free};
 use crate::failure::{Failure, Result};
@@ -36,26 +36,22 @@ pub(super) fn run(folder: &Path, config: Option<Config>, options: &Dev, output: 
         return Err(Failure::refused(format!("the port {port} is taken"), advice));
     }
     let name = config.server.name.clone();
-    let project = Project { root: folder.to_path_buf(), config };
+    let mut project = Project { root: folder.to_path_buf(), config };
     WRANGLER.call([""; 0])?;
     let watched: Vec<_> = workspace.folders().iter().map(|folder| folder.join("src")).collect();
-    let ForDev { folder, path, databases, has_secrets } = ForDev::prepare(&project, &watched)?;
-    if !project.config.secrets.is_empty() && !has_secrets {
-        let keys: Vec<&str> = project.config.secrets.keys().map(String::as_str).collect();
-        output.note(format_args!(
-            "note: {} under [secrets] in .pmcp/deploy.toml: here they are read from {}, one KEY=value a line",
-            keys.join(", "),
-            folder.join(".dev.vars").display()
-        ));
-    }
-    let path = path.to_string_lossy();
+    let dev = ForDev::prepare(&project, &watched)?;
+    let mut said = Vec::new();
+    note_missing(&dev, &project.config, &mut said, output);
+    let path = dev.path.to_string_lossy();
     let wrangler =
-        |arguments: &[&str]| WRANGLER.call(arguments.iter().copied()).map(|call| quiet(call).folder(&folder));
-    for binding in databases {
-        let arguments = ["d1", "migrations", "apply", &binding, "--local", "--config", &path];
+        |arguments: &[&str]| WRANGLER.call(arguments.iter().copied()).map(|call| quiet(call).folder(&dev.folder));
+    for binding in &dev.databases {
+        let arguments = ["d1", "migrations", "apply", binding, "--local", "--config", &path];
         wrangler(&arguments)?.run("mend the migration that it names")?;
     }
     let interrupt = Interrupt::catch()?;
+    let sources = dev.sources(&project.root);
+    let mut written = times(&sources);
     let number = port.to_string();
     let arguments = ["dev", "--config", &path, "--ip", "127.0.0.1", "--port", &number];
     let mut server = wrangler(&arguments)?.start()?;
@@ -72,11 +68,49 @@ pub(super) fn run(folder: &Path, config: Option<Config>, options: &Dev, output: 
         }
         if !told && matches!(health(), Ok(Response { status: 200, .. })) {
             output.result(&ClientSetup::new(&name, format!("http://127.0.0.1:{port}/mcp")))?;
-            output.note("built and started anew whenever its source changes; Ctrl-C ends it");
+            output.note("built and started anew whenever its source or its settings change; Ctrl-C ends it");
             told = true;
+        }
+        let now = times(&sources);
+        if now != written {
+            written = now;
+            match again(&dev, &mut project, &watched) {
+                Ok(()) => output.note("the settings have changed, and wrangler reads them again"),
+                Err(failure) => output.note(format_args!("{failure}\nuntil then, what it said before is good")),
+            }
+            note_missing(&dev, &project.config, &mut said, output);
         }
     }
     drop(server);
     output.note("ended");
     Ok(())
+}
+
+/// When each of them was written.
+fn times(files: &[PathBuf]) -> Vec<Option<SystemTime>> {
+    files.iter().map(|file| file.metadata().and_then(|found| found.modified()).ok()).collect()
+}
+
+/// Tells wrangler what the files say by now.
+fn again(dev: &ForDev, project: &mut Project, watched: &[PathBuf]) -> Result {
+    // Where there is no deploy.toml, nothing it said has changed.
+    if project.root.join(PATH).exists() {
+        project.config = Config::load(&project.root, Some(TargetType::CloudflareWorkers))?;
+    }
+    dev.update(project, watched)
+}
+
+/// Says once of each secret that it is not here.
+fn note_missing(dev: &ForDev, config: &Config, said: &mut Vec<String>, output: Output) {
+    let (missing, file) = dev.missing_secrets(config);
+    for key in missing {
+        if !said.iter().any(|said| said == key) {
+            output.note(format_args!(
+                "note: {key} is under [secrets] in .pmcp/deploy.toml, and not set here: write {key}=value into {}, if the \
+                 server reads it",
+                file.display()
+            ));
+            said.push(key.to_owned());
+        }
+    }
 }

@@ -22,8 +22,8 @@ pub(crate) struct HttpClient {
 
 /// A request that is yet to be sent.
 pub(crate) struct Request {
-    /// What is said of it when it is interrupted.
-    name: String,
+    /// What it does, as it stands in a sentence after "while", for whoever interrupts it.
+    doing: String,
     method: String,
     url: String,
     headers: Vec<(String, String)>,
@@ -65,7 +65,7 @@ impl HttpClient {
     /// Sends a request, and waits for all of the answer unless Ctrl-C comes.
     pub(crate) fn send(&self, request: Request) -> Result<Response, NoResponse> {
         let client = self.clone();
-        unless_interrupted(&request.name.clone(), move || client.finish(request))
+        unless_interrupted(&request.doing.clone(), move || client.finish(request))
             .unwrap_or_else(|interrupted| Err(NoResponse::Interrupted(interrupted)))
     }
 
@@ -106,13 +106,13 @@ impl HttpClient {
 impl Request {
     /// `limit` is for all of it, from the name's look-up to the last byte of the answer.
     pub(crate) fn new(method: &str, url: &str, limit: Duration) -> Self {
-        let name = format!("{method} {url}");
-        Self { name, method: method.into(), url: url.into(), headers: Vec::new(), body: None, limit }
+        let doing = doing(method, url);
+        Self { doing, method: method.into(), url: url.into(), headers: Vec::new(), body: None, limit }
     }
 
-    /// Under another name than its URL for whoever interrupts it.
-    pub(crate) fn named(mut self, name: String) -> Self {
-        self.name = name;
+    /// In words of the platform for whoever interrupts it.
+    pub(crate) fn doing(mut self, doing: String) -> Self {
+        self.doing = doing;
         self
     }
 
@@ -193,6 +193,17 @@ impl NoResponse {
             Self::Unreached(words) | Self::Lost(words) => otherwise(&words),
             Self::Interrupted(failure) => failure,
         }
+    }
+}
+
+/// What a request does, where nobody has better words for it.
+fn doing(method: &str, url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    match method {
+        "GET" | "HEAD" => format!("asking {host}"),
+        "DELETE" => format!("letting {host} remove something"),
+        _ => format!("sending something to {host}"),
     }
 }
 

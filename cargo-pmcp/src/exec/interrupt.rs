@@ -60,7 +60,8 @@ pub(crate) fn pause(time: Duration, what: &str) -> Result {
     }
 }
 
-/// What this comes to, unless Ctrl-C comes first: then it is left alone, and ends with this program.
+/// What this comes to, unless Ctrl-C comes first: then it is left alone, and ends with this program. `what` is done
+/// meanwhile, as it stands in a sentence after "while".
 pub(crate) fn unless_interrupted<T: Send + 'static>(
     what: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -72,7 +73,7 @@ pub(crate) fn unless_interrupted<T: Send + 'static>(
     loop {
         match done.recv_timeout(POLL) {
             Ok(done) => return Ok(done),
-            Err(RecvTimeoutError::Timeout) if interrupt_came() => return Err(interrupted("during", what)),
+            Err(RecvTimeoutError::Timeout) if interrupt_came() => return Err(interrupted("while", what)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(Failure::failed(format!("{what} came to no end"), "please report this as a bug"));

@@ -16,7 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{self, Init, Logs, Platform, Rollback};
-use crate::config::{Config, TargetType};
+use crate::config::{Config, PATH, TargetType};
 use crate::date;
 use crate::deploy::Project;
 use crate::exec::{Hidden, Program};
@@ -54,10 +54,19 @@ pub(crate) trait Target {
     /// Ends the login, where it is this program's own.
     fn logout(&self, config: &Config) -> Result<Logout> {
         let platform = config.target.target_type;
+        if let Some(variable) = self.login_variable(config) {
+            let what =
+                format!("the login to {} is what {variable} says, and no login of this machine", platform.title());
+            return Err(Failure::refused(what, format!("unset {variable} to end it")));
+        }
         Err(Failure::refused(
             format!("the login to {} belongs to a program that others use as well", platform.title()),
             format!("end it there: {}", platform.logout_line()),
         ))
+    }
+    /// The variable that says who is logged in, if one does: it goes before every login.
+    fn login_variable(&self, _config: &Config) -> Option<&'static str> {
+        None
     }
     /// How whoever looks after the server gets the token that the platform wants before it lets somebody in, where it does.
     fn token_advice(&self, _config: &Config) -> Option<&'static str> {
@@ -70,9 +79,13 @@ pub(crate) trait Target {
     fn is_deployed(&self, config: &Config) -> Result<bool> {
         Ok(self.status(config)?.deployed)
     }
-    /// The account that the place is in, where only the platform knows it.
-    fn account(&self, _config: &Config) -> Result<Option<String>> {
+    /// The account that the place is in, where only the platform knows it; what follows may then be told of it.
+    fn account(&self, _config: &mut Config) -> Result<Option<String>> {
         Ok(None)
+    }
+    /// What says where the place is: a variable, a program or the file, as it stands in a sentence.
+    fn says_place(&self, _config: &Config) -> &'static str {
+        PATH
     }
     /// Lets another version answer, and returns which.
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan>;
@@ -113,7 +126,7 @@ impl TargetType {
     fn logout_line(self) -> &'static str {
         match self {
             Self::AwsLambda => "aws sso logout",
-            Self::CloudflareWorkers => "npx wrangler logout",
+            Self::CloudflareWorkers => "wrangler logout",
             Self::GoogleCloudRun => "gcloud auth revoke",
             Self::PmcpRun => "cargo pmcp deploy logout",
         }
@@ -122,6 +135,9 @@ impl TargetType {
 
 /// Of what the platform refused for reasons of its own.
 const AGAIN: &str = "run the command again when this is mended";
+
+/// Of what was interrupted before anything was done that stays.
+pub(crate) const UNCHANGED: &str = "nothing was changed: run `cargo pmcp deploy` again to have what is here";
 
 /// What is said of secrets.
 pub(crate) struct SecretNotes {
@@ -146,7 +162,11 @@ impl SecretNotes {
 
 /// For commands that need a deployed server.
 fn not_deployed(config: &Config) -> Failure {
-    let place = config.target.target_type.target().place(config);
+    not_deployed_in(config, &config.target.target_type.target().place(config))
+}
+
+/// The same where the platform has said more of the place than deploy.toml.
+fn not_deployed_in(config: &Config, place: &str) -> Failure {
     Failure::failed(format!("{} is not deployed in {place}", config.server.name), "deploy it: `cargo pmcp deploy`")
 }
 
@@ -358,6 +378,8 @@ pub(crate) struct Traces {
 pub(crate) struct Removal {
     /// Whether the server itself is there.
     pub(crate) deployed: bool,
+    /// What goes along with it, and is nowhere else, as it stands in a sentence.
+    pub(crate) along: Option<String>,
     /// Names of what outlives the server: with `--clean` to be removed too, else kept.
     pub(crate) outliving: Vec<Outliving>,
 }

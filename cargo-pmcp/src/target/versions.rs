@@ -4,20 +4,24 @@ use crate::failure::{Failure, Result};
 
 /// The version to go back to.
 pub(super) fn choose(versions: &[String], live: &str, wanted: Option<&str>) -> Result<String> {
-    let others: Vec<&str> = versions.iter().map(String::as_str).filter(|version| *version != live).collect();
-    let advice = match others.last() {
-        Some(last) => format!("choose from {}: `cargo pmcp deploy rollback {last}`", others.join(", ")),
-        None => "there is no other; deploy once more to have two".to_owned(),
-    };
-    let refused = |what: String| Err(Failure::refused(what, &advice));
+    let refused = |what: String| Err(Failure::refused(what, others(versions, live)));
     match wanted {
         Some(wanted) if wanted == live => refused(format!("version {live} is live already")),
-        Some(wanted) if others.contains(&wanted) => Ok(wanted.to_owned()),
+        Some(wanted) if versions.iter().any(|version| version == wanted) => Ok(wanted.to_owned()),
         Some(wanted) => refused(format!("there is no version {wanted}")),
         None => match versions.iter().take_while(|version| *version != live).last() {
             Some(before) => Ok(before.clone()),
             None => refused(format!("there is no version before {live}, which is live")),
         },
+    }
+}
+
+/// What else there is to go to, as an advice.
+pub(super) fn others(versions: &[String], live: &str) -> String {
+    let others: Vec<&str> = versions.iter().map(String::as_str).filter(|version| *version != live).collect();
+    match others.last() {
+        Some(last) => format!("choose from {}: `cargo pmcp deploy rollback {last}`", others.join(", ")),
+        None => "there is no other; deploy once more to have two".to_owned(),
     }
 }
 

@@ -80,7 +80,10 @@ impl Folder {
         // Nobody is logged in, and nothing that listens is asked.
         command.env("XDG_CONFIG_HOME", self.0.join("home")).env("APPDATA", self.0.join("home"));
         command.env("PMCP_RUN_URL", "http://127.0.0.1:9").env_remove("PMCP_RUN_TOKEN");
-        command.env_remove("AWS_REGION").env_remove("AWS_DEFAULT_REGION");
+        command.env_remove("AWS_REGION").env_remove("AWS_DEFAULT_REGION").env_remove("AWS_ACCESS_KEY_ID");
+        for name in ["TOKEN", "KEY"] {
+            command.env_remove(format!("CLOUDFLARE_API_{name}"));
+        }
         command
     }
 

@@ -120,3 +120,43 @@ fn a_place_is_added_where_none_was_named() {
         "and says crm in eu-central-1\nchange that under [aws] in the file, or leave out what says otherwise here\n";
     assert!(code == Some(5) && words.ends_with(advice), "{words}");
 }
+
+/// What `init` wrote by itself, and nobody has changed since, is nobody's word.
+#[test]
+fn a_place_is_told_later() {
+    let folder = Folder::new("move-later");
+    folder.write("Cargo.toml", "[workspace]\n");
+    super::halfway::cargo(&folder, "exit 0");
+    folder.printed(&["deploy", "init", "--target", "aws-lambda", "--name", "crm"]);
+    let before = read(&folder, ".pmcp/deploy.toml");
+    let printed = folder.printed(&["deploy", "init", "--region", "eu-central-1"]);
+    let what = "changed .pmcp/deploy.toml: region is eu-central-1; nothing else was touched\n";
+    assert!(printed.starts_with(what), "{printed}");
+    assert_eq!(read(&folder, ".pmcp/deploy.toml"), before.replace("\"us-east-1\"", "\"eu-central-1\""));
+    // Once something is deployed there, it is meant.
+    let record = r#"{"target_type":"aws-lambda","name":"crm","region":"eu-central-1"}"#;
+    folder.write(".pmcp/deployed.json", record);
+    let words = "error: .pmcp/deploy.toml is there already, and says crm in eu-central-1\nchange that under [aws] in the file, or \
+                 leave out what says otherwise here\n";
+    assert_eq!(folder.refused(&["deploy", "init", "--region", "eu-west-1"]), (Some(5), words.into()));
+
+    // A file that was changed is added to.
+    let folder = Folder::new("move-later-changed");
+    folder.write("Cargo.toml", "[workspace]\n");
+    super::halfway::cargo(&folder, "exit 0");
+    folder.printed(&["deploy", "init", "--target", "cloudflare-workers", "--name", "crm"]);
+    let before = format!("{}# mine\n", read(&folder, ".pmcp/deploy.toml"));
+    folder.write(".pmcp/deploy.toml", &before);
+    let init = ["deploy", "init", "--account", ACCOUNT];
+    let plan = folder.printed(&[&init[..], &["--dry-run"]].concat());
+    assert!(plan.contains(&format!("account_id is {ACCOUNT}; nothing else was touched\n")), "{plan}");
+    assert_eq!(read(&folder, ".pmcp/deploy.toml"), before);
+    folder.printed(&init);
+    let hint = before.lines().find(|line| line.starts_with("# account_id = ")).expect("a hint");
+    let after = before.replace(hint, &format!("account_id = \"{ACCOUNT}\""));
+    assert_eq!(read(&folder, ".pmcp/deploy.toml"), after);
+    let other = ["deploy", "init", "--account", "fedcba9876543210fedcba9876543210"];
+    assert_eq!(folder.refused(&other).0, Some(5), "it says one");
+    folder.printed(&init);
+    assert_eq!(read(&folder, ".pmcp/deploy.toml"), after);
+}

@@ -36,3 +36,33 @@ fn dev_serves_the_worker_and_builds_it_anew() {
     }
     assert!(served.interrupt(), "it ends well");
 }
+
+/// A Worker that needs no compiler; what it says is in deploy.toml.
+#[test]
+fn dev_takes_other_settings_as_it_runs() {
+    let Some(mut place) = Place::start("dev_takes_other_settings") else { return };
+    place.new_project("moody", &["cloudflare-workers"]);
+    place.pmcp(&["deploy", "init", "--target", "cloudflare-workers"]);
+    place.without_rust("export default { fetch(request, env) { return new Response(env.MOOD) } };\n");
+    let config = place.read(".pmcp/deploy.toml");
+    place.write(".pmcp/deploy.toml", &format!("{config}[environment]\nMOOD = \"good\"\n"));
+    let addr = free();
+    let arguments = ["dev", "--target", "cloudflare-workers", "--port", &addr.port().to_string()];
+    let child = place.command(binary("cargo-pmcp"), &arguments).stdout(Stdio::null()).spawn().expect("starts");
+    let mut served = Served::new(child, addr);
+    let mood = || {
+        let asked = Request::post("").verb("GET").path("/").to_bytes(addr);
+        exchange(addr, &asked).map(|reply| reply.text()).unwrap_or_default()
+    };
+    let until = |wanted: &str| {
+        let begin = Instant::now();
+        while mood() != wanted {
+            assert!(begin.elapsed() < Duration::from_secs(60), "it says {:?} and not {wanted}", mood());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    until("good");
+    place.edit(".pmcp/deploy.toml", "\"good\"", "\"better\"");
+    until("better");
+    assert!(served.interrupt(), "it ends well");
+}

@@ -3,3 +3,4 @@
 mod dev;
 mod journey;
 mod place;
+mod versions;

@@ -130,6 +130,13 @@ impl Place {
         self.write(file, &text.replace(old, new));
     }
 
+    /// Puts a Worker in JavaScript in the place of the one that has to be compiled.
+    pub(crate) fn without_rust(&self, script: &str) {
+        let settings = "main = \"index.js\"\ncompatibility_date = \"2026-10-01\"\n[build]\ncommand = \"true\"\n";
+        self.write("cloudflare-workers/wrangler.toml", settings);
+        self.write("cloudflare-workers/index.js", script);
+    }
+
     pub(crate) fn command(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Command {
         let mut command = workers_command(&self.test, program.as_ref()).expect("all that is needed was there");
         command

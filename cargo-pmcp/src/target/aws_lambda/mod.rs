@@ -226,7 +226,13 @@ impl Target for AwsLambda {
         Ok(stack::describe(&Account::new(config), &config.server.name)?.is_some())
     }
 
-    fn account(&self, config: &Config) -> Result<Option<String>> {
+    fn login_variable(&self, config: &Config) -> Option<&'static str> {
+        // Before these goes a profile that deploy.toml names.
+        let is_set = std::env::var_os("AWS_ACCESS_KEY_ID").is_some_and(|key| !key.is_empty());
+        (is_set && config.aws.profile.is_none()).then_some("AWS_ACCESS_KEY_ID")
+    }
+
+    fn account(&self, config: &mut Config) -> Result<Option<String>> {
         Ok(Some(Account::new(config).identity()?.account))
     }
 
@@ -267,7 +273,7 @@ impl Target for AwsLambda {
         let config = &project.config;
         let account = Account::new(config);
         let deployed = stack::describe(&account, &config.server.name)?.is_some();
-        Ok(Removal { deployed, outliving: outliving::find(&account, config, clean)? })
+        Ok(Removal { deployed, along: None, outliving: outliving::find(&account, config, clean)? })
     }
 
     fn destroy(&self, project: &Project, removal: &Removal, output: Output) -> Result {

@@ -8,16 +8,24 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::config::Config;
+use super::asking::doing;
+use crate::config::{Config, is_account};
 use crate::exec::{Call, Hidden, HttpClient, Request, Said, WRANGLER};
 use crate::failure::{Failure, Result};
 use crate::files::no_link;
+
+/// Names the account where deploy.toml does not; wrangler reads it too.
+pub(super) const VARIABLE: &str = "CLOUDFLARE_ACCOUNT_ID";
 
 /// wrangler reads the same variable.
 const BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
 
 /// For one request with its answer.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Go before every login; the second is an account's one key for all it has.
+const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
+const KEY: &str = "CLOUDFLARE_API_KEY";
 
 /// An empty one in the place of the `.env` that wrangler looks for in the current folder. That may be a stranger's, and would
 /// say where logins and secrets are sent.
@@ -35,6 +43,8 @@ const NOT_THERE: [u64; 5] = [7404, 10006, 10007, 10013, 10090];
 /// One account, and the right to change it.
 pub(super) struct Account {
     pub(super) id: String,
+    /// Where to correct which it is.
+    named_in: &'static str,
     api: Api,
 }
 
@@ -95,18 +105,32 @@ enum Answered {
 impl Account {
     /// The account of deploy.toml, of the environment, or the only one there is.
     pub(super) fn open(config: &Config) -> Result<Self> {
-        let api = api()?;
-        if let Some(id) = named(config) {
-            return Ok(Self { id, api });
+        let (set, given) = (config.cloudflare.account_id.clone(), given());
+        if let Some(id) = given.as_ref().filter(|id| set.is_none() && !is_account(id)) {
+            return Err(Failure::refused(
+                format!("{VARIABLE} is `{id}`, which is no id of an account at Cloudflare"),
+                "correct it, or unset it; `wrangler whoami` shows them: 32 digits and letters from a to f",
+            ));
         }
-        let account = Self { id: String::new(), api };
+        let named_in = match (&set, &given) {
+            (None, Some(_)) => "CLOUDFLARE_ACCOUNT_ID in the environment",
+            _ => "`account_id` under [cloudflare] in .pmcp/deploy.toml",
+        };
+        let api = api()?;
+        if let Some(id) = set.or(given) {
+            return Ok(Self { id, named_in, api });
+        }
+        let account = Self { id: String::new(), named_in, api };
         let found: Vec<Known> = account.ask_at("/accounts?per_page=50")?.unwrap_or_default();
         let list = found.iter().map(|Known { id, name }| format!("{id} ({name})")).collect::<Vec<_>>().join(", ");
         match &found[..] {
             [Known { id, .. }] => Ok(Self { id: id.clone(), ..account }),
             [] => Err(Failure::missing(
                 "this login sees no account at Cloudflare",
-                "give the token the right to one, or log in as somebody else: `wrangler login`",
+                match login_variable() {
+                    Some(variable) => format!("give {} the right to one, or put another there", given_in(variable)),
+                    None => "log in as somebody else: `wrangler login`".into(),
+                },
             )),
             _ => Err(Failure::refused(
                 format!("there are several accounts at Cloudflare: {list}"),
@@ -160,7 +184,7 @@ impl Account {
 
     fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answered> {
         let Api { http, base, login } = &self.api;
-        let request = Request::new(method, &format!("{base}{path}"), LIMIT).named(format!("{method} {path}"));
+        let request = Request::new(method, &format!("{base}{path}"), LIMIT).doing(doing(method, path));
         let request = login.iter().fold(request, |request, (name, Hidden(value))| request.header(name, value));
         let request = body.iter().fold(request, |request, body| request.content("application/json", body.to_string()));
         let response = http.send(request).map_err(|error| error.into_failure(unreachable))?;
@@ -208,11 +232,16 @@ impl Account {
 
     /// Runs wrangler for what it does, and returns what it printed.
     pub(super) fn run(&self, call: Call) -> Result<String> {
-        call.capture()?.map_err(|said| {
-            let Said { words, .. } = &said;
-            let words = plain(words);
-            let call = said.call.clone();
-            self.explain(&words, |advice| Said { call, words: words.clone() }.failed(advice))
+        self.run_or(call, |_| None)
+    }
+
+    /// The same; of what goes wrong there alone, `known` has words of its own.
+    pub(super) fn run_or(&self, call: Call, known: impl FnOnce(&str) -> Option<Failure>) -> Result<String> {
+        call.capture()?.map_err(|Said { call, words }| {
+            let words = plain(&words);
+            self.explain(&words, |advice| {
+                known(&words).unwrap_or_else(|| Said { call, words: errors(&words) }.failed(advice))
+            })
         })
     }
 
@@ -223,15 +252,21 @@ impl Account {
             return unreachable("wrangler got no connection");
         }
         if has(&UNKNOWN_TOKEN) {
-            return Failure::logged_out(
-                "Cloudflare does not know this token",
-                "log in again: `wrangler login`, or set CLOUDFLARE_API_TOKEN to one that is valid",
-            );
+            return match login_variable() {
+                Some(variable) => Failure::logged_out(
+                    format!("Cloudflare does not take {}", given_in(variable)),
+                    "put another there, or unset it and log in: `wrangler login`",
+                ),
+                None => Failure::logged_out(
+                    "Cloudflare does not know this login any more",
+                    "log in again: `wrangler login`",
+                ),
+            };
         }
         if has(&NO_ACCOUNT) && !self.id.is_empty() {
             return Failure::missing(
                 format!("this login may not use the account {} at Cloudflare", self.id),
-                "see `account_id` under [cloudflare] in .pmcp/deploy.toml, and that the token may edit Workers there, and what they are bound to",
+                format!("see {}, and that the token may edit Workers there, and what they are bound to", self.named_in),
             );
         }
         // wrangler has words of its own for it, without the code.
@@ -245,14 +280,27 @@ impl Account {
     }
 }
 
-pub(super) fn place(id: &str) -> String {
+pub(crate) fn place(id: &str) -> String {
     format!("the account {id}")
 }
 
 /// The account that is named somewhere.
 pub(super) fn named(config: &Config) -> Option<String> {
-    let set = env::var("CLOUDFLARE_ACCOUNT_ID").ok().filter(|id| !id.is_empty());
-    config.cloudflare.account_id.clone().or(set)
+    config.cloudflare.account_id.clone().or_else(given)
+}
+
+/// The one that the environment names.
+pub(super) fn given() -> Option<String> {
+    env::var(VARIABLE).ok().filter(|id| !id.is_empty())
+}
+
+/// The variable that says who is logged in, if one does.
+pub(super) fn login_variable() -> Option<&'static str> {
+    [TOKEN, KEY].into_iter().find(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+fn given_in(variable: &str) -> String {
+    format!("the {} in {variable}", if variable == KEY { "key" } else { "token" })
 }
 
 fn api() -> Result<Api> {
@@ -260,7 +308,7 @@ fn api() -> Result<Api> {
     let base = base.unwrap_or_else(|| "https://api.cloudflare.com/client/v4".into());
     // It deploys, and so it must be there whoever asks for the token.
     WRANGLER.call([""; 0])?;
-    let login = match env::var("CLOUDFLARE_API_TOKEN") {
+    let login = match env::var(TOKEN) {
         Ok(token) if !token.is_empty() => vec![bearer(&token)],
         _ => match token()? {
             Token::Oauth { token } | Token::Made { token } => vec![bearer(&token)],
@@ -299,6 +347,12 @@ pub(crate) fn quiet(call: Call) -> Call {
         .env("CI", "true")
         .env("NO_COLOR", "1")
         .env("WRANGLER_HIDE_BANNER", "true")
+}
+
+/// From where wrangler says what is wrong, without what it was about to do.
+fn errors(words: &str) -> String {
+    let begin = words.lines().position(|line| line.contains("[ERROR]")).unwrap_or_default();
+    words.lines().skip(begin).collect::<Vec<_>>().join("\n")
 }
 
 /// Without the codes that colour words.

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::account::Account;
 use super::bindings::{Found, Made};
 use super::settings::{MADE, Package, Settings};
-use super::{build, secrets, worker};
+use super::versions::Versions;
+use super::{build, migrations, secrets, worker};
 use crate::deploy::Project;
 use crate::exec::{CARGO, WRANGLER};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
-use crate::target::{Outputs, after_failure, missing_secrets};
+use crate::target::{Outputs, UNCHANGED, after_failure, missing_secrets};
 
 /// What wrangler says before the id of what it uploaded.
 const UPLOADED: &str = "Current Version ID: ";
@@ -25,61 +26,48 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
     let mut settings = Settings::load(&package.folder)?;
     build::check(&settings)?;
     package.check_migrations(config)?;
-    let account = output.wait(format!("look at {name} in {place}"), || Account::open(config))?;
-    let mut made = Made::load(root, &account)?;
-    let found = worker::find(&account, config)?;
-    let (stored, before) = match found {
-        Some(_) => (secrets::list(&account, name)?, worker::live(&account, name)?),
-        None => (BTreeMap::new(), None),
-    };
-    missing_secrets(config, &stored)?;
-    output.step(format!("build {} for Cloudflare Workers", package.name), || build::run(&settings))?;
-    // Cloudflare has no lock, and whoever comes last wins: at least nobody does so unawares.
-    let now = worker::live(&account, name)?;
-    if now != before {
-        let now = now.map_or("no version is live now".into(), |now| format!("version {now} is live now"));
-        let was = before.map_or("where none was".into(), |before| format!("where {before} was"));
-        return Err(Failure::refused(
-            format!("{name} was changed elsewhere while it was built here: {now}, {was}; nothing was deployed"),
-            "see `cargo pmcp deploy status`, and deploy again to have what is here instead",
-        ));
-    }
+    let begun = Begun::new(project, place, &package, &settings, output);
+    let Begun { account, mut made, found, before } = begun.map_err(|failure| failure.when_interrupted(UNCHANGED))?;
+    let mut new = Vec::new();
     for (kind, binding, thing) in made.missing(config) {
-        let what = format!("make the {} {thing}", kind.title());
-        let done = output.wait(what, || made.make(&account, root, kind, binding, thing));
-        done.map_err(|failure| match made.list(config) {
-            there if there.is_empty() => failure,
-            there => failure.adding(&format!("there is by now {}; the next deployment uses it", there.join(", "))),
+        let titled = format!("the {} {thing}", kind.title());
+        let done = output.wait(format!("make {titled}"), || made.make(&account, root, kind, binding, thing));
+        done.map_err(|failure| {
+            let failure = failure.when_interrupted(format!(
+                "nothing was deployed, and {titled} may be there by now: run `cargo pmcp deploy` again, which looks for it"
+            ));
+            match made.list(config) {
+                there if there.is_empty() => failure,
+                there => failure.adding(&format!("there is by now {}; the next deployment uses it", there.join(", "))),
+            }
         })?;
+        new.push(titled);
     }
     settings.apply(config, &made);
     settings.settle(&account.id);
     let path = settings.write(MADE)?;
     let path = path.to_string_lossy();
-    let migrate = || {
-        for (binding, _) in config.cloudflare.d1.iter().filter(|(_, database)| database.migrations.is_some()) {
-            output.wait(format!("bring the tables of {binding} up to date"), || {
-                let arguments = ["d1", "migrations", "apply", binding, "--remote", "--config", &path];
-                account.run(account.wrangler(&arguments)?.folder(&package.folder))
-            })?;
-        }
-        Ok(())
-    };
     let upload = || {
         output.wait(format!("deploy {name} to {}", account.place()), || {
             account.run(account.wrangler(&["deploy", "--config", &path])?.folder(&package.folder))
         })
     };
-    migrate().map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), failure))?;
-    if found == Some(Found::Draft) {
-        worker::mark(&account, name, Found::Draft)?;
-    }
+    let prepared = migrations::apply(&account, config, &package.folder, &path, output).and_then(|()| match found {
+        // One that was cut off may have uploaded a server already.
+        Some(Found::Draft) if made.begun(name) != Some(Found::Server) => worker::end_drafts(&account, name),
+        _ => Ok(()),
+    });
+    prepared.map_err(|failure| match failure {
+        Failure::Interrupted { .. } => failure,
+        failure => what_exists(&account, project, &mut made, before.as_ref(), &new, failure),
+    })?;
     made.begin(root, name, Found::Server)?;
     let marked = upload().and_then(|said| worker::mark(&account, name, Found::Server).map(|()| said));
-    let said = marked.map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), failure))?;
+    let said = marked.map_err(|failure| what_exists(&account, project, &mut made, before.as_ref(), &new, failure))?;
     made.marked(root)?;
     made.migrated(root, config)?;
-    let outputs = worker::outputs(&account, name)
+    let looked = worker::outputs(&account, name).and_then(|found| Ok((found, worker::replaced(&account, name)?)));
+    let (outputs, replaced) = looked
         .map_err(|failure| failure.adding(&format!("{name} was deployed all the same; its addresses are not known")))?;
     // wrangler does not always know.
     let uploaded = said.lines().find_map(|line| line.strip_prefix(UPLOADED)).map(str::trim).filter(|id| *id != "null");
@@ -88,7 +76,53 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
         Some(uploaded) if live.is_none_or(|live| live != uploaded) => {
             Err(overtaken(&account, name, uploaded, live, before.as_ref())?)
         }
-        _ => Ok(Outputs(outputs)),
+        _ => {
+            // Between the last look and what wrangler did there is a moment.
+            if let Some(version) = replaced.filter(|version| Some(version) != before.as_ref()) {
+                output.note(format_args!(
+                    "note: somebody else had just made version {version} live, and this deployment has replaced it; \
+                     `cargo pmcp deploy rollback {version}` brings it back"
+                ));
+            }
+            Ok(Outputs(outputs))
+        }
+    }
+}
+
+/// What was there before anything was changed.
+struct Begun {
+    account: Account,
+    made: Made,
+    found: Option<Found>,
+    /// The version that was live.
+    before: Option<String>,
+}
+
+impl Begun {
+    /// Looks, builds, and looks again.
+    fn new(project: &Project, place: &str, package: &Package, settings: &Settings, output: Output) -> Result<Self> {
+        let Project { root, config } = project;
+        let name = &config.server.name;
+        let account = output.wait(format!("look at {name} in {place}"), || Account::open(config))?;
+        let made = Made::load(root, &account)?;
+        let found = worker::find(&account, config)?;
+        let (stored, before) = match found {
+            Some(_) => (secrets::list(&account, name)?, worker::live(&account, name)?),
+            None => (BTreeMap::new(), None),
+        };
+        missing_secrets(config, &stored)?;
+        output.step(format!("build {} for Cloudflare Workers", package.name), || build::run(settings))?;
+        // Cloudflare has no lock, and whoever comes last wins: at least nobody does so unawares.
+        let now = worker::live(&account, name)?;
+        if now != before {
+            let now = now.map_or("no version is live now".into(), |now| format!("version {now} is live now"));
+            let was = before.map_or("where none was".into(), |before| format!("where {before} was"));
+            return Err(Failure::refused(
+                format!("{name} was changed elsewhere while it was built here: {now}, {was}; nothing was deployed"),
+                "see `cargo pmcp deploy status`, and deploy again to have what is here instead",
+            ));
+        }
+        Ok(Self { account, made, found, before })
     }
 }
 
@@ -100,7 +134,7 @@ fn overtaken(
     live: Option<&String>,
     before: Option<&String>,
 ) -> Result<Failure> {
-    let is_there = worker::versions(account, name)?.iter().any(|version| version == uploaded);
+    let is_there = Versions::load(account, name)?.has(uploaded);
     let what = match live {
         _ if !is_there => format!("wrangler says that it deployed version {uploaded}, and {name} has none of that id"),
         Some(live) if Some(live) != before => {
@@ -118,6 +152,7 @@ fn what_exists(
     project: &Project,
     made: &mut Made,
     before: Option<&String>,
+    new: &[String],
     failure: Failure,
 ) -> Failure {
     let Project { root, config } = project;
@@ -136,14 +171,17 @@ fn what_exists(
                 Err(_) => ", which only .pmcp/cloudflare.json here says is this tool's",
             };
             let now = format!("version {} is live all the same{known}", live.unwrap_or_default());
-            return Ok(Some((
-                now,
-                "mend what it says, and deploy again: what failed, its address perhaps, is as before",
-            )));
+            let advice = "mend what it says, and deploy again: what failed, its address perhaps, is as before";
+            return Ok(Some((now, advice.to_owned())));
         }
         let found = worker::find(account, config)?;
         if found == Some(Found::Server) && before.is_some() {
-            return Ok(Some(("the version before answers as ever".into(), "mend what it says, and deploy again")));
+            let (by_now, uses) = match new {
+                [] => (String::new(), ""),
+                new => (format!("; there is by now {}", new.join(", ")), ", which uses that"),
+            };
+            let now = format!("the version before answers as ever{by_now}");
+            return Ok(Some((now, format!("mend what it says, and deploy again{uses}"))));
         }
         let worker = found.map(|found| match found {
             Found::Draft => format!("the Worker {name} with nothing but its secrets"),
@@ -154,6 +192,7 @@ fn what_exists(
             return Ok(None);
         }
         let now = format!("no version of it is live; there is {}", there.join(", "));
-        Ok(Some((now, "mend what it says, and deploy again, which uses them; `deploy destroy --clean` removes them")))
+        let advice = "mend what it says, and deploy again, which uses them; `deploy destroy --clean` removes them";
+        Ok(Some((now, advice.to_owned())))
     })
 }

@@ -1,23 +1,29 @@
 //! Cloudflare Workers: built with worker-build, deployed with wrangler, and asked of Cloudflare's API.
 
 mod account;
+mod asking;
 mod bindings;
 mod build;
+mod collisions;
 mod deployment;
+mod for_dev;
 mod logs;
+mod migrations;
 mod secrets;
 mod settings;
+mod versions;
 mod worker;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-pub(crate) use self::account::quiet;
+pub(crate) use self::account::{place as account_at_cloudflare, quiet};
+pub(crate) use self::for_dev::ForDev;
 
 use self::account::Account;
 use self::bindings::Made;
 use self::settings::{Package, Settings};
-use super::{Check, Login, Outliving, Outputs, Removal, SecretNotes, Status, Target, Traces, not_deployed};
+use self::versions::Versions;
+use super::{Check, Login, Outliving, Outputs, Removal, SecretNotes, Status, Target, Traces, not_deployed_in};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Config, LONGEST_VALUE, is_account};
 use crate::deploy::Project;
@@ -29,35 +35,6 @@ use crate::output::Output;
 use crate::plan::{Action, Plan};
 
 pub(crate) struct CloudflareWorkers;
-
-/// What `wrangler dev` needs to know.
-pub(crate) struct ForDev {
-    /// Of the Worker's package.
-    pub(crate) folder: PathBuf,
-    /// Of the settings.
-    pub(crate) path: PathBuf,
-    /// Bindings of databases whose tables are made by migrations.
-    pub(crate) databases: Vec<String>,
-    pub(crate) has_secrets: bool,
-}
-
-impl ForDev {
-    /// Writes the settings; wrangler builds whenever one of the folders changes.
-    pub(crate) fn prepare(project: &Project, watched: &[PathBuf]) -> Result<Self> {
-        let Package { folder, .. } = Package::find(&project.root, &project.config)?;
-        let mut settings = Settings::load(&folder)?;
-        build::check(&settings)?;
-        settings.apply(&project.config, &Made::load_unasked(&project.root, &project.config)?);
-        settings.watch(watched);
-        let databases = project.config.cloudflare.d1.iter().filter(|(_, database)| database.migrations.is_some());
-        Ok(Self {
-            path: settings.write(settings::FOR_DEV)?,
-            databases: databases.map(|(binding, _)| binding.clone()).collect(),
-            has_secrets: folder.join(".dev.vars").exists(),
-            folder,
-        })
-    }
-}
 
 impl Target for CloudflareWorkers {
     fn platform(&self) -> Platform {
@@ -111,12 +88,27 @@ impl Target for CloudflareWorkers {
     fn doctor(&self, config: &Config) -> Vec<Check> {
         let mut checks: Vec<Check> = [CARGO, WORKER_BUILD, WRANGLER].iter().map(Check::of_program).collect();
         checks.push(Check::of("Rust's standard library for WebAssembly", build::target()));
-        let account = Account::open(config);
-        let known = account.as_ref().map(|account| account.id.clone());
-        checks.push(Check::of("a login to Cloudflare", known.map_err(|failure| failure.to_string())));
-        if let Ok(account) = account {
-            let subdomain = account.ask::<serde_json::Value>("/workers/subdomain").map(|_| account.id.clone());
-            checks.push(Check::of("the right to its Workers", subdomain));
+        // Without wrangler nothing more is known, nor missing.
+        if WRANGLER.find().is_none() {
+            return checks;
+        }
+        let account = match Account::open(config) {
+            Ok(account) => account,
+            Err(failure) => {
+                checks.push(Check::of_login("Cloudflare", Err(failure)));
+                return checks;
+            }
+        };
+        // Of a token and an account that are given nothing is known before they are used.
+        match account.ask::<serde_json::Value>("/workers/subdomain") {
+            Err(failure @ (Failure::LoggedOut { .. } | Failure::Failed { .. })) => {
+                checks.push(Check::of_login("Cloudflare", Err(failure)));
+            }
+            asked => {
+                checks.push(Check::of_login("Cloudflare", Ok(account.id.clone())));
+                let right = asked.map(|_| account.id.clone()).map_err(Failure::in_a_line);
+                checks.push(Check::of("the right to its Workers", right));
+            }
         }
         checks
     }
@@ -158,6 +150,7 @@ impl Target for CloudflareWorkers {
                 "each must have been stored before",
             );
         }
+        plan.warnings.extend(settings.notes(&format!("{folder}/{}", settings::OWN), config)?);
         plan.warnings.push("everybody who knows the URL may call the server, unless it checks that itself".into());
         Ok(plan)
     }
@@ -170,7 +163,7 @@ impl Target for CloudflareWorkers {
         let account = Account::open(config)?;
         match worker::is_deployed(&account, config)? {
             true => Ok(Outputs(worker::outputs(&account, &config.server.name)?)),
-            false => Err(not_deployed(config)),
+            false => Err(not_deployed_in(config, &account.place())),
         }
     }
 
@@ -185,11 +178,15 @@ impl Target for CloudflareWorkers {
     }
 
     fn login(&self, _config: &Config, _options: &cli::Login, _output: Output) -> Result<bool> {
-        // wrangler goes by the token, whoever logs in.
-        if std::env::var_os("CLOUDFLARE_API_TOKEN").is_some_and(|token| !token.is_empty()) {
+        // wrangler goes by that, whoever logs in.
+        if account::login_variable().is_some() {
             return Ok(false);
         }
         account::wrangler(&["login"])?.run("see what wrangler says above").map(|()| true)
+    }
+
+    fn login_variable(&self, _config: &Config) -> Option<&'static str> {
+        account::login_variable()
     }
 
     fn url(&self, config: &Config) -> Result<String> {
@@ -205,34 +202,44 @@ impl Target for CloudflareWorkers {
         let account = Account::open(config)?;
         let name = config.server.name.clone();
         let is_there = worker::is_deployed(&account, config)?;
-        let (live, versions) = match is_there {
-            true => (worker::deployment(&account, &name)?, worker::versions(&account, &name)?),
-            false => (None, Vec::new()),
-        };
+        let live = if is_there { worker::deployment(&account, &name)? } else { None };
         let state = is_there.then(|| match &live {
             Some(live) => format!("live since {}", live.created_on),
             None => "no version is live".into(),
         });
         let live_version = live.and_then(|live| live.live());
+        let versions = match is_there {
+            true => Versions::load(&account, &name)?.of_code(live_version.as_deref()),
+            false => Vec::new(),
+        };
         Ok(Status { name, place: account.place(), deployed: is_there, state, live_version, versions })
     }
 
-    fn account(&self, config: &Config) -> Result<Option<String>> {
-        match account::named(config) {
-            Some(_) => Ok(None),
-            None => Ok(Some(Account::open(config)?.id)),
+    fn account(&self, config: &mut Config) -> Result<Option<String>> {
+        if account::named(config).is_some() {
+            return Ok(None);
+        }
+        let Account { id, .. } = Account::open(config)?;
+        config.cloudflare.account_id = Some(id.clone());
+        Ok(Some(id))
+    }
+
+    fn says_place(&self, config: &Config) -> &'static str {
+        match (&config.cloudflare.account_id, account::given()) {
+            (None, Some(_)) => account::VARIABLE,
+            _ => crate::config::PATH,
         }
     }
 
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan> {
-        worker::rollback(&Account::open(config)?, config, options)
+        versions::rollback(&Account::open(config)?, config, options)
     }
 
     fn logs(&self, config: &Config, options: &Logs, output: Output) -> Result {
         logs::check(options, output)?;
         let account = Account::open(config)?;
         if !worker::is_deployed(&account, config)? {
-            return Err(not_deployed(config));
+            return Err(not_deployed_in(config, &account.place()));
         }
         logs::follow(&account, config, options, output)
     }
@@ -246,7 +253,7 @@ impl Target for CloudflareWorkers {
             given: "the server reads it from now on",
             // A Worker reads every secret that it has.
             not_given: "the server reads it from now on",
-            deleted: "Cloudflare keeps no copy of it",
+            deleted: "versions from before keep it, and a rollback brings it back with them",
         }
     }
 
@@ -282,11 +289,16 @@ impl Target for CloudflareWorkers {
         let Project { root, config } = project;
         let account = Account::open(config)?;
         let made = Made::load(root, &account)?;
+        let name = &config.server.name;
         let deployed = worker::find(&account, config)?.is_some();
+        let secrets = if deployed { secrets::list(&account, name)? } else { BTreeMap::new() };
+        let names: Vec<&str> = secrets.keys().map(String::as_str).collect();
+        let along =
+            (!names.is_empty()).then(|| format!("its secrets, of which there is no other copy: {}", names.join(", ")));
         let outliving = made.things(config).into_iter();
         let outliving =
             outliving.map(|thing| Outliving { kind: thing.kind.title(), name: thing.name.clone() }).collect();
-        Ok(Removal { deployed, outliving })
+        Ok(Removal { deployed, along, outliving })
     }
 
     fn destroy(&self, project: &Project, removal: &Removal, output: Output) -> Result {

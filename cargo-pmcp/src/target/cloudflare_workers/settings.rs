@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::account::named;
 use super::bindings::Made;
+use super::collisions;
 use crate::cli::Platform;
 use crate::config::{Config, LONGEST_VALUE, PATH};
 use crate::exec::WORKER_BUILD;
@@ -150,6 +151,11 @@ impl Settings {
         let of = |key: &str| self.build.as_ref().and_then(|build| build.get(key)).and_then(Value::as_str);
         let folder = of("cwd").map_or_else(|| self.folder.clone(), |cwd| self.folder.join(cwd));
         (of("command").unwrap_or(BUILD).to_owned(), folder)
+    }
+
+    /// What is also in deploy.toml; `path` is where these are, for people.
+    pub(super) fn notes(&self, path: &str, config: &Config) -> Result<Vec<String>> {
+        collisions::notes(&self.all, path, config)
     }
 
     /// Whether it is worker-build that builds.

@@ -1,4 +1,4 @@
-//! The Worker: whose it is, its versions, and the addresses that lead to it.
+//! The Worker: whose it is, what of it is live, and the addresses that lead to it.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,9 @@ use serde_json::json;
 
 use super::account::Account;
 use super::bindings::{Found, Made};
-use crate::cli::Rollback;
+use super::versions;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::plan::{Action, Plan};
-use crate::target::not_deployed;
-use crate::target::versions::choose;
 
 /// What this tool deployed has it, with the server's name.
 fn tag(name: &str) -> String {
@@ -30,7 +27,10 @@ struct Settings {
     tags: Option<Vec<String>>,
 }
 
-fn path(name: &str, rest: &str) -> String {
+/// Before the number of the last version that has secrets and no server.
+const LAST_DRAFT: &str = "pmcp:drafts=";
+
+pub(super) fn path(name: &str, rest: &str) -> String {
     format!("/workers/scripts/{name}{rest}")
 }
 
@@ -76,6 +76,26 @@ pub(super) fn is_marked(account: &Account, name: &str) -> Result<bool> {
     Ok(tags.contains(&tag(name)) || tags.contains(&draft(name)))
 }
 
+/// The number of the last version that has secrets and no server; 0 where there is none.
+pub(super) fn last_draft(account: &Account, name: &str) -> Result<u64> {
+    let tags = tags(account, name)?.unwrap_or_default();
+    let number = tags.iter().find_map(|tag| tag.strip_prefix(LAST_DRAFT)?.parse().ok());
+    Ok(number.unwrap_or_default())
+}
+
+/// Marks what there is as without a server, before the first is uploaded: no rollback is to go there.
+pub(super) fn end_drafts(account: &Account, name: &str) -> Result {
+    let number = versions::newest(account, name)?;
+    let mut tags = tags(account, name)?.unwrap_or_default();
+    tags.retain(|tag| *tag != draft(name) && !tag.starts_with(LAST_DRAFT));
+    tags.extend([draft(name), format!("{LAST_DRAFT}{number}")]);
+    tell(account, name, &tags)
+}
+
+fn tell(account: &Account, name: &str, tags: &[String]) -> Result {
+    account.tell("PATCH", &path(name, "/script-settings"), Some(&json!({ "tags": tags }))).map(drop)
+}
+
 /// Marks it as made by this tool: deployed, or with its first secret.
 pub(super) fn mark(account: &Account, name: &str, found: Found) -> Result {
     let mut tags = tags(account, name)?.unwrap_or_default();
@@ -88,26 +108,7 @@ pub(super) fn mark(account: &Account, name: &str, found: Found) -> Result {
     }
     tags.retain(|tag| *tag != draft(name));
     tags.push(mark);
-    account.tell("PATCH", &path(name, "/script-settings"), Some(&json!({ "tags": tags }))).map(drop)
-}
-
-#[derive(Deserialize)]
-struct Versions {
-    items: Vec<Version>,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    id: String,
-    number: u64,
-}
-
-/// Its versions, oldest first.
-pub(super) fn versions(account: &Account, name: &str) -> Result<Vec<String>> {
-    let found: Option<Versions> = account.ask(&path(name, "/versions?deployable=true"))?;
-    let mut items = found.map(|found| found.items).unwrap_or_default();
-    items.sort_by_key(|version| version.number);
-    Ok(items.into_iter().map(|version| version.id).collect())
+    tell(account, name, &tags)
 }
 
 #[derive(Deserialize)]
@@ -142,8 +143,20 @@ pub(super) fn live(account: &Account, name: &str) -> Result<Option<String>> {
 
 /// What was made live last.
 pub(super) fn deployment(account: &Account, name: &str) -> Result<Option<Deployment>> {
+    Ok(deployments(account, name)?.into_iter().next())
+}
+
+/// What was made live, the last first.
+fn deployments(account: &Account, name: &str) -> Result<Vec<Deployment>> {
     let found: Option<Deployments> = account.ask(&path(name, "/deployments"))?;
-    Ok(found.and_then(|found| found.deployments.into_iter().next()))
+    Ok(found.map(|found| found.deployments).unwrap_or_default())
+}
+
+/// What was live right before what is live now.
+pub(super) fn replaced(account: &Account, name: &str) -> Result<Option<String>> {
+    let mut live = deployments(account, name)?.into_iter().filter_map(|deployment| deployment.live());
+    let now = live.next();
+    Ok(live.find(|version| Some(version) != now.as_ref()))
 }
 
 #[derive(Deserialize)]
@@ -192,23 +205,4 @@ pub(super) fn outputs(account: &Account, name: &str) -> Result<BTreeMap<String, 
         outputs.insert("Url".into(), format!("https://{host}/mcp"));
     }
     Ok(outputs)
-}
-
-pub(super) fn rollback(account: &Account, config: &Config, options: &Rollback) -> Result<Plan> {
-    let name = &config.server.name;
-    if !is_deployed(account, config)? {
-        return Err(not_deployed(config));
-    }
-    let versions = versions(account, name)?;
-    let Some(live) = live(account, name)? else {
-        return Err(not_deployed(config));
-    };
-    let version = choose(&versions, &live, options.version.as_deref())?;
-    let mut plan = Plan::new();
-    plan.detailed(Action::Change, format!("the live version of {name}"), format!("from {live} to {version}"));
-    if !options.dry_run {
-        let message = "--message=cargo pmcp deploy rollback";
-        account.run(account.wrangler_about(config, &["rollback", &version, "--name", name, message, "--yes"])?)?;
-    }
-    Ok(plan)
 }

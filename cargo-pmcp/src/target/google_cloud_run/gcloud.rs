@@ -260,7 +260,12 @@ impl CloudProject {
 }
 
 fn has_token_file() -> bool {
-    env::var_os(TOKEN_FILE).is_some_and(|file| !file.is_empty())
+    token_variable().is_some()
+}
+
+/// The variable of a token that goes before every login, where it is set.
+pub(super) fn token_variable() -> Option<&'static str> {
+    env::var_os(TOKEN_FILE).is_some_and(|file| !file.is_empty()).then_some(TOKEN_FILE)
 }
 
 /// The project that gcloud is set to, if it is there and set to one.

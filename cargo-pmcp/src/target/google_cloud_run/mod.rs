@@ -58,6 +58,10 @@ impl Target for GoogleCloudRun {
         CloudProject::new(config).map_or_else(|_| config.gcp.region.clone(), |project| project.place())
     }
 
+    fn says_place(&self, config: &Config) -> &'static str {
+        if config.gcp.project.is_some() { crate::config::PATH } else { "what gcloud is set to" }
+    }
+
     fn settle(&self, config: &mut Config, options: &Init) -> Result {
         options.only("Google Cloud Run", &["--region", "--project"])?;
         if let Some(region) = &options.region {
@@ -223,6 +227,10 @@ impl Target for GoogleCloudRun {
         CloudProject::login(options.no_browser).map(|()| true)
     }
 
+    fn login_variable(&self, _config: &Config) -> Option<&'static str> {
+        gcloud::token_variable()
+    }
+
     fn token_advice(&self, config: &Config) -> Option<&'static str> {
         (config.gcp.authentication == Authentication::Iam).then_some(
             "it lets in who has roles/run.invoker and sends a token: TOKEN=$(gcloud auth print-identity-token) cargo pmcp \
@@ -287,7 +295,7 @@ impl Target for GoogleCloudRun {
         if artifacts::find_if_enabled(&project, config)?.is_some() {
             outliving.push(Outliving { kind: REPOSITORY, name: config.server.name.clone() });
         }
-        Ok(Removal { deployed, outliving })
+        Ok(Removal { deployed, along: None, outliving })
     }
 
     fn destroy(&self, project: &deploy::Project, removal: &Removal, output: Output) -> Result {

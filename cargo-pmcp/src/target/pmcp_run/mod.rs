@@ -60,6 +60,10 @@ impl Target for PmcpRun {
         if host == "api.pmcp.run" { SERVICE.into() } else { host }
     }
 
+    fn says_place(&self, _config: &Config) -> &'static str {
+        if given_address().is_some() { VARIABLE } else { config::PATH }
+    }
+
     fn settle(&self, _config: &mut Config, options: &Init) -> Result {
         options.only(SERVICE, &[])
     }
@@ -247,7 +251,7 @@ impl Target for PmcpRun {
         if api.has_logs()? {
             outliving.push(Outliving { kind: LOGS, name: config.server.name.clone() });
         }
-        Ok(Removal { deployed, outliving })
+        Ok(Removal { deployed, along: None, outliving })
     }
 
     fn destroy(&self, project: &Project, removal: &Removal, output: Output) -> Result {

@@ -296,6 +296,9 @@ fn a_token_that_goes_before_every_login_is_named() {
     let words = "error: CLOUDSDK_AUTH_ACCESS_TOKEN_FILE names a token, which goes before every login\nunset it, and log in \
                  again\n";
     assert_eq!(refused(&["deploy", "login"]), (Some(5), words.into()));
+    let words = "error: the login to Google Cloud Run is what CLOUDSDK_AUTH_ACCESS_TOKEN_FILE says, and no login of this \
+                 machine\nunset CLOUDSDK_AUTH_ACCESS_TOKEN_FILE to end it\n";
+    assert_eq!(refused(&["deploy", "logout"]), (Some(5), words.into()));
     let calls = std::fs::read_to_string(folder.0.join("calls")).expect("was called");
     assert!(!calls.contains("auth login"), "{calls}");
 }

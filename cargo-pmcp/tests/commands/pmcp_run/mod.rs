@@ -100,3 +100,13 @@ fn a_login_of_another_program_is_ended_there() {
         "no login to 127.0.0.1:9 was kept here\n"
     );
 }
+
+#[test]
+fn a_variable_that_says_another_service_is_named() {
+    let folder = Folder::new("pmcp-run-variable");
+    folder.write(".pmcp/deploy.toml", CONFIG);
+    folder.write(".pmcp/deployed.json", r#"{"target_type":"pmcp-run","name":"crm","place":"pmcp.run"}"#);
+    let note = "note: this project is deployed as crm in pmcp.run, and PMCP_RUN_URL now says 127.0.0.1:9: this is the latter\n";
+    let (code, words) = folder.refused(&["deploy", "status"]);
+    assert!(code == Some(4) && words.starts_with(note), "{code:?} {words}");
+}

@@ -124,3 +124,60 @@ fn a_thing_of_which_nothing_was_heard_is_looked_up_the_next_time() {
         assert!(settings.contains(&format!("\"id\": \"{id}\"")), "{settings}");
     }
 }
+
+/// A project that was deployed where only the login says the account.
+fn deployed_unnamed(name: &str) -> Place {
+    let mut place =
+        Place::new(name, &[("per_page=50", 200, r#"[{"id":"0123456789abcdef0123456789abcdef","name":"One"}]"#)]);
+    place.set("CLOUDFLARE_ACCOUNT_ID", "");
+    wrangler(&place, "deploy", &tell(&format!("{ACCOUNT}/workers/scripts/crm/settings {MINE}")));
+    let (code, _, words) = place.run(&["deploy"]);
+    assert_eq!(code, Some(0), "{words}");
+    wrangler(&place, "deploy", "");
+    place
+}
+
+#[test]
+fn what_goes_is_named_with_its_account_and_its_secrets() {
+    let place = deployed_unnamed("workers-secrets-go");
+    let root = place.folder.0.clone();
+    let answers = fs::read_to_string(root.join("answers")).expect("were told");
+    let secrets = r#"/secrets [{"name":"KEY","type":"secret_text"},{"name":"OTHER","type":"secret_text"}]"#;
+    place.folder.write("answers", &format!("{answers}{secrets}\n"));
+    let (code, printed, words) = place.run(&["deploy", "destroy", "--dry-run"]);
+    let plan = format!(
+        "remove  crm in {PLACE}, with its URL and all its versions\n        and its secrets, of which there is no other copy: KEY, \
+         OTHER\n"
+    );
+    assert_eq!((code, printed), (Some(0), plan), "{words}");
+    assert!(words.contains(&format!("look for what there is of crm in {PLACE}\n")), "{words}");
+    place.folder.write("answers", "");
+    let missing = format!("error: crm is not deployed in {PLACE}\ndeploy it: `cargo pmcp deploy`\n");
+    for command in ["outputs", "rollback"] {
+        assert_eq!(place.refused(&["deploy", command]), (Some(1), missing.clone()));
+    }
+}
+
+#[test]
+fn a_variable_that_names_another_account_is_what_is_corrected() {
+    let mut place = deployed_unnamed("workers-variable");
+    let record = || fs::read_to_string(place.folder.0.join(".pmcp/deployed.json")).expect("is there");
+    let before = record();
+    // Whoever names the same account means the same server.
+    place.set("CLOUDFLARE_ACCOUNT_ID", ACCOUNT);
+    let (code, _, words) = place.run(&["deploy"]);
+    assert!(code == Some(0) && !words.contains("note: this project"), "{words}");
+    assert_eq!(fs::read_to_string(place.folder.0.join(".pmcp/deployed.json")).expect("is there"), before);
+    place.set("CLOUDFLARE_ACCOUNT_ID", OTHER);
+    let words = format!(
+        "error: this project is deployed as crm in your account at Cloudflare, and CLOUDFLARE_ACCOUNT_ID now says the account \
+         {OTHER}: that would be a second server, with a URL of its own\ncorrect CLOUDFLARE_ACCOUNT_ID, or destroy that one first, \
+         or add --beside to have both\n"
+    );
+    assert_eq!(place.refused(&["deploy"]), (Some(5), words));
+    let config = fs::read_to_string(place.folder.0.join(".pmcp/deploy.toml")).expect("is there");
+    place.folder.write(".pmcp/deploy.toml", &config.replace("crm", "shop"));
+    let (code, words) = place.refused(&["deploy"]);
+    let said = format!("and .pmcp/deploy.toml now says shop, CLOUDFLARE_ACCOUNT_ID the account {OTHER}: that");
+    assert!(code == Some(5) && words.contains(&said), "{words}");
+}

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::Place;
+use super::{MINE, Place};
 
 #[test]
 fn settings_that_are_not_read_are_not_passed_over() {
@@ -22,6 +22,50 @@ fn settings_that_are_not_read_are_not_passed_over() {
             assert!(code == Some(5) && words.ends_with(&end), "{code:?} {words}");
         }
         fs::remove_file(root.join(file)).expect("is there");
+    }
+}
+
+#[test]
+fn what_both_files_say_is_said_to_be_with_what_counts() {
+    let place = Place::new("workers-both", &[("/settings", 200, MINE)]);
+    let own = "name = \"shop\"\naccount_id = \"1\"\nworkers_dev = false\n[build]\ncommand = \"true\"\n[vars]\nMOOD = \
+               \"bad\"\nSAME = \"same\"\nOWN = \"mine\"\n";
+    place.folder.write("w/wrangler.toml", own);
+    let config = fs::read_to_string(place.folder.0.join(".pmcp/deploy.toml")).expect("is there");
+    let more = "[cloudflare]\nworkers_dev = true\n[environment]\nMOOD = \"good\"\nSAME = \"same\"\n";
+    place.folder.write(".pmcp/deploy.toml", &format!("{config}{more}"));
+    let notes = "\
+note: `name` in w/wrangler.toml says something else: what counts is `name` under [server] in .pmcp/deploy.toml
+note: `account_id` in w/wrangler.toml says something else: what counts is `account_id` under [cloudflare] in \
+.pmcp/deploy.toml, else CLOUDFLARE_ACCOUNT_ID, else the only account that the login has
+note: `workers_dev` in w/wrangler.toml says something else: what counts is `workers_dev` under [cloudflare] in .pmcp/deploy.toml
+note: `vars.MOOD` in w/wrangler.toml says something else: what counts is MOOD under [environment] in .pmcp/deploy.toml
+";
+    let (code, plan, words) = place.run(&["deploy", "--dry-run"]);
+    assert!(code == Some(0) && plan.contains(notes) && !plan.contains("SAME is"), "{plan} {words}");
+    let (code, _, words) = place.run(&["deploy", "--yes"]);
+    assert!(code == Some(0) && words.contains(notes), "{words}");
+    let made = fs::read_to_string(place.folder.0.join("w/wrangler.pmcp.json")).expect("was written");
+    for counts in [r#""name": "crm""#, r#""MOOD": "good""#, r#""OWN": "mine""#, r#""workers_dev": true"#] {
+        assert!(made.contains(counts), "{made}");
+    }
+    // What Cloudflare would refuse in the end is refused before anything is made.
+    for (more, words) in [
+        (
+            "[secrets]\nOWN = {}\n",
+            "error: OWN is under [vars] in w/wrangler.toml, and under [secrets] in .pmcp/deploy.toml\ntake it out of one of them: \
+             what is under [vars] is stored and shown as plain text\n",
+        ),
+        (
+            "[cloudflare.kv]\nSHARED = {}\n",
+            "error: SHARED is bound in w/wrangler.toml, and under [cloudflare.kv] in .pmcp/deploy.toml\ntake it out of one of them\n",
+        ),
+    ] {
+        place.folder.write(".pmcp/deploy.toml", &format!("{config}{more}"));
+        place.folder.write("w/wrangler.toml", &format!("{own}[[kv_namespaces]]\nbinding = \"SHARED\"\nid = \"1\"\n"));
+        for arguments in [&["deploy", "--dry-run"][..], &["deploy", "--yes"]] {
+            assert_eq!(place.refused(arguments), (Some(5), words.into()));
+        }
     }
 }
 

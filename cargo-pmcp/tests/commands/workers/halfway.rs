@@ -9,7 +9,7 @@ use super::{MINE, PLACE, Place};
 /// As wrangler leaves a Worker that nobody has marked yet.
 pub(super) const UNMARKED: &str = r#"/settings {"bindings":[],"tags":[]}"#;
 
-fn live(version: &str) -> String {
+pub(super) fn live(version: &str) -> String {
     format!(
         r#"/deployments {{"deployments":[{{"created_on":"2026-11-22","versions":[{{"version_id":"{version}","percentage":100}}]}}]}}"#
     )
@@ -117,12 +117,46 @@ fn what_was_made_before_a_failure_is_named() {
         assert!(code == Some(1) && words.ends_with(things), "{step}: {words}");
     }
     // A draft counts, too.
-    place.folder.write("answers", "/settings {\"bindings\":[],\"tags\":[\"pmcp:secrets=crm\"]}\n");
+    let draft = "/settings {\"bindings\":[],\"tags\":[\"pmcp:secrets=crm\"]}\n/script-settings {}\n";
+    place.folder.write("answers", draft);
     let (_, words) = place.refused(&["deploy"]);
     assert!(
         words.contains("there is the Worker crm with nothing but its secrets, the KV namespace crm-shared,"),
         "{words}"
     );
+}
+
+/// As wrangler says it, in the middle of much else.
+const MIGRATION: &str =
+    "echo 'Migrations to be applied:'; i=0; while [ $i -lt 25 ]; do echo \"| line $i |\"; i=$((i+1)); done
+    echo '| 0001_notes.sql | \u{2705} |'; echo '| 0002_words.sql | \u{1f552} |'
+    echo 'X [ERROR] A request to the Cloudflare API (/accounts/1/d1/database/1/query) failed.' >&2
+    echo '  near \"CRATE\": syntax error at offset 0: SQLITE_ERROR [code: 7500]' >&2
+    echo 'Logs were written to /somewhere' >&2; exit 1";
+
+#[test]
+fn a_migration_that_fails_says_why_and_what_there_is() {
+    let place = Place::new("workers-migration", &[("/d1/database", 200, r#"{"uuid":"1"}"#)]);
+    place.folder.write("w/migrations/0001_notes.sql", "");
+    bind(&place, "[cloudflare.d1]\nNOTES = { migrations = \"migrations\" }\n");
+    wrangler(&place, "d1", MIGRATION);
+    let file = place.folder.0.join("w/migrations/0002_words.sql").display().to_string();
+    let why = format!(
+        "error: the migration 0002_words.sql of NOTES failed: near \"CRATE\": syntax error at offset 0: SQLITE_ERROR [code: \
+         7500]\nmend {file}; those before it were run, and are not run again\nthe deployment of crm failed, and "
+    );
+    let first = "no version of it is live; there is the D1 database crm-notes\nmend what it says, and deploy again, which uses \
+                 them; `deploy destroy --clean` removes them\n";
+    assert_eq!(place.refused(&["deploy"]), (Some(1), format!("{why}{first}")));
+    // Where there is a version, it is said too what was made beside it.
+    let answers = format!("/settings {MINE}\n{}\n", live("1"));
+    place.folder.write("answers", &answers);
+    fs::remove_file(place.folder.0.join(".pmcp/cloudflare.json")).expect("was written");
+    let later = "the version before answers as ever; there is by now the D1 database crm-notes\nmend what it says, and deploy \
+                 again, which uses that\n";
+    assert_eq!(place.refused(&["deploy", "--yes"]), (Some(1), format!("{why}{later}")));
+    let later = "the version before answers as ever\nmend what it says, and deploy again\n";
+    assert_eq!(place.refused(&["deploy", "--yes"]), (Some(1), format!("{why}{later}")));
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! Cloudflare Workers: what a person meets first, with a wrangler and an API that say what the test wants.
 
 mod accounts;
+mod dev;
 mod elsewhere;
 mod halfway;
 mod interrupts;
+mod logins;
 mod surroundings;
 mod traces;
+mod versions;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -20,7 +23,7 @@ const PLACE: &str = "the account 0123456789abcdef0123456789abcdef";
 const MINE: &str = r#"{"bindings":[],"tags":["pmcp:server=crm"]}"#;
 
 /// What the API answers: the end of a path, a status and a result or an error; where the status is 0 it writes the file
-/// `asked`, and never answers.
+/// `asked`, and never answers. What is changed is in the file `bodies`.
 type Answers = &'static [(&'static str, u16, &'static str)];
 
 /// An API that answers the first that fits, and else that nothing is there. Before all of them comes what programs have
@@ -44,8 +47,14 @@ fn api(answers: Answers, file: PathBuf) -> SocketAddr {
                     length = value.trim().parse().expect("a number");
                 }
             }
-            stream.read_exact(&mut vec![0; length]).expect("a body");
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).expect("a body");
             let path = first.split(' ').nth(1).unwrap_or_default();
+            if first.starts_with("PATCH ") {
+                let told = format!("PATCH {path} {}\n", String::from_utf8_lossy(&body));
+                let bodies = File::options().append(true).create(true).open(file.with_file_name("bodies"));
+                bodies.and_then(|mut bodies| bodies.write_all(told.as_bytes())).expect("writes");
+            }
             let missing = (404, r#"{"code":10007,"message":"This Worker does not exist on your account."}"#);
             let told = fs::read_to_string(&file).unwrap_or_default();
             let told = told.lines().rev().filter_map(|line| line.split_once(' '));
@@ -144,59 +153,6 @@ fn init_and_a_dry_run_are_what_they_were() {
     assert_eq!(code, Some(0), "{words}");
     assert!(!plan.contains("Hello") && !folder.0.join("w/wrangler.pmcp.json").exists());
     assert_snapshot("plan-workers.txt", &plan);
-}
-
-#[test]
-fn a_login_that_is_missing_or_wrong_is_told_with_what_to_do() {
-    let mut place = Place::new("workers-login", &[]);
-    place.set("CLOUDFLARE_API_TOKEN", "");
-    place.folder.program("wrangler", "echo 'Not logged in. Please run `wrangler login` to authenticate.' >&2; exit 1");
-    let words = "error: not logged in to Cloudflare\nlog in: `wrangler login`, or set CLOUDFLARE_API_TOKEN\n";
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words.into()));
-    fs::remove_file(place.folder.0.join("bin/wrangler")).expect("is there");
-    let words = "error: `wrangler` was not found on PATH\nto get it: npm install -g wrangler\n";
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words.into()));
-
-    let unknown = r#"{"code":9109,"message":"Invalid access token"}"#;
-    let place = Place::new("workers-token", Box::leak(Box::new([("/settings", 403, unknown)])));
-    let words = "error: Cloudflare does not know this token\nlog in again: `wrangler login`, or set CLOUDFLARE_API_TOKEN to one \
-                 that is valid\n";
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words.into()));
-}
-
-#[test]
-fn the_account_is_known_or_asked_for() {
-    const WRONG: &str =
-        r#"{"code":7003,"message":"Could not route to /accounts/0, perhaps your object identifier is invalid?"}"#;
-    let place = Place::new("workers-account", &[("/settings", 404, WRONG)]);
-    let words = format!(
-        "error: this login may not use {PLACE} at Cloudflare\nsee `account_id` under [cloudflare] in .pmcp/deploy.toml, and \
-         that the token may edit Workers there, and what they are bound to\n"
-    );
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(4), words));
-
-    let mut place =
-        Place::new("workers-accounts", &[("per_page=50", 200, r#"[{"id":"1","name":"One"},{"id":"2","name":"Two"}]"#)]);
-    place.set("CLOUDFLARE_ACCOUNT_ID", "");
-    let words = "error: there are several accounts at Cloudflare: 1 (One), 2 (Two)\nname the one that is meant: `account_id` \
-                 under [cloudflare] in .pmcp/deploy.toml\n";
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(5), words.into()));
-
-    let (code, words) = place.refused(&["deploy", "init", "--account", "mine"]);
-    let expected = "error: `mine` is no id of an account at Cloudflare\nit is what `wrangler whoami` shows: 32 digits and \
-                    letters from a to f\n";
-    assert_eq!((code, &words as &str), (Some(2), expected));
-}
-
-#[test]
-fn a_network_that_is_down_is_said_to_be() {
-    let mut place = Place::new("workers-network", &[]);
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
-    place.set("CLOUDFLARE_API_BASE_URL", &format!("http://{free}"));
-    let (code, words) = place.refused(&["deploy", "status"]);
-    assert_eq!(code, Some(1));
-    let end = "\nsee that the network is up, and run this again\n";
-    assert!(words.starts_with("error: Cloudflare cannot be reached: ") && words.ends_with(end), "{words}");
 }
 
 #[test]
