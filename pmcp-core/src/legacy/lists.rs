@@ -1,11 +1,9 @@
 //! The four lists in the shape of an older revision.
 
-use serde_json::Map;
-
 use super::{down_convert, tasks::ListedTool};
 use crate::{
     protocol::Revision,
-    server::{Pages, Registry, Skills},
+    server::{End, Pages, Registry, Skills},
 };
 
 pub(super) struct Lists {
@@ -35,13 +33,13 @@ impl Lists {
             .collect();
         let prompts: Vec<_> =
             registry.prompt_definitions.iter().map(|prompt| down_convert::prompt(prompt.clone(), revision)).collect();
-        let (size, nothing) = (registry.page_size, Map::new());
+        let (size, end) = (registry.page_size, End::Older);
         Ok(Self {
-            tools: Pages::encode("tools", &tools, size, &nothing)?,
-            resources: Pages::encode("resources", &resources, size, &nothing)?,
-            templates: Pages::encode("resourceTemplates", &templates, size, &nothing)?,
-            prompts: Pages::encode("prompts", &prompts, size, &nothing)?,
-            skills: registry.skills.answers(size, &nothing)?,
+            tools: Pages::encode("tools", &tools, size, end)?,
+            resources: Pages::encode("resources", &resources, size, end)?,
+            templates: Pages::encode("resourceTemplates", &templates, size, end)?,
+            prompts: Pages::encode("prompts", &prompts, size, end)?,
+            skills: registry.skills.answers(size, end)?,
         })
     }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{BuildError, BuildErrors, Registry, Server, TaskSettings, apps, discover, pages::Lists, subscriptions};
+use super::{
+    BuildError, BuildErrors, End, Registry, Server, TaskSettings, apps, discover, pages::Lists, subscriptions,
+};
 use crate::protocol::{Cache, Icon, Implementation, SERVER_INFO, SKILLS, ServerCapabilities, TASKS, UI};
 
 /// Collects tools, resources and prompts, and makes a [`Server`] of them.
@@ -204,9 +206,9 @@ fn extensions(registry: &Registry) -> Option<Map<String, Value>> {
 
 /// Encodes the answers that are the same for every request.
 fn prepare(registry: &mut Registry, cache: Cache) -> serde_json::Result<()> {
-    let meta = json!({ SERVER_INFO: registry.info });
     registry.server_info = format!("\"{SERVER_INFO}\":{}", serde_json::to_string(&registry.info)?).into_bytes();
-    registry.lists = Lists::encode(registry, cache, &meta)?;
-    registry.discover = discover::encode(&registry.capabilities, registry.instructions.as_deref(), cache, &meta)?;
+    registry.lists = Lists::encode(registry, cache)?;
+    let end = End::Newest { cache: Some(cache), server_info: &registry.server_info };
+    registry.discover = discover::encode(&registry.capabilities, registry.instructions.as_deref(), end)?;
     Ok(())
 }

@@ -5,6 +5,25 @@ use serde::Serialize;
 use super::{Answer, AnswerBody};
 use crate::protocol::{Cache, CacheScope, Meta, SERVER_INFO};
 
+/// What ends an answer that is encoded when the server is built.
+#[derive(Clone, Copy)]
+pub(crate) enum End<'a> {
+    /// Nothing, in an older revision.
+    Older,
+    /// What every result carries.
+    Newest { cache: Option<Cache>, server_info: &'a [u8] },
+}
+
+impl End<'_> {
+    /// Ends the object that `out` ends with.
+    pub(crate) fn write(self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        match self {
+            Self::Older => Ok(()),
+            Self::Newest { cache, server_info } => close(out, "complete", None, cache, server_info),
+        }
+    }
+}
+
 /// Writes the result object of `answer`; `server_info` is the encoded member of `_meta` that names the server.
 pub(crate) fn encode_answer(out: &mut Vec<u8>, answer: &Answer, server_info: &[u8]) -> serde_json::Result<()> {
     match &answer.0 {

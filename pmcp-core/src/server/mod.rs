@@ -60,7 +60,7 @@ pub(crate) use cancellation::EndsRequest;
 pub(crate) use client_link::{ClientAnswer, ClientLink, Link};
 pub(crate) use context::{RequestContext, deadline};
 pub(crate) use discover::SUPPORTED_VERSIONS;
-pub(crate) use encode::encode_answer;
+pub(crate) use encode::{End, encode_answer};
 pub(crate) use handler::{AnswerBody, catch};
 pub(crate) use mrtr::Memory;
 pub(crate) use outbox::Outbox;

@@ -2,9 +2,8 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
-use super::{Registry, Skills};
+use super::{End, Registry, Skills};
 use crate::{
     error::{Error, Result},
     protocol::{Cache, RequestParams},
@@ -18,31 +17,33 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// Encodes `entries` under the member `name`, `page_size` to a page, each page with the members of `common`.
+    /// Encodes `entries` under the member `name`, `page_size` to a page, each page with this end.
     pub(crate) fn encode(
         name: &str,
         entries: &[impl Serialize],
         page_size: usize,
-        common: &Map<String, Value>,
+        end: End<'_>,
     ) -> serde_json::Result<Self> {
-        Self::cut(name, serde_json::to_value(entries)?, page_size, common)
+        let entries = entries.iter().map(serde_json::to_vec).collect::<serde_json::Result<Vec<_>>>()?;
+        Self::cut(name, &entries, page_size, end)
     }
 
-    /// What is the same for entries of all kinds: `entries` is an array.
-    fn cut(name: &str, mut entries: Value, page_size: usize, common: &Map<String, Value>) -> serde_json::Result<Self> {
-        let mut rest = entries.as_array_mut().map(std::mem::take).unwrap_or_default();
-        let (mut pages, mut before) = (Vec::new(), 0);
+    /// What is the same for entries of all kinds.
+    fn cut(name: &str, entries: &[Vec<u8>], page_size: usize, end: End<'_>) -> serde_json::Result<Self> {
+        let (mut pages, mut rest) = (Vec::new(), entries);
         while pages.is_empty() || !rest.is_empty() {
-            let next = rest.split_off(page_size.max(1).min(rest.len()));
-            let entries = std::mem::replace(&mut rest, next);
-            before += entries.len();
-            let mut page = Map::new();
-            page.insert(name.to_owned(), Value::Array(entries));
-            if !rest.is_empty() {
-                page.insert("nextCursor".to_owned(), Value::String(before.to_string()));
+            let (entries_of_page, next) = rest.split_at(page_size.max(1).min(rest.len()));
+            let mut page = format!("{{\"{name}\":[").into_bytes();
+            page.extend_from_slice(&entries_of_page.join(&b','));
+            page.push(b']');
+            if !next.is_empty() {
+                let before = entries.len() - next.len();
+                page.extend_from_slice(format!(",\"nextCursor\":\"{before}\"").as_bytes());
             }
-            page.extend(common.clone());
-            pages.push(serde_json::to_vec(&page)?.into());
+            page.push(b'}');
+            end.write(&mut page)?;
+            pages.push(page.into());
+            rest = next;
         }
         Ok(Self { page_size, pages })
     }
@@ -77,24 +78,20 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    pub(super) fn encode(registry: &Registry, cache: Cache, server_info: &Value) -> serde_json::Result<Self> {
-        let mut common = Map::new();
-        common.insert("resultType".to_owned(), json!("complete"));
-        common.insert("ttlMs".to_owned(), json!(cache.ttl_ms));
-        common.insert("cacheScope".to_owned(), json!(cache.scope));
-        common.insert("_meta".to_owned(), server_info.clone());
+    pub(super) fn encode(registry: &Registry, cache: Cache) -> serde_json::Result<Self> {
+        let end = End::Newest { cache: Some(cache), server_info: &registry.server_info };
         let size = registry.page_size;
         let capabilities = &registry.capabilities;
-        let tools = || Pages::encode("tools", &registry.tool_definitions, size, &common);
-        let resources = || Pages::encode("resources", &registry.resource_definitions, size, &common);
-        let templates = || Pages::encode("resourceTemplates", &registry.template_definitions, size, &common);
-        let prompts = || Pages::encode("prompts", &registry.prompt_definitions, size, &common);
+        let tools = || Pages::encode("tools", &registry.tool_definitions, size, end);
+        let resources = || Pages::encode("resources", &registry.resource_definitions, size, end);
+        let templates = || Pages::encode("resourceTemplates", &registry.template_definitions, size, end);
+        let prompts = || Pages::encode("prompts", &registry.prompt_definitions, size, end);
         Ok(Self {
             tools: capabilities.tools.is_some().then(tools).transpose()?,
             resources: capabilities.resources.is_some().then(resources).transpose()?,
             templates: capabilities.resources.is_some().then(templates).transpose()?,
             prompts: capabilities.prompts.is_some().then(prompts).transpose()?,
-            skills: registry.skills.answers(size, &common)?,
+            skills: registry.skills.answers(size, end)?,
         })
     }
 

@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
 
 use super::{AnswersSkills, SkillFiles, Skills};
 use crate::{
     error::{Error, Result},
     protocol::{DIRECTORY_MIME_TYPE, RequestParams, Resource, Skill},
-    server::Pages,
+    server::{End, Pages},
 };
 
 struct Encoded {
@@ -19,26 +18,24 @@ struct Encoded {
     directories: HashMap<String, Pages>,
 }
 
-/// Encodes what is registered; each answer has the members of `common`.
-pub(super) fn encode(
-    registered: &SkillFiles,
-    page_size: usize,
-    common: &Map<String, Value>,
-) -> serde_json::Result<Skills> {
+/// Encodes what is registered; each answer has this end.
+pub(super) fn encode(registered: &SkillFiles, page_size: usize, end: End<'_>) -> serde_json::Result<Skills> {
     let encode_one = |skill: &Skill| {
-        let mut result = Map::from_iter([("skill".to_owned(), serde_json::to_value(skill)?)]);
-        result.extend(common.clone());
-        Ok((skill.uri.clone(), Bytes::from(serde_json::to_vec(&result)?)))
+        let mut result = format!("{{\"skill\":{}}}", serde_json::to_string(skill)?).into_bytes();
+        end.write(&mut result)?;
+        Ok((skill.uri.clone(), Bytes::from(result)))
     };
     // What is in a folder has no time to live.
-    let uncached = common.iter().filter(|(name, _)| !matches!(name.as_str(), "ttlMs" | "cacheScope"));
-    let uncached = uncached.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let uncached = match end {
+        End::Newest { server_info, .. } => End::Newest { cache: None, server_info },
+        End::Older => End::Older,
+    };
     let directories = folders(&registered.files).into_iter();
     Ok(Box::new(Encoded {
-        list: Pages::encode("skills", &registered.skills, page_size, common)?,
+        list: Pages::encode("skills", &registered.skills, page_size, end)?,
         by_uri: registered.skills.iter().map(encode_one).collect::<serde_json::Result<_>>()?,
         directories: directories
-            .map(|(uri, children)| Ok((uri, Pages::encode("resources", &children, page_size, &uncached)?)))
+            .map(|(uri, children)| Ok((uri, Pages::encode("resources", &children, page_size, uncached)?)))
             .collect::<serde_json::Result<_>>()?,
     }))
 }

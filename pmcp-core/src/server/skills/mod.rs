@@ -8,12 +8,12 @@ mod folder;
 mod frontmatter;
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
 
 use crate::{
     error::Result,
     platform::{MaybeSend, MaybeSync},
     protocol::{RequestParams, Resource, Skill},
+    server::End,
 };
 
 /// The limits that every host supports: files of one skill, and their bytes in all.
@@ -81,13 +81,13 @@ impl SkillFiles {
         self.files.extend(other.files);
         self.encode = self.encode.or(other.encode);
     }
-    /// The answers, each with the members of `common`, where there are skills.
-    pub(crate) fn answers(&self, page_size: usize, common: &Map<String, Value>) -> serde_json::Result<Option<Skills>> {
-        self.encode.map(|encode| encode(self, page_size, common)).transpose()
+    /// The answers, each with this end, where there are skills.
+    pub(crate) fn answers(&self, page_size: usize, end: End<'_>) -> serde_json::Result<Option<Skills>> {
+        self.encode.map(|encode| encode(self, page_size, end)).transpose()
     }
 }
 
-type Encode = fn(&SkillFiles, usize, &Map<String, Value>) -> serde_json::Result<Skills>;
+type Encode = fn(&SkillFiles, usize, End<'_>) -> serde_json::Result<Skills>;
 
 /// The answers, for one revision.
 pub(crate) type Skills = Box<dyn AnswersSkills>;
