@@ -6,7 +6,7 @@ mod validator;
 
 use http::HeaderName;
 use schemars::{
-    JsonSchema,
+    JsonSchema, SchemaGenerator,
     generate::SchemaSettings,
     transform::{RecursiveTransform, Transform},
 };
@@ -65,9 +65,15 @@ pub enum SchemaError {
 
 /// The schema of what `T` is read from.
 pub fn input_schema<T: JsonSchema>() -> Schema {
-    let mut schema = derive::<T>(SchemaSettings::draft2020_12().for_deserialize());
-    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
-    properties.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut).for_each(drop_null);
+    plain_input(T::json_schema)
+}
+
+/// One function for all types, as [`derive`].
+fn plain_input(of_type: fn(&mut SchemaGenerator) -> schemars::Schema) -> Schema {
+    let mut schema = derive(SchemaSettings::draft2020_12().for_deserialize(), of_type);
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.values_mut().filter_map(Value::as_object_mut).for_each(drop_null);
+    }
     schema
 }
 
@@ -97,21 +103,23 @@ fn drop_null(property: &mut Schema) {
 
 /// The schema of what `T` is written as.
 pub fn output_schema<T: JsonSchema>() -> Schema {
-    derive::<T>(SchemaSettings::draft2020_12().for_serialize())
+    derive(SchemaSettings::draft2020_12().for_serialize(), T::json_schema)
 }
 
-fn derive<T: JsonSchema>(settings: SchemaSettings) -> Schema {
-    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+/// One function for all types, since there may be many. What schemars adds at the root is left out: the default dialect
+/// needs no name, and the Rust type's name says nothing to a client.
+fn derive(settings: SchemaSettings, of_type: fn(&mut SchemaGenerator) -> schemars::Schema) -> Schema {
+    let mut generator = settings.into_generator();
+    // `true`, the schema of anything, is `{}` as an object.
+    let mut schema = of_type(&mut generator);
+    let object = schema.ensure_object();
+    object.remove("title");
+    let definitions = generator.take_definitions(false);
+    if !definitions.is_empty() {
+        object.insert("$defs".to_owned(), Value::Object(definitions));
+    }
     RecursiveTransform(remove_number_format).transform(&mut schema);
-    let mut schema = match schema.to_value() {
-        Value::Object(schema) => schema,
-        // `true`, the schema of anything, is `{}` as an object.
-        _ => Schema::new(),
-    };
-    // The default dialect needs no name, and the Rust type's name says nothing to a client.
-    schema.remove("$schema");
-    schema.remove("title");
-    schema
+    std::mem::take(schema.ensure_object())
 }
 
 /// The schema of a form whose fields are those of `T`: flat, with fields of plain types only (specification page
@@ -119,7 +127,7 @@ fn derive<T: JsonSchema>(settings: SchemaSettings) -> Schema {
 pub(crate) fn elicitation_schema<T: JsonSchema>() -> Result<Schema, SchemaError> {
     let mut settings = SchemaSettings::draft2020_12().for_deserialize();
     settings.inline_subschemas = true;
-    let mut schema = derive::<T>(settings);
+    let mut schema = derive(settings, T::json_schema);
     schema.remove("additionalProperties");
     if schema.get("type").and_then(Value::as_str) != Some("object") {
         return Err(SchemaError::RootNotObject);
@@ -196,8 +204,11 @@ pub(crate) fn check_input(schema: &Schema) -> Result<Vec<HeaderParam>, SchemaErr
     if schema.get("type").and_then(Value::as_str) != Some("object") {
         return Err(SchemaError::RootNotObject);
     }
-    check(schema)?;
     let mut params = Vec::new();
+    // Most have none, and need not be looked through for where they are.
+    if !check(schema)?.has_headers {
+        return Ok(params);
+    }
     find_headers(schema, &mut Vec::new(), &mut params)?;
     let mut annotated = Vec::new();
     find_annotations(schema, &mut annotated)?;
@@ -212,27 +223,38 @@ pub(crate) fn check_input(schema: &Schema) -> Result<Vec<HeaderParam>, SchemaErr
     Ok(params)
 }
 
+/// What is in a schema.
+#[derive(Default)]
+pub(crate) struct Parts {
+    count: usize,
+    /// Whether anything in it is called as the annotation for headers is.
+    has_headers: bool,
+}
+
 /// Checks what every schema must be.
-pub(crate) fn check(schema: &Schema) -> Result<(), SchemaError> {
+pub(crate) fn check(schema: &Schema) -> Result<Parts, SchemaError> {
     if let Some(dialect) = schema.get("$schema").and_then(Value::as_str)
         && dialect.trim_end_matches('#') != "https://json-schema.org/draft/2020-12/schema"
     {
         return Err(SchemaError::Dialect(dialect.to_owned()));
     }
-    let mut parts = 0;
-    schema.values().try_for_each(|value| check_part(value, 1, &mut parts)).and_then(|()| check_reference(schema))
+    let mut parts = Parts::default();
+    check_object(schema, 1, &mut parts)?;
+    Ok(parts)
 }
 
-fn check_part(value: &Value, depth: usize, parts: &mut usize) -> Result<(), SchemaError> {
-    *parts += 1;
-    if depth > MOST_DEPTH || *parts > MOST_SUBSCHEMAS {
+fn check_object(object: &Schema, depth: usize, parts: &mut Parts) -> Result<(), SchemaError> {
+    parts.has_headers |= object.contains_key("x-mcp-header");
+    object.values().try_for_each(|value| check_part(value, depth, parts)).and_then(|()| check_reference(object))
+}
+
+fn check_part(value: &Value, depth: usize, parts: &mut Parts) -> Result<(), SchemaError> {
+    parts.count += 1;
+    if depth > MOST_DEPTH || parts.count > MOST_SUBSCHEMAS {
         return Err(SchemaError::TooLarge);
     }
     match value {
-        Value::Object(object) => {
-            check_reference(object)?;
-            object.values().try_for_each(|value| check_part(value, depth + 1, parts))
-        }
+        Value::Object(object) => check_object(object, depth + 1, parts),
         Value::Array(array) => array.iter().try_for_each(|value| check_part(value, depth + 1, parts)),
         _ => Ok(()),
     }
