@@ -1,9 +1,6 @@
 //! Completion of an argument's value (specification page `server/utilities/completion`).
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// The most values that one answer may hold.
 const MOST: usize = 100;
@@ -46,41 +43,6 @@ impl Completion {
 #[derive(Debug, Serialize)]
 pub(crate) struct CompleteResult {
     pub(crate) completion: Completion,
-}
-
-/// What an argument belongs to.
-#[derive(Debug, Deserialize)]
-pub(crate) struct CompletionReference {
-    #[serde(rename = "type")]
-    pub(crate) kind: ReferenceKind,
-    /// Of a prompt.
-    #[serde(default)]
-    pub(crate) name: Value,
-    /// Of a resource template, as it was registered.
-    #[serde(default)]
-    pub(crate) uri: Value,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub(crate) enum ReferenceKind {
-    #[serde(rename = "ref/prompt")]
-    Prompt,
-    #[serde(rename = "ref/resource")]
-    Resource,
-}
-
-/// The argument and what has been typed of it.
-#[derive(Debug, Deserialize)]
-pub(crate) struct CompletionArgument {
-    pub(crate) name: String,
-    pub(crate) value: String,
-}
-
-/// What is known of the other arguments.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct CompletionContext {
-    pub(crate) arguments: HashMap<String, String>,
 }
 
 #[cfg(test)]

@@ -44,9 +44,7 @@ pub use tasks::{Task, TaskStatus, TaskSupport};
 pub use tools::{CallToolResult, Tool, ToolAnnotations};
 
 pub(crate) use apps::{UI, VIEW_MIME_TYPE, VIEW_SCHEME};
-pub(crate) use completion::{
-    CompleteResult, CompletionArgument, CompletionContext, CompletionReference, ReferenceKind,
-};
+pub(crate) use completion::CompleteResult;
 pub(crate) use elicitation::{Action, ElicitParams, ElicitResult};
 pub(crate) use logging::LogMessage;
 pub(crate) use meta::{RequestMeta, SERVER_INFO};

@@ -103,6 +103,41 @@ impl<'a> RequestParams<'a> {
             .transpose()
             .map_err(|error| invalid(format!("params.{member} cannot be read: {error}.")))
     }
+
+    /// What is under `member` of the object that is the parameter `name`, if there is one.
+    pub(crate) fn member(
+        raw: Option<RawJson<'a>>,
+        name: &str,
+        member: &str,
+    ) -> Result<Option<RawJson<'a>>, ErrorObject> {
+        let Some(raw) = raw else { return Ok(None) };
+        if !raw.is_object() {
+            return Err(invalid(format!("params.{name} must be an object.")));
+        }
+        Ok(raw.members().find(|(name, _)| name == member).map(|(_, value)| value))
+    }
+
+    /// The same, which must be a string.
+    pub(crate) fn member_str(raw: Option<RawJson<'a>>, name: &str, member: &str) -> Result<Cow<'a, str>, ErrorObject> {
+        let value = Self::member(raw, name, member)?.and_then(RawJson::string);
+        value.ok_or_else(|| invalid(format!("params.{name}.{member} must be a string.")))
+    }
+
+    /// The strings by their names of the object under `member`; absent it is the same as `{}`.
+    pub(crate) fn strings(
+        raw: Option<RawJson<'a>>,
+        member: &str,
+    ) -> Result<impl Iterator<Item = (String, String)>, ErrorObject> {
+        if raw.is_some_and(|raw| !raw.is_object()) {
+            return Err(invalid(format!("params.{member} must be an object.")));
+        }
+        let members = raw.into_iter().flat_map(RawJson::members);
+        let strings = members.map(|(name, value)| match value.string() {
+            Some(value) => Ok((name.into_owned(), value.into_owned())),
+            None => Err(invalid(format!("params.{member}.{name} must be a string."))),
+        });
+        Ok(strings.collect::<Result<Vec<_>, _>>()?.into_iter())
+    }
 }
 
 /// Notes that `name` is `value`, unless that is `null`; fails where the name was there before.

@@ -6,7 +6,7 @@ use super::{Answer, Context, Registry, Reply, catch, named::Named};
 use crate::{
     error::{Error, Result},
     platform::{MaybeSend, MaybeSync},
-    protocol::{Completion, CompletionArgument, CompletionContext, CompletionReference, ReferenceKind, RequestParams},
+    protocol::{Completion, RequestParams},
 };
 
 /// What has been typed, and what is known besides.
@@ -42,6 +42,7 @@ pub(super) fn key(target: &str, argument: &str) -> String {
 }
 
 /// `completion/complete`
+#[inline(never)] // V8 compiles a function when it first runs, and whole: few requests need this.
 pub(super) fn complete(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
     match find(registry, params) {
         Ok((Some(handler), request)) => catch(|| handler.call(request, cx), |error| Reply::Ready(Err(error))),
@@ -54,31 +55,30 @@ fn find<'r>(
     registry: &'r Registry,
     params: &RequestParams<'_>,
 ) -> Result<(Option<&'r dyn CompletionHandler>, CompletionRequest)> {
-    let reference: CompletionReference = RequestParams::required(params.reference, "ref")?;
-    let argument: CompletionArgument = RequestParams::required(params.argument, "argument")?;
-    let context: CompletionContext = RequestParams::optional(params.context, "context")?.unwrap_or_default();
-    let (member, value) = match reference.kind {
-        ReferenceKind::Prompt => ("name", &reference.name),
-        ReferenceKind::Resource => ("uri", &reference.uri),
-    };
-    let name = value.as_str().ok_or_else(|| Error::InvalidParams(format!("params.ref.{member} must be a string.")))?;
-    let completers = match reference.kind {
-        ReferenceKind::Prompt => {
-            if !registry.prompts.contains(name) {
+    let kind = RequestParams::member_str(params.reference, "ref", "type")?;
+    let argument = RequestParams::member_str(params.argument, "argument", "name")?;
+    let value = RequestParams::member_str(params.argument, "argument", "value")?.into_owned();
+    let known = RequestParams::member(params.context, "context", "arguments")?;
+    let arguments = RequestParams::strings(known, "context.arguments")?.collect();
+    let (name, completers) = match &*kind {
+        "ref/prompt" => {
+            let name = RequestParams::member_str(params.reference, "ref", "name")?;
+            if !registry.prompts.contains(&name) {
                 return Err(Error::InvalidParams(format!("There is no prompt named {name} to complete for.")));
             }
-            &registry.completers.prompts
+            (name, &registry.completers.prompts)
         }
-        ReferenceKind::Resource => {
-            let uri = name;
+        "ref/resource" => {
+            let uri = RequestParams::member_str(params.reference, "ref", "uri")?;
             let known = registry.resources.templates.iter().any(|(template, _)| template.as_str() == uri)
-                || registry.resources.fixed.contains(uri);
+                || registry.resources.fixed.contains(&uri);
             if !known {
                 return Err(Error::InvalidParams(format!("There is no resource template {uri} to complete for.")));
             }
-            &registry.completers.templates
+            (uri, &registry.completers.templates)
         }
+        _ => return Err(Error::InvalidParams("params.ref.type must be ref/prompt or ref/resource.".to_owned())),
     };
-    let handler = completers.get(&key(name, &argument.name)).map(|handler| &**handler);
-    Ok((handler, CompletionRequest { value: argument.value, arguments: context.arguments }))
+    let handler = completers.get(&key(&name, &argument)).map(|handler| &**handler);
+    Ok((handler, CompletionRequest { value, arguments }))
 }

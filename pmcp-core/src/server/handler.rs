@@ -274,9 +274,9 @@ pub struct StringArguments {
 }
 
 impl StringArguments {
-    /// The value of `name`, if there is one.
+    /// The value of `name`, if there is one; the last, where a client sent several.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.values.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.values.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The URI of the resource that is read; empty for a prompt.

@@ -24,6 +24,7 @@ pub(super) struct RegisteredPrompt {
 }
 
 /// `prompts/get`
+#[inline(never)] // V8 compiles a function when it first runs, and whole: few requests need this.
 pub(super) fn get(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
     match find(registry, params) {
         Ok((prompt, arguments)) => catch(|| prompt.handler.call(arguments, cx), |error| Reply::Ready(Err(error))),
@@ -37,9 +38,8 @@ fn find<'r>(registry: &'r Registry, params: &RequestParams<'_>) -> Result<(&'r R
         .prompts
         .get(name.as_ref())
         .ok_or_else(|| Error::InvalidParams(format!("There is no prompt named {name}; prompts/list names all.")))?;
-    let values: std::collections::BTreeMap<String, String> =
-        RequestParams::optional(params.arguments, "arguments")?.unwrap_or_default();
-    let arguments = StringArguments { values: values.into_iter().collect(), uri: None };
+    let values = RequestParams::strings(params.arguments, "arguments")?.collect();
+    let arguments = StringArguments { values, uri: None };
     if let Some(missing) = prompt.required.iter().find(|name| arguments.value(name).is_none()) {
         return Err(Error::InvalidParams(format!("The prompt {name} needs the argument {missing}.")));
     }
