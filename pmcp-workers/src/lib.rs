@@ -30,7 +30,8 @@
 //! schemars = "1"
 //!
 //! [package.metadata.wasm-pack.profile.custom]
-//! wasm-opt = ["-Oz"]
+//! # V8 compiles a function when it first runs, and whole: what stands apart stays so.
+//! wasm-opt = ["-Oz", "--one-caller-inline-max-function-size=100"]
 //!
 //! # Loaded into many isolates, and paid for at each start: the smallest.
 //! [profile.workers]

@@ -106,6 +106,7 @@ impl Sealer {
     }
 
     /// What the rounds before have settled, and what the client answers now.
+    #[inline(never)] // V8 compiles a function when it first runs, and whole: few requests need this.
     fn recall(
         &self,
         params: &RequestParams<'_>,

@@ -26,6 +26,7 @@ impl Resources {
 }
 
 /// `resources/read`
+#[inline(never)] // V8 compiles a function when it first runs, and whole: few requests need this.
 pub(super) fn read(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
     match find(&registry.resources, params) {
         Ok((handler, arguments)) => catch(|| handler.call(arguments, cx), |error| Reply::Ready(Err(error))),

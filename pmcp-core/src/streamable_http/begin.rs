@@ -169,6 +169,7 @@ impl StreamableHttp {
 
     /// Without a session, nothing that a client notifies of concerns the server: a broken connection cancels, and a
     /// handshake leaves no state.
+    #[inline(never)] // V8 compiles a function when it first runs, and whole: few requests need this.
     fn begin_notification<'a>(
         &'a self,
         head: request::Parts,

@@ -11,6 +11,7 @@ const HEADERS: &str = "accept, authorization, content-type, last-event-id, mcp-m
                        mcp-protocol-version, mcp-session-id, traceparent, tracestate, baggage";
 
 /// Answers the question that a browser asks before it sends the request itself.
+#[inline(never)] // V8 compiles a function when it first runs, and whole: few requests need this.
 pub(super) fn preflight(request: &HeaderMap) -> Response<Body> {
     let mut response = Body::empty(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();

@@ -109,7 +109,10 @@ impl StreamableHttp {
         if method == "tools/call"
             && let Ok(Some(name)) = RequestParams::optional_str(params.name, "name")
         {
-            headers::check_params(headers, self.server.header_params(&name), params.arguments)?;
+            let header_params = self.server.header_params(&name);
+            if !header_params.is_empty() {
+                headers::check_params(headers, header_params, params.arguments)?;
+            }
         }
         let (progress_token, log_level) = (parse_progress_token(&params.meta)?, parse_log_level(&params.meta)?);
         Ok((params, progress_token, log_level))

@@ -39,6 +39,7 @@ pub(super) struct Incoming<'a> {
 
 impl StreamableHttp {
     /// Begins a request that stands alone, as all do where the server keeps no sessions.
+    #[inline(never)] // V8 compiles a function when it first runs, and whole: few requests need this.
     pub(super) fn begin_legacy(&self, incoming: Incoming<'_>) -> Begun<'static> {
         let id = incoming.request.id.clone();
         match self.start(incoming) {
