@@ -9,6 +9,8 @@ use std::{str::FromStr, time::Duration};
 use pmcp_core::SessionStore;
 use pmcp_core::{StateKey, StreamableHttp};
 use tracing::level_filters::LevelFilter;
+#[cfg(target_arch = "wasm32")]
+use worker::js_sys::Reflect;
 
 /// Whom the Worker answers, and what one request may cost.
 ///
@@ -92,8 +94,8 @@ impl Config {
     /// Which variable is wrong, and what it must be.
     #[cfg(target_arch = "wasm32")]
     pub fn from_env(env: &worker::Env) -> Result<Self, ConfigError> {
-        // Secrets are variables to those who read them.
-        Self::read(|variable| env.var(variable).ok().map(|value| value.to_string()))
+        // Secrets are variables to those who read them. What is missing is no error, which `Env::var` would make of it.
+        Self::read(|variable| Reflect::get(env, &variable.into()).ok()?.as_string())
     }
 
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
@@ -211,8 +213,12 @@ impl<F: Fn(&str) -> Option<String>> Settings<'_, F> {
     fn state_keys(&self) -> Result<Vec<StateKey>, ConfigError> {
         let variable = "PMCP_STATE_KEYS";
         let expected = "keys of 32 random bytes in base64, by comma; `openssl rand -base64 32` makes one";
-        let keys = self.list(variable).into_iter().map(|key| StateKey::parse(&key));
-        keys.collect::<Result<_, _>>().map_err(|_| ConfigError { variable, value: "(hidden)".to_owned(), expected })
+        let mut keys = Vec::new();
+        for key in self.list(variable) {
+            let wrong = |_| ConfigError { variable, value: "(hidden)".to_owned(), expected };
+            keys.push(StateKey::parse(&key).map_err(wrong)?);
+        }
+        Ok(keys)
     }
 }
 

@@ -47,9 +47,14 @@ thread_local! {
 /// reads, and cancels when the client is gone.
 pub(crate) fn into_worker(response: http::Response<Body>) -> worker::Result<Response> {
     let (head, body) = response.into_parts();
-    if let Some(bytes) = body.as_full() {
-        return whole(head.status, &head.headers, bytes);
+    match body.as_full() {
+        Some(bytes) => whole(head.status, &head.headers, bytes),
+        None => in_pieces(&head, body),
     }
+}
+
+#[inline(never)] // V8 compiles a function when it first runs, and whole: few requests need this.
+fn in_pieces(head: &http::response::Parts, body: Body) -> worker::Result<Response> {
     let headers = Headers::new();
     for (name, value) in &head.headers {
         headers.append(name.as_str(), &String::from_utf8_lossy(value.as_bytes()))?;
