@@ -91,6 +91,21 @@ impl Shop {
     }
 }
 
+/// Secrets, of which the cheap one is told whoever pays for it.
+struct Vault;
+
+#[server(name = "vault", version = "1.0.0")]
+impl Vault {
+    #[resource("vault://{item}")]
+    async fn item(&self, item: String, cx: &Context) -> Result<String> {
+        let secret = cx.once("unlock", async { format!("the secret of {item}") }).await?;
+        Ok(match cx.elicit::<Name>("name", "Who are you?").await? {
+            Elicitation::Accept(name) => format!("{}: {secret}", name.name),
+            _ => "nothing".to_owned(),
+        })
+    }
+}
+
 #[derive(Deserialize, JsonSchema)]
 struct Name {
     name: String,
@@ -305,6 +320,25 @@ fn a_state_opens_for_its_own_request_only() {
     assert!(second_round(&ada, &ada, |_| ()).is_ok());
     assert_eq!(code(second_round(&ada, &eve, |_| ())), -32602);
     assert_eq!(code(second_round(&ada, &client, |_| ())), -32602);
+}
+
+#[test]
+fn a_state_is_bound_to_what_its_method_reads_and_to_nothing_beside() {
+    let client = Client::new(Vault).unwrap().with_capabilities(all());
+    let read = |params: Value| pollster::block_on(client.request("resources/read", params)).result;
+    let round = read(json!({"uri": "vault://cheap", "name": "decoy"})).unwrap();
+    let retry = |uri: &str, name: &str| {
+        let mut params = json!({"uri": uri, "name": name, "requestState": round["requestState"]});
+        params["inputResponses"] = json!({"name": {"action": "accept", "content": {"name": "Ada"}}});
+        read(params)
+    };
+    let same = retry("vault://cheap", "decoy").unwrap();
+    assert_eq!(same["contents"][0]["text"], "Ada: the secret of cheap");
+    assert!(retry("vault://cheap", "another").is_ok(), "what the method does not read decides nothing");
+    for name in ["decoy", "vault://cheap"] {
+        let error = retry("vault://gold", name).unwrap_err();
+        assert!(error.code.0 == -32602 && error.message.contains("does not open"), "{error}");
+    }
 }
 
 #[test]

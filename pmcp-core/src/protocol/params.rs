@@ -79,6 +79,27 @@ impl<'a> RequestParams<'a> {
         Ok(parsed)
     }
 
+    /// The member that names what a request of `method` is about.
+    pub(crate) fn naming(method: &str) -> Option<&'static str> {
+        match method {
+            "tools/call" | "prompts/get" => Some("name"),
+            "resources/read" => Some("uri"),
+            "tasks/get" | "tasks/update" | "tasks/cancel" => Some("taskId"),
+            _ => None,
+        }
+    }
+
+    /// The same member, and what it is; others may say anything.
+    pub(crate) fn named(&self, method: &str) -> Option<(&'static str, Option<RawJson<'a>>)> {
+        let member = Self::naming(method)?;
+        let value = match member {
+            "uri" => self.uri,
+            "taskId" => self.task_id,
+            _ => self.name,
+        };
+        Some((member, value))
+    }
+
     /// The string under `member`, which the method requires.
     pub(crate) fn required_str(raw: Option<RawJson<'a>>, member: &str) -> Result<Cow<'a, str>, ErrorObject> {
         Self::optional_str(raw, member)?.ok_or_else(|| invalid(format!("params.{member} is missing.")))

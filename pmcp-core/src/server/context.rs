@@ -255,11 +255,12 @@ impl Context {
         }
     }
 
-    /// What the request names: a tool, a prompt or a URI.
+    /// What the request names: a tool, a prompt, a URI or a task.
     pub(crate) fn name(&self) -> Option<String> {
         let Ok(Message::Request(request)) = Message::parse(&self.0.request.body) else { return None };
         let params = RequestParams::parse(request.params).ok()?;
-        serde_json::from_str(params.name.or(params.uri)?.get()).ok()
+        let (_, name) = params.named(&request.method)?;
+        serde_json::from_str(name?.get()).ok()
     }
 
     /// Who the request is made for, where anything in front of the server said so.

@@ -199,7 +199,8 @@ fn binding(body: &[u8], principal: Option<&Principal>) -> Option<Vec<u8>> {
     let params = RequestParams::parse(request.params).ok()?;
     let arguments = params.arguments.map(|raw| serde_json::from_str(raw.get())).transpose().ok()?;
     let principal = principal.map(|principal| principal.0.as_ref());
-    let name = params.name.or(params.uri).and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
+    let (_, name) = params.named(&request.method)?;
+    let name = name.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
     serde_json::to_vec(&(principal, request.method, name, arguments.map(sorted))).ok()
 }
 

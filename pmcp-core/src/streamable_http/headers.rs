@@ -95,15 +95,12 @@ pub(super) fn check_method(headers: &HeaderMap, method: &str) -> Result<(), Refu
 
 /// `Mcp-Name` says what the body says, for the methods that have a name.
 pub(super) fn check_name(headers: &HeaderMap, method: &str, params: &RequestParams<'_>) -> Result<(), Refusal> {
-    let named = match method {
-        "tools/call" | "prompts/get" => RequestParams::optional_str(params.name, "name"),
-        "resources/read" => RequestParams::optional_str(params.uri, "uri"),
-        // Their clients must send it; a server is told to refuse no more than what differs.
-        "tasks/get" | "tasks/update" | "tasks/cancel" if headers.contains_key(&NAME) => {
-            RequestParams::optional_str(params.task_id, "taskId")
-        }
-        _ => return Ok(()),
-    };
+    let Some((member, named)) = params.named(method) else { return Ok(()) };
+    // Clients with tasks must send it; a server is told to refuse no more than what differs.
+    if member == "taskId" && !headers.contains_key(&NAME) {
+        return Ok(());
+    }
+    let named = RequestParams::optional_str(named, member);
     let sent = value(headers, &NAME)?.map(|value| decode(&NAME, value)).transpose()?;
     match named {
         Ok(Some(name)) => check_equal(&NAME, sent.as_deref(), &name),

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    protocol::{ClientCapabilities, LogLevel, Revision},
+    protocol::{ClientCapabilities, LogLevel, RequestParams, Revision},
     server::Server,
 };
 
@@ -47,9 +47,8 @@ pub(super) fn encode(
 /// What revision 2026-07-28 wants in headers: the method, the name, and the arguments that the tool asks for.
 fn repeat_in_headers(headers: &mut HeaderMap, server: &Server, method: &str, params: &Value) {
     insert(headers, HeaderName::from_static("mcp-method"), method);
-    let named = ["name", "uri", "taskId"].iter().find_map(|member| params.get(member));
-    let name = named.and_then(Value::as_str);
-    let Some(name) = name else { return };
+    let named = RequestParams::naming(method).and_then(|member| params.get(member));
+    let Some(name) = named.and_then(Value::as_str) else { return };
     insert(headers, HeaderName::from_static("mcp-name"), name);
     for param in server.header_params(name) {
         let arguments = params.get("arguments");
