@@ -1,8 +1,8 @@
 //! How tasks end: done, failed, cancelled, expired, with their process.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, atomic::AtomicBool};
 
-use pmcp_core::platform::BoxFuture;
+use pmcp_core::{platform::BoxFuture, protocol::Revision};
 
 use super::*;
 
@@ -210,5 +210,83 @@ fn a_thousand_tasks_leave_nothing_behind() {
         assert_eq!((platform.background_len(), counts.both()), (0, (1_000, 1_000)));
         start(&client, "greet", json!({})).await;
         assert_eq!(store.len(), 1);
+    }));
+}
+
+/// A platform that goes on with nothing in the background once it is told so, and drops nothing of it either.
+struct Forgetful {
+    platform: TestPlatform,
+    forgets: Arc<AtomicBool>,
+}
+
+impl Platform for Forgetful {
+    fn now(&self) -> Duration {
+        self.platform.now()
+    }
+    fn sleep(&self, duration: Duration) -> BoxFuture<()> {
+        self.platform.sleep(duration)
+    }
+    fn random(&self, bytes: &mut [u8]) {
+        self.platform.random(bytes);
+    }
+    fn background(&self, mut work: BoxFuture<()>) {
+        let forgets = Arc::clone(&self.forgets);
+        self.platform.background(Box::pin(poll_fn(move |task| match forgets.load(Ordering::SeqCst) {
+            true => Poll::Pending,
+            false => work.as_mut().poll(task),
+        })));
+    }
+}
+
+#[test]
+fn a_task_that_its_platform_has_let_go_of_has_failed() {
+    let platform = TestPlatform::default();
+    let forgets = Arc::new(AtomicBool::new(false));
+    let forgetful = Forgetful { platform: platform.clone(), forgets: Arc::clone(&forgets) };
+    let (client, counts) = works(&platform);
+    let client = client.with_platform(Arc::new(forgetful));
+    pollster::block_on(platform.run(async {
+        let id = start(&client, "slow", json!({"seconds": 600})).await;
+        platform.sleep(12 * SECOND).await;
+        // Frozen for a while, as between two requests: it goes on, and nobody is told otherwise.
+        forgets.store(true, Ordering::SeqCst);
+        platform.sleep(90 * SECOND).await;
+        forgets.store(false, Ordering::SeqCst);
+        assert_eq!(client.get_task(&id).await.unwrap().status, TaskStatus::Working);
+        // For good.
+        forgets.store(true, Ordering::SeqCst);
+        platform.sleep(20 * SECOND).await;
+        assert_eq!(client.get_task(&id).await.unwrap().status, TaskStatus::Working);
+        platform.sleep(40 * SECOND).await;
+        let task = client.get_task(&id).await.unwrap();
+        assert_eq!(task.status, TaskStatus::Failed);
+        assert!(task.error.unwrap().message.contains("process"));
+        // It stays so, also if the platform goes on after all.
+        forgets.store(false, Ordering::SeqCst);
+        platform.sleep(600 * SECOND).await;
+        assert_eq!(client.get_task(&id).await.unwrap().status, TaskStatus::Failed);
+        assert_eq!((counts.both(), platform.background_len()), ((1, 1), 0));
+    }));
+}
+
+#[test]
+fn tasks_that_their_platform_has_let_go_of_are_felt_for_all_at_once() {
+    let platform = TestPlatform::default();
+    let forgets = Arc::new(AtomicBool::new(false));
+    let forgetful = Forgetful { platform: platform.clone(), forgets: Arc::clone(&forgets) };
+    let client = works(&platform).0.with_revision(Revision::V2025_11_25).with_principal("ada");
+    let client = client.with_platform(Arc::new(forgetful));
+    pollster::block_on(platform.run(async {
+        for _ in 0..20 {
+            let call = json!({"name": "slow", "arguments": {"seconds": 600}, "task": {}});
+            client.request("tools/call", call).await.result.unwrap();
+        }
+        forgets.store(true, Ordering::SeqCst);
+        platform.sleep(60 * SECOND).await;
+        let asked = platform.now();
+        let listed = client.request("tasks/list", json!({})).await.result.unwrap();
+        let listed = listed["tasks"].as_array().unwrap();
+        assert!(listed.len() == 20 && listed.iter().all(|task| task["status"] == "failed"), "{listed:?}");
+        assert!(platform.now() - asked < 2 * SECOND, "{:?}", platform.now() - asked);
     }));
 }

@@ -143,3 +143,79 @@ fn whoever_listens_hears_every_change_once() {
         ]
     );
 }
+
+/// Keeps records of up to 2,000 bytes.
+#[derive(Clone, Default)]
+struct Narrow {
+    store: InMemoryTaskStore,
+    writes: Arc<AtomicU32>,
+}
+
+impl TaskStore for Narrow {
+    fn create(&self, record: TaskRecord, now: Duration) -> BoxFuture<Result<(), TaskStoreError>> {
+        self.store.create(record, now)
+    }
+    fn list(
+        &self,
+        owner: &str,
+        after: &str,
+        most: usize,
+        now: Duration,
+    ) -> BoxFuture<Result<Vec<TaskRecord>, TaskStoreError>> {
+        self.store.list(owner, after, most, now)
+    }
+    fn read(&self, id: &str, now: Duration) -> BoxFuture<Result<Option<TaskRecord>, TaskStoreError>> {
+        self.store.read(id, now)
+    }
+    fn update(&self, record: TaskRecord, now: Duration) -> BoxFuture<Result<bool, TaskStoreError>> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        match serde_json::to_vec(&record).unwrap().len() {
+            0..=2_000 => self.store.update(record, now),
+            _ => Box::pin(async { Err(TaskStoreError::TooLong) }),
+        }
+    }
+}
+
+struct Large;
+
+#[server(name = "large", version = "1.0.0")]
+impl Large {
+    #[tool(task)]
+    async fn result(&self, cx: &Context) -> String {
+        cx.sleep(SECOND).await;
+        "x".repeat(10_000)
+    }
+
+    #[tool(task)]
+    async fn question(&self, cx: &Context) -> Result<String> {
+        cx.sleep(SECOND).await;
+        cx.elicit::<Name>("name", &"x".repeat(10_000)).await.map(|_| "answered".to_owned())
+    }
+
+    #[tool(task)]
+    async fn words(&self, cx: &Context) -> &'static str {
+        cx.sleep(SECOND).await;
+        cx.status("x".repeat(10_000));
+        cx.sleep(SECOND).await;
+        cx.sleep(60 * SECOND).await;
+        "done"
+    }
+}
+
+#[test]
+fn what_is_longer_than_the_store_keeps_fails_at_once() {
+    for tool in ["result", "question", "words"] {
+        let platform = TestPlatform::default();
+        let store = Narrow::default();
+        let client = client(Large.into_builder().task_store(store.clone()), &platform);
+        pollster::block_on(platform.run(async {
+            let id = start(&client, tool, json!({})).await;
+            platform.sleep(3 * SECOND).await;
+            let task = client.get_task(&id).await.unwrap();
+            assert_eq!(task.status, TaskStatus::Failed, "{tool}");
+            assert!(task.error.unwrap().message.contains("longer than the server keeps"), "{tool}");
+            assert!(store.writes.load(Ordering::SeqCst) <= 4, "{tool}: {:?}", store.writes);
+            assert_eq!(platform.background_len(), 0, "{tool}");
+        }));
+    }
+}

@@ -10,7 +10,7 @@ use worker::{Error, Result, SqlStorage, SqlStorageValue};
 use super::ask::Life;
 
 /// The longest record or message, in bytes.
-const MOST_BYTES: usize = 16 << 20;
+pub(super) const MOST_BYTES: usize = 16 << 20;
 /// In one row; SQLite takes 2 MB here.
 const PART: usize = 1 << 20;
 

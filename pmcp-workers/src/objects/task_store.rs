@@ -9,6 +9,7 @@ use super::{
     Objects,
     ask::{Ask, Life, is_id, parse},
     asking::ObjectError,
+    shelf::MOST_BYTES,
 };
 
 /// Keeps the tasks of a server where all its isolates find them; cheap to clone.
@@ -51,6 +52,11 @@ impl From<ObjectError> for TaskStoreError {
     }
 }
 
+fn encode(record: &TaskRecord) -> Result<Vec<u8>, TaskStoreError> {
+    let encoded = serde_json::to_vec(record).map_err(TaskStoreError::failed)?;
+    if encoded.len() > MOST_BYTES { Err(TaskStoreError::TooLong) } else { Ok(encoded) }
+}
+
 fn millis(time: Duration) -> u64 {
     // Rounded up: not before it expires.
     u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
@@ -67,7 +73,7 @@ impl TaskStore for ObjectTaskStore {
                 objects.ask(&list(owner), note, None).await?;
             }
             let ask = Ask::Create { version: record.version(), life: Life::Until(until) };
-            let encoded = serde_json::to_vec(&record).map_err(TaskStoreError::failed)?;
+            let encoded = encode(&record)?;
             objects.ask(&name(record.id()), ask, Some(&encoded)).await?;
             Ok(())
         })
@@ -106,7 +112,7 @@ impl TaskStore for ObjectTaskStore {
     fn update(&self, record: TaskRecord, _now: Duration) -> BoxFuture<Result<bool, TaskStoreError>> {
         let objects = self.objects.clone();
         Box::pin(async move {
-            let encoded = serde_json::to_vec(&record).map_err(TaskStoreError::failed)?;
+            let encoded = encode(&record)?;
             let ask = Ask::Replace { version: record.version() };
             Ok(objects.ask(&name(record.id()), ask, Some(&encoded)).await?.is_some())
         })

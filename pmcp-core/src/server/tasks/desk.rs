@@ -9,6 +9,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
+use super::pulse::Pulse;
 use crate::{
     error::{Error, Result},
     protocol::{InputRequest, REFUSED},
@@ -20,7 +21,10 @@ use crate::{
 
 /// Between a handler and the [`Runner`](super::runner::Runner) that keeps the record of its task.
 #[derive(Default)]
-pub(crate) struct Desk(Mutex<State>);
+pub(crate) struct Desk {
+    state: Mutex<State>,
+    pub(super) pulse: Pulse,
+}
 
 #[derive(Default)]
 struct State {
@@ -201,7 +205,7 @@ impl Desk {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs under the lock, and the state is whole at every step.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

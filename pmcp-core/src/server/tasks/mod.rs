@@ -8,6 +8,7 @@
 mod call;
 mod changes;
 mod desk;
+mod pulse;
 mod record;
 mod runner;
 mod store;
@@ -231,6 +232,7 @@ impl Tasks {
         if record.owner() != cx.principal().map(|principal| &*principal.0) {
             return Err(unknown(id));
         }
+        self.feel(std::slice::from_ref(&record), platform).await;
         self.settle(record, platform).await?.ok_or_else(|| unknown(id))
     }
 
@@ -238,8 +240,10 @@ impl Tasks {
     pub(crate) async fn list(&self, after: &str, most: usize, cx: &Context) -> Result<Vec<TaskRecord>> {
         let platform = &**cx.platform();
         let Some(principal) = cx.principal() else { return Ok(Vec::new()) };
+        let listed = self.store.list(&principal.0, after, most, platform.now()).await?;
+        self.feel(&listed, platform).await;
         let mut records = Vec::new();
-        for record in self.store.list(&principal.0, after, most, platform.now()).await? {
+        for record in listed {
             records.extend(self.settle(record, platform).await?);
         }
         Ok(records)
@@ -338,6 +342,7 @@ impl From<TaskStoreError> for Error {
         // What the store says may be about the inside of the server.
         Self::Internal(match error {
             TaskStoreError::Full => "The server keeps as many tasks as it can; try again later.".to_owned(),
+            TaskStoreError::TooLong => "This is longer than the server keeps of one task; ask for less.".to_owned(),
             TaskStoreError::Failed(_) => "The server cannot reach its tasks; try again later.".to_owned(),
         })
     }

@@ -1,7 +1,8 @@
 //! Runs a handler as a task, in the background, and keeps the record of it.
 
 use std::{
-    future::poll_fn,
+    future::{Future, poll_fn},
+    pin::pin,
     sync::Arc,
     task::{self, Poll},
     time::Duration,
@@ -10,7 +11,7 @@ use std::{
 use serde_json::value::RawValue;
 
 use super::{
-    Desk, Modified, Tasks,
+    Desk, Modified, TaskStoreError, Tasks,
     changes::Ear,
     desk::Post,
     record::{Change, kept},
@@ -59,7 +60,13 @@ struct Wait {
 
 impl Runner {
     /// Runs `handler` until it is done, the task is over for another reason, or nobody can ask for it any more.
-    pub(super) async fn run(self, mut handler: BoxFuture<Outcome>) {
+    pub(super) async fn run(self, handler: BoxFuture<Outcome>) {
+        let desk = Arc::clone(&self.desk);
+        let mut work = pin!(self.work(handler));
+        poll_fn(|task| desk.pulse.beat(task.waker().clone(), || work.as_mut().poll(task))).await
+    }
+
+    async fn work(self, mut handler: BoxFuture<Outcome>) {
         let stopping = self.platform.stopping();
         let mut wait = Wait { tick: None, status: None, stopping, look: FIRST_LOOK, ear: Ear::Deaf };
         self.listen(&mut wait);
@@ -74,8 +81,10 @@ impl Runner {
                         step(&mut handler, task)
                     });
                     let (goes_on, ended) = exchanged.await;
-                    if !goes_on || self.platform.now() >= self.expires {
-                        return;
+                    match goes_on {
+                        Ok(goes_on) if !goes_on || self.platform.now() >= self.expires => return,
+                        Ok(_) => {}
+                        Err(error) => break Err(error),
                     }
                     if let Some(outcome) = ended {
                         break outcome;
@@ -128,7 +137,10 @@ impl Runner {
     }
 
     /// Writes what the handler has asked and said, and brings it the answers; `false` where the task is over.
-    async fn exchange(&self, post: Post) -> bool {
+    ///
+    /// # Errors
+    /// Where it can never be written, and the task cannot go on.
+    async fn exchange(&self, post: Post) -> Result<bool> {
         let mut answers = serde_json::Map::new();
         let modified = self
             .tasks
@@ -148,31 +160,45 @@ impl Runner {
         match modified {
             Ok(Modified::Now(_)) => {
                 self.desk.deliver(answers);
-                true
+                Ok(true)
             }
-            Ok(Modified::Over(_) | Modified::Unknown) => false,
+            Ok(Modified::Over(_) | Modified::Unknown) => Ok(false),
+            Err(error @ TaskStoreError::TooLong) => Err(error.into()),
             Err(error) => {
                 tracing::warn!(%error, task = %self.id, "the record of a task could not be written; it is tried again");
                 // It may have been written although the store says no word of it.
                 self.desk.deliver(answers);
                 self.desk.put_back(post);
                 self.platform.sleep(FIRST_LOOK).await;
-                true
+                Ok(true)
             }
         }
     }
 
-    /// Writes what the task came to: as long as it takes, since nobody else knows it.
-    async fn finish(&self, result: Result<Box<RawValue>, ErrorObject>) {
+    /// Writes what the task came to: as long as it takes, since nobody else knows it. What no store keeps has failed.
+    async fn finish(&self, mut result: Result<Box<RawValue>, ErrorObject>) {
         let mut pause = FIRST_LOOK;
+        let mut is_lost = false;
         while self.platform.now() < self.expires {
             let finish = self.tasks.modify(&self.id, &*self.platform, |record| record.finish(result.clone()));
-            let Err(error) = finish.await else { return };
-            tracing::warn!(%error, task = %self.id, "the result of a task could not be written; it is tried again");
+            match finish.await {
+                Ok(_) => return,
+                Err(error @ TaskStoreError::TooLong) if result.is_ok() => {
+                    result = Err(Error::from(error).into());
+                    continue;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, task = %self.id, "the result of a task could not be written; it is tried again");
+                }
+            }
+            is_lost = true;
             self.platform.sleep(pause).await;
             pause = (pause * 2).min(TICK);
         }
-        tracing::error!(task = %self.id, "the result of a task is lost");
+        // Where nobody could ask for it any more when it came, it is none that was lost.
+        if is_lost {
+            tracing::error!(task = %self.id, "the result of a task is lost");
+        }
     }
 }
 

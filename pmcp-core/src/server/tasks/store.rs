@@ -16,6 +16,9 @@ pub enum TaskStoreError {
     /// There are as many tasks as the store takes, and none has expired.
     #[error("there is no room for another task; those there are expire in time")]
     Full,
+    /// The record is longer than the store keeps any: trying again is of no use.
+    #[error("the record of a task is longer than the store keeps any")]
+    TooLong,
     /// Whatever keeps the tasks does not answer, or not as it should.
     #[error("the store of tasks failed: {0}")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -1,0 +1,105 @@
+//! Whether whoever runs a task is still there: a platform may let go of what it does in the background without a word,
+//! and neither go on with it nor drop it.
+
+use std::{
+    future::poll_fn,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+use super::{TaskRecord, Tasks};
+use crate::platform::Platform;
+
+/// How long a runner may take to show that it is there, once it was woken.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The pulse of one runner: each time that it is polled is a beat.
+#[derive(Default)]
+pub(super) struct Pulse(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    beats: u64,
+    /// It is polled now, which may take long.
+    is_beating: bool,
+    runner: Option<Waker>,
+    waiting: Vec<Waker>,
+}
+
+impl Pulse {
+    /// Polls the runner.
+    pub(super) fn beat<T>(&self, runner: Waker, poll: impl FnOnce() -> T) -> T {
+        struct Beating<'p>(&'p Pulse);
+        impl Drop for Beating<'_> {
+            fn drop(&mut self) {
+                self.0.state().is_beating = false;
+            }
+        }
+
+        let waiting = {
+            let mut state = self.state();
+            state.beats += 1;
+            state.is_beating = true;
+            state.runner = Some(runner);
+            std::mem::take(&mut state.waiting)
+        };
+        let _beating = Beating(self);
+        waiting.into_iter().for_each(Waker::wake);
+        poll()
+    }
+
+    /// Wakes the runner; the number of its beats before.
+    fn wake(&self) -> u64 {
+        let (beats, runner) = {
+            let state = self.state();
+            (state.beats, state.runner.clone())
+        };
+        runner.into_iter().for_each(Waker::wake);
+        beats
+    }
+
+    /// Whether it has beaten `since`; wakes `waiting` when it does.
+    fn is_felt(&self, since: u64, waiting: &Waker) -> bool {
+        let mut state = self.state();
+        let is_felt = state.is_beating || state.beats > since;
+        if !is_felt && !state.waiting.iter().any(|waker| waker.will_wake(waiting)) {
+            state.waiting.push(waiting.clone());
+        }
+        is_felt
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under the lock, and the state is whole at every step.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tasks {
+    /// Forgets those of `records` that this process runs no longer. One that could not vouch for its task may have been
+    /// frozen with its process, and goes on once it is woken.
+    pub(super) async fn feel(&self, records: &[TaskRecord], platform: &dyn Platform) {
+        let now = platform.now();
+        let ended = records.iter().filter(|record| record.lease_ended(now));
+        let mut silent: Vec<_> = {
+            let running = self.running();
+            ended.filter_map(|record| Some((record.id(), running.get(record.id()).cloned()?, 0))).collect()
+        };
+        if silent.is_empty() {
+            return;
+        }
+        for (_, desk, beats) in &mut silent {
+            *beats = desk.pulse.wake();
+        }
+        let mut patience = platform.sleep(PATIENCE);
+        poll_fn(|task| {
+            silent.retain(|(_, desk, beats)| !desk.pulse.is_felt(*beats, task.waker()));
+            if silent.is_empty() { Poll::Ready(()) } else { patience.as_mut().poll(task) }
+        })
+        .await;
+        for (id, ..) in silent {
+            tracing::warn!(task = id, "the platform has let go of a task that ran here");
+            self.forget(id);
+        }
+    }
+}
