@@ -5,7 +5,7 @@ use std::{any::Any, fmt, time::Duration};
 use serde_json::json;
 
 use crate::{
-    jsonrpc::{ErrorCode, ErrorObject},
+    jsonrpc::{ErrorCode, ErrorObject, RequestId, cut},
     protocol::ClientCapabilities,
 };
 
@@ -107,9 +107,20 @@ impl Error {
             .or_else(|| shared?.downcast_ref::<Self>());
         own.cloned().unwrap_or_else(|| {
             // The client reads the text; what is behind it, in types that have more to say, is for the log.
-            tracing::info!(error = format!("{handlers:#}"), "a handler failed");
+            tracing::info!(error = cut(format!("{handlers:#}")), "a handler failed");
             Self::Failed(text)
         })
+    }
+
+    /// What the client of the request `id` is told; the log has it too, where the server is at fault.
+    pub(crate) fn into_told(self, id: &RequestId) -> ErrorObject {
+        let is_ours = matches!(self, Self::Internal(_) | Self::TimedOut { .. } | Self::OutOfTime);
+        let object = ErrorObject::from(self);
+        if is_ours {
+            // Its message is cut to what anybody reads.
+            tracing::error!(error = object.message, request = %id, "a request failed");
+        }
+        object
     }
 }
 

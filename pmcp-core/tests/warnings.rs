@@ -1,4 +1,4 @@
-//! What the author of a server is warned of in the log.
+//! What the log says: what the author of a server is warned of, and how much of what a client or a handler made up.
 
 #[cfg(target_family = "wasm")]
 #[macro_use]
@@ -7,19 +7,26 @@ extern crate pmcp_wasm_test;
 use std::{
     fmt,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use pmcp_core::{Notifier, prelude::*, protocol::Revision, testing::Client};
+use pmcp_core::{
+    Notifier,
+    platform::Platform,
+    prelude::*,
+    protocol::Revision,
+    testing::{Client, TestPlatform},
+};
 use serde_json::json;
-use tracing::{Event, Metadata, Subscriber, field::Field, span};
+use tracing::{Event, Level, Metadata, Subscriber, field::Field, span};
 
-/// Keeps the warnings, whole.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+/// Keeps what is said at one level, whole.
+#[derive(Clone)]
+struct Log(Level, Arc<Mutex<Vec<String>>>);
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() == tracing::Level::WARN
+        metadata.is_event() && *metadata.level() == self.0
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -33,7 +40,7 @@ impl Subscriber for Log {
     fn event(&self, event: &Event<'_>) {
         let mut line = String::new();
         event.record(&mut |field: &Field, value: &dyn fmt::Debug| line += &format!("{}={value:?} ", field.name()));
-        self.0.lock().expect("a lock").push(line);
+        self.1.lock().expect("a lock").push(line);
     }
 
     fn enter(&self, _: &span::Id) {}
@@ -43,9 +50,13 @@ impl Subscriber for Log {
 
 /// What is warned of while `work` runs.
 fn warnings(work: impl Future<Output = ()>) -> Vec<String> {
-    let log = Log::default();
+    heard(Level::WARN, work)
+}
+
+fn heard(level: Level, work: impl Future<Output = ()>) -> Vec<String> {
+    let log = Log(level, Arc::default());
     tracing::subscriber::with_default(log.clone(), || pollster::block_on(work));
-    log.0.lock().expect("a lock").clone()
+    log.1.lock().expect("a lock").clone()
 }
 
 #[test]
@@ -88,4 +99,71 @@ fn a_question_that_cannot_be_asked_is_told_of_once() {
     for word in ["order", "2025-06-18", "StreamableHttp::sessions", "PMCP_SESSIONS"] {
         assert!(heard[0].contains(word), "{heard:?}");
     }
+}
+
+struct Talks;
+
+#[server(name = "talks", version = "1.0.0")]
+impl Talks {
+    #[tool]
+    fn fail(&self, how: String) -> Result<String> {
+        let text = "x".repeat(100_000);
+        match how.as_str() {
+            "panic" => panic!("{text}"),
+            _ => Err(Error::Internal(text)),
+        }
+    }
+
+    #[tool]
+    fn apologize(&self) -> Result<String, String> {
+        Err("x".repeat(100_000))
+    }
+
+    #[tool(task)]
+    async fn blink(&self, cx: &Context) -> &'static str {
+        cx.sleep(Duration::from_millis(1)).await;
+        "done"
+    }
+}
+
+#[test]
+fn a_line_of_the_log_is_as_long_as_anybody_reads() {
+    for revision in [Revision::LATEST, Revision::V2025_11_25] {
+        let client = Client::new(Talks).expect("a server").with_revision(revision);
+        for (level, tool, how) in
+            [(Level::ERROR, "fail", "internal"), (Level::ERROR, "fail", "panic"), (Level::INFO, "apologize", "")]
+        {
+            if how == "panic" && !cfg!(panic = "unwind") {
+                continue;
+            }
+            let arguments = if how.is_empty() { json!({}) } else { json!({ "how": how }) };
+            let lines = heard(level, async {
+                // What came of it is another matter.
+                let _ = client.call_tool(tool, arguments).await;
+            });
+            assert!(!lines.is_empty(), "{tool} {how}");
+            let longest = lines.iter().map(String::len).max();
+            assert!(longest < Some(3_000), "{tool} {how}: {longest:?}");
+        }
+    }
+}
+
+#[test]
+fn a_task_that_nobody_can_ask_for_any_more_is_no_error() {
+    let platform = TestPlatform::default();
+    let client = Client::new(Talks).expect("a server").with_revision(Revision::V2025_11_25);
+    let client = client.with_platform(Arc::new(platform.clone()));
+    let lines = heard(Level::ERROR, async {
+        let work = async {
+            client
+                .request("tools/call", json!({ "name": "blink", "task": { "ttl": 0 } }))
+                .await
+                .result
+                .expect("a task");
+            platform.sleep(Duration::from_secs(1)).await;
+            assert_eq!(platform.background_len(), 0);
+        };
+        platform.run(work).await;
+    });
+    assert_eq!(lines, [""; 0]);
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use crate::{
     error::Error,
-    jsonrpc::{ErrorCode, ErrorObject, RequestId, encode_error, encode_reply},
+    jsonrpc::{ErrorCode, RequestId, encode_error, encode_reply},
     protocol::{LogLevel, RequestParams, Revision},
     server::{Answer, AnswerBody, Context, Outcome, Reply, Server, is_of_skills},
 };
@@ -114,11 +114,8 @@ impl Legacy {
             }
             Err(error) => error,
         };
-        if let Error::Internal(_) | Error::TimedOut { .. } | Error::OutOfTime = &error {
-            tracing::error!(%error, request = %id, "a request failed");
-        }
         let is_missing = matches!(error, Error::ResourceNotFound { .. });
-        let mut object = ErrorObject::from(error);
+        let mut object = error.into_told(id);
         if is_missing {
             object.code = RESOURCE_NOT_FOUND;
         }

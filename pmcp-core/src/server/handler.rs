@@ -323,7 +323,7 @@ impl StringArguments {
 /// Runs `step` of a handler; its panic becomes an error, and the server lives on.
 pub(crate) fn catch<T>(step: impl FnOnce() -> T, failed: impl FnOnce(Error) -> T) -> T {
     catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| {
-        tracing::error!(panic = %panic_text(&*panic), "a handler panicked");
+        tracing::error!(panic = cut(panic_text(&*panic).into_owned()), "a handler panicked");
         failed(Error::Internal("The handler of this request panicked; the server's log says where.".to_owned()))
     })
 }

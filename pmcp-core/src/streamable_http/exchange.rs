@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     error::Error,
+    jsonrpc::ErrorObject,
     platform::{BoxFuture, Platform},
     server::{Context, EndsRequest, Outcome, Sealer, beside, step},
 };
@@ -151,7 +152,8 @@ impl Drop for Exchange {
             let platform = Arc::clone(&running.platform);
             platform.background(Box::pin(async move {
                 if let Err(error) = poll_fn(|task| running.poll(task)).await {
-                    tracing::warn!(%error, "a handler failed after its client had gone");
+                    let error = ErrorObject::from(error).message;
+                    tracing::warn!(error, "a handler failed after its client had gone");
                 }
             }));
         }

@@ -166,15 +166,12 @@ pub(crate) fn encode_outcome(server: &Server, id: &RequestId, outcome: Outcome) 
         }
         Err(error) => error,
     };
-    if let Error::Internal(_) | Error::TimedOut { .. } | Error::OutOfTime = &error {
-        tracing::error!(%error, request = %id, "a request failed");
-    }
     let ended = match error {
         Error::TimedOut { .. } | Error::OutOfTime => Some(StatusCode::INTERNAL_SERVER_ERROR),
         Error::Stopping => Some(StatusCode::SERVICE_UNAVAILABLE),
         _ => None,
     };
-    let object = ErrorObject::from(error);
+    let object = error.into_told(id);
     let status = ended.unwrap_or(match object.code {
         ErrorCode::METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
         ErrorCode::HEADER_MISMATCH

@@ -258,10 +258,12 @@ pub(super) fn kept(outcome: Outcome) -> Result<Box<RawValue>, ErrorObject> {
         _ => Err(Error::Internal("The handler of a tool came to something that is no result of one.".to_owned())),
     });
     encoded.map_err(|error| {
-        if let Error::Internal(_) = &error {
-            tracing::error!(%error, "a task failed");
+        let is_ours = matches!(error, Error::Internal(_));
+        let object = ErrorObject::from(error);
+        if is_ours {
+            tracing::error!(error = object.message, "a task failed");
         }
-        ErrorObject::from(error)
+        object
     })
 }
 
