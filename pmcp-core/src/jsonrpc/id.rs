@@ -6,7 +6,11 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::RawJson;
 
-/// A request id.
+/// The longest id that is taken, as it stands between its quotes: it is kept for as long as its request runs, which may
+/// be for good, and each message of a subscription repeats it.
+pub(super) const MOST_ID_BYTES: usize = 1 << 10;
+
+/// A request id; text of at most 1024 bytes where a client sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(untagged)]
 pub enum RequestId {
@@ -18,9 +22,9 @@ pub enum RequestId {
 
 impl RequestId {
     /// The id that `json` is, if it is one.
-    pub(super) fn read(json: RawJson<'_>) -> Option<Self> {
+    pub(crate) fn read(json: RawJson<'_>) -> Option<Self> {
         match json.string() {
-            Some(string) => Some(Self::String(string.into())),
+            Some(string) => (json.get().len() <= MOST_ID_BYTES + 2).then(|| Self::String(string.into())),
             // A zero with a sign is none that could be echoed.
             None => json.get().parse().ok().filter(|_| json.get() != "-0").map(Self::Number),
         }

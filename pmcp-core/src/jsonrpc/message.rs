@@ -6,6 +6,7 @@ use serde::{Serialize, de::IgnoredAny};
 
 use super::{
     ErrorCode, ErrorObject, RawJson, RequestId,
+    id::MOST_ID_BYTES,
     raw::{Fault, MOST_LEVELS, Members},
 };
 
@@ -144,7 +145,10 @@ impl<'a> Message<'a> {
             Some(None) => {
                 return invalid(
                     None,
-                    "The id of a request must be a string or an integer of 64 bits, written without a fraction; never null.",
+                    format!(
+                        "The id of a request must be a string of at most {MOST_ID_BYTES} bytes or an integer of 64 \
+                         bits, written without a fraction; never null."
+                    ),
                 );
             }
         };

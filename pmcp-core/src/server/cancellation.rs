@@ -10,6 +10,13 @@ use std::{
 };
 
 use super::Context;
+use crate::jsonrpc::{RawJson, RequestId};
+
+/// The request that `notifications/cancelled` names; malformed ones are ignored, as the specification has it.
+pub(crate) fn cancelled_id(params: Option<RawJson<'_>>) -> Option<RequestId> {
+    let (_, id) = params?.members().find(|(name, _)| name == "requestId")?;
+    RequestId::read(id)
+}
 
 /// Whether a request is over, and who waits for that.
 #[derive(Default)]

@@ -56,7 +56,7 @@ pub use skills::SkillError;
 pub use tasks::{InMemoryTaskStore, TaskRecord, TaskStore, TaskStoreError};
 
 pub(crate) use beside::{beside, step};
-pub(crate) use cancellation::EndsRequest;
+pub(crate) use cancellation::{EndsRequest, cancelled_id};
 pub(crate) use client_link::{ClientAnswer, ClientLink, Link};
 pub(crate) use context::{RequestContext, deadline};
 pub(crate) use discover::SUPPORTED_VERSIONS;

@@ -27,6 +27,7 @@ use crate::{
     },
     platform::{BoxFuture, Platform},
     protocol::Revision,
+    server::cancelled_id,
 };
 
 /// The most messages that one batch may have.
@@ -286,12 +287,6 @@ impl<'a, R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Connection<'a, R, W> {
 
 fn is_notification(line: &Line) -> bool {
     matches!(line, Line::Whole(json) if matches!(Message::parse(json), Ok(Message::Notification(_))))
-}
-
-/// The request that `notifications/cancelled` names; malformed ones are ignored, as the specification has it.
-fn cancelled_id(params: Option<RawJson<'_>>) -> Option<RequestId> {
-    let (_, id) = params?.members().find(|(name, _)| name == "requestId")?;
-    serde_json::from_str(id.get()).ok()
 }
 
 /// Whether `withdrawal` is of the question that `message` asks.

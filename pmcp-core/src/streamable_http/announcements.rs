@@ -15,10 +15,10 @@ use super::{
     body::EventStream,
     events::{KEEP_ALIVE, write_event},
     replay::stay_in_use,
-    session::{InSession, random_id},
+    session::{InSession, failed, random_id},
 };
 use crate::{
-    error::{Error, Result},
+    error::Result,
     jsonrpc::encode_notification,
     legacy::{SessionStoreError, StreamEvent},
     platform::{BoxFuture, Platform},
@@ -97,10 +97,6 @@ impl InSession {
         begun.await.map_err(failed)?;
         Ok(Alterations { session: self.clone(), mark, has_begun: false, after: 0, reading: None })
     }
-}
-
-fn failed(error: SessionStoreError) -> Error {
-    Error::Internal(error.to_string())
 }
 
 /// Changes of a session's subscriptions.

@@ -44,6 +44,9 @@ pub(super) struct Reader {
     reads_events_only: bool,
 }
 
+/// What is done here, where no verb but `POST` is for the client.
+pub(super) const NO_STREAM: &str = "send requests with POST. There is no stream to open.";
+
 /// The longest body that is copied for a stream: a longer one is most of the memory that it stands in.
 const MOST_COPIED: usize = 16 << 10;
 
@@ -97,7 +100,13 @@ impl StreamableHttp {
             Method::GET | Method::DELETE if self.sessions.is_some() => {
                 Ok(Begun::Older(Box::pin(self.answer_in_session(head, platform))))
             }
-            _ => Err(Refusal::method_not_allowed(&head.method)),
+            _ => Err(match self.sessions {
+                None => Refusal::method_not_allowed(&head.method, NO_STREAM, "POST, OPTIONS"),
+                Some(_) => {
+                    let instead = "send requests with POST. GET and DELETE are for sessions.";
+                    Refusal::method_not_allowed(&head.method, instead, "GET, POST, DELETE, OPTIONS")
+                }
+            }),
         };
         (begun, reader)
     }

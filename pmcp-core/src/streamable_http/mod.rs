@@ -232,7 +232,7 @@ impl StreamableHttp {
 
     /// Whether the request may be here at all.
     fn check_caller(&self, head: &request::Parts) -> Result<(), Refusal> {
-        let host = origin::host_of(head)?;
+        let host = self.hosts.named_by(head)?;
         self.hosts.check(host)?;
         self.origins.check(&head.headers, host, &self.hosts)
     }

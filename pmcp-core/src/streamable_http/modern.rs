@@ -119,13 +119,16 @@ impl StreamableHttp {
     }
 }
 
+/// It is an id as that of the request is, and bounded as that is.
 pub(crate) fn parse_progress_token(meta: &RequestMeta<'_>) -> Result<Option<ProgressToken>, Refusal> {
-    parse_meta(meta.progress_token, "progressToken", "a string or an integer")
+    const TOKEN: &str = "a string of at most 1024 bytes or an integer";
+    parse_meta(meta.progress_token, "progressToken", TOKEN, RequestId::read)
 }
 
 pub(crate) fn parse_log_level(meta: &RequestMeta<'_>) -> Result<Option<LogLevel>, Refusal> {
     const LEVELS: &str = "debug, info, notice, warning, error, critical, alert or emergency";
-    parse_meta(meta.log_level, "io.modelcontextprotocol/logLevel", LEVELS)
+    let read = |raw: RawJson<'_>| serde_json::from_str(raw.get()).ok();
+    parse_meta(meta.log_level, "io.modelcontextprotocol/logLevel", LEVELS, read)
 }
 
 /// The version, where both keys that every request must carry are there and of their type.
@@ -141,16 +144,18 @@ pub(crate) fn required_meta<'a>(meta: &RequestMeta<'a>) -> Result<Cow<'a, str>, 
     }
 }
 
-fn parse_meta<T: serde::de::DeserializeOwned>(
-    raw: Option<RawJson<'_>>,
+fn parse_meta<'a, T>(
+    raw: Option<RawJson<'a>>,
     key: &str,
     kind: &str,
+    read: impl FnOnce(RawJson<'a>) -> Option<T>,
 ) -> Result<Option<T>, Refusal> {
-    raw.map(|raw| serde_json::from_str(raw.get())).transpose().map_err(|_| {
+    let unfit = || {
         let message = format!("params._meta.{key} must be {kind}.");
         // The request is well-formed, so its status says nothing of the protocol.
         Refusal::new(StatusCode::OK, ErrorCode::INVALID_PARAMS, message)
-    })
+    };
+    raw.map(|raw| read(raw).ok_or_else(unfit)).transpose()
 }
 
 /// The response and its status: errors that the transport names have one of their own.

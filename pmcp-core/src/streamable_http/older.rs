@@ -8,11 +8,11 @@ use http::{Response, StatusCode, request};
 use super::{
     Body, Exchange, Refusal, StreamableHttp,
     begin::{Begun, Waiting, kept},
-    era,
+    era, parse_progress_token,
     sessions::OneSession,
 };
 use crate::{
-    jsonrpc::{ErrorCode, ErrorObject, Message, RawJson, Request, RequestId, encode_error},
+    jsonrpc::{ErrorObject, Message, RawJson, Request, RequestId, encode_error},
     platform::Platform,
     protocol::{LogLevel, RequestParams, Revision},
     server::{Context, Link, Memory, Outcome, Reply, RequestContext, deadline},
@@ -55,7 +55,10 @@ impl StreamableHttp {
         }
         let session = self.session_of(&incoming.head, incoming.platform).await;
         match session.map_err(|refusal| refusal.with_id(&incoming.request.id))? {
-            Some(session) => session.answer(self, incoming).await,
+            Some(session) => {
+                let id = incoming.request.id.clone();
+                session.answer(self, incoming).await.map_err(|refusal| refusal.with_id(&id))
+            }
             None => match self.begin_legacy(incoming) {
                 Begun::Answered(response) => Ok(response),
                 Begun::Waits(waiting) => Ok(self.wait(waiting).await),
@@ -74,7 +77,10 @@ impl StreamableHttp {
                 let is_good = outcome.is_ok();
                 let response = Body::json(StatusCode::OK, self.legacy.encode(revision, &id, outcome));
                 match self.sessions.as_ref().filter(|_| is_good) {
-                    Some(sessions) => sessions.begin(response, revision, params, principal, platform).await,
+                    Some(sessions) => {
+                        let begun = sessions.begin(response, revision, params, principal, platform).await;
+                        begun.map_err(|refusal| refusal.with_id(&id))
+                    }
                     None => Ok(response),
                 }
             }
@@ -172,11 +178,7 @@ impl StreamableHttp {
     pub(super) fn start(&self, incoming: Incoming<'_>) -> (Revision, Started) {
         let Incoming { revision, head, body, request, params, platform, streams, link, log_level } = incoming;
         let parsed = params.and_then(|params| {
-            let token = params.meta.progress_token.map(|raw| serde_json::from_str(raw.get())).transpose();
-            let token = token.map_err(|_| {
-                let message = "params._meta.progressToken must be a string or an integer.";
-                ErrorObject::new(ErrorCode::INVALID_PARAMS, message)
-            })?;
+            let token = parse_progress_token(&params.meta).map_err(Refusal::into_error)?;
             Ok((params, token))
         });
         let (params, progress_token) = match parsed {

@@ -29,6 +29,28 @@ impl Hosts {
         Self::Only(hosts.into_iter().map(|host| host.into().to_ascii_lowercase()).collect())
     }
 
+    /// The host that the client meant, with its port where it named one: HTTP/2 has it in the URI. None is left to
+    /// [`check`](Self::check); two are no request at all (RFC 9112, section 3.2).
+    pub(super) fn named_by<'h>(&self, head: &'h request::Parts) -> Result<Option<&'h str>, Refusal> {
+        let mut hosts = head.headers.get_all(header::HOST).iter();
+        match (head.uri.authority(), hosts.next(), hosts.next()) {
+            (_, Some(_), Some(_)) => Err(Refusal::invalid_request("A request has one Host header, not more.")),
+            (Some(authority), Some(host), None) if host.to_str().is_ok_and(|host| host != authority.as_str()) => {
+                match self {
+                    // Whoever routes requests may write the target anew, and the page that asked knows the header's name.
+                    Self::Any => Ok(host.to_str().ok()),
+                    // The target names it too (RFC 9112, section 3.2.2; HTTP/2 always): two names are one too many.
+                    _ => Err(Refusal::invalid_request(
+                        "The target of the request and its Host header name different hosts.",
+                    )),
+                }
+            }
+            (Some(authority), _, _) => Ok(Some(authority.as_str())),
+            (_, Some(host), None) => Ok(Some(host.to_str().unwrap_or_default())),
+            (None, None, _) => Ok(None),
+        }
+    }
+
     pub(super) fn check(&self, host: Option<&str>) -> Result<(), Refusal> {
         let allowed = match (self, host) {
             (Self::Any, _) => true,
@@ -71,22 +93,6 @@ impl Origins {
             }
         }
         Ok(())
-    }
-}
-
-/// The host that the client meant, with its port where it named one: HTTP/2 has it in the URI. None is left to
-/// [`Hosts::check`]; two are no request at all (RFC 9112, section 3.2).
-pub(super) fn host_of(head: &request::Parts) -> Result<Option<&str>, Refusal> {
-    let mut hosts = head.headers.get_all(header::HOST).iter();
-    match (head.uri.authority(), hosts.next(), hosts.next()) {
-        (_, Some(_), Some(_)) => Err(Refusal::invalid_request("A request has one Host header, not more.")),
-        // The target names it too (RFC 9112, section 3.2.2; HTTP/2 always): two names are one too many.
-        (Some(authority), Some(host), None) if host.to_str().is_ok_and(|host| host != authority.as_str()) => {
-            Err(Refusal::invalid_request("The target of the request and its Host header name different hosts."))
-        }
-        (Some(authority), _, _) => Ok(Some(authority.as_str())),
-        (_, Some(host), None) => Ok(Some(host.to_str().unwrap_or_default())),
-        (None, None, _) => Ok(None),
     }
 }
 

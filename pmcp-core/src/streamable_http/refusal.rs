@@ -19,6 +19,8 @@ struct Inner {
     status: StatusCode,
     id: Option<RequestId>,
     error: ErrorObject,
+    /// Where its verb is not served: those that are.
+    allow: Option<&'static str>,
 }
 
 impl Refusal {
@@ -27,7 +29,7 @@ impl Refusal {
     }
 
     fn of(status: StatusCode, error: ErrorObject) -> Self {
-        Self(Box::new(Inner { status, id: None, error }))
+        Self(Box::new(Inner { status, id: None, error, allow: None }))
     }
 
     pub(super) fn with_id(mut self, id: &RequestId) -> Self {
@@ -37,7 +39,9 @@ impl Refusal {
 
     /// The body could not be parsed as a message.
     pub(super) fn unparsed((id, error): (Option<RequestId>, ErrorObject)) -> Self {
-        Self(Box::new(Inner { status: StatusCode::BAD_REQUEST, id, error }))
+        let mut refusal = Self::malformed(error);
+        refusal.0.id = id;
+        refusal
     }
 
     /// The request is malformed: a parameter that the protocol itself needs is missing or wrong.
@@ -72,9 +76,12 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, ErrorCode::INVALID_REQUEST, message)
     }
 
-    pub(super) fn method_not_allowed(method: &Method) -> Self {
-        let message = format!("{method} is not served here: send requests with POST. There is no stream to open.");
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::INVALID_REQUEST, message)
+    /// The verb is none of those in `allow`, for which `instead` is a few words.
+    pub(super) fn method_not_allowed(method: &Method, instead: &str, allow: &'static str) -> Self {
+        let message = format!("{method} is not served here: {instead}");
+        let mut refusal = Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::INVALID_REQUEST, message);
+        refusal.0.allow = Some(allow);
+        refusal
     }
 
     /// A stream is asked for that the client does not take.
@@ -116,10 +123,10 @@ impl Refusal {
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
-        let Inner { status, id, error } = &*self.0;
+        let Inner { status, id, error, allow } = &*self.0;
         let mut response = Body::json(*status, encode_error(id.as_ref(), error));
-        if *status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+        if let Some(allow) = *allow {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
         }
         response
     }

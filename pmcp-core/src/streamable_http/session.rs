@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{
     Body, Refusal, StreamableHttp,
     announcements::Announcements,
+    begin::NO_STREAM,
     era,
     exchange::{Exchange, First},
     headers,
@@ -25,11 +26,14 @@ use crate::{
     legacy::{Legacy, Session, SessionStore, SessionStoreError, question},
     platform::{BorrowingFuture, BoxFuture, Platform},
     protocol::{ClientCapabilities, Implementation, Revision},
-    server::{ClientAnswer, ClientLink, Principal},
+    server::{ClientAnswer, ClientLink, Principal, cancelled_id},
 };
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// How many random bytes the name of a request's stream is; those of others are none.
+const STREAM_ID: usize = 12;
 
 /// How much of what a client says of itself is kept with its session, as JSON.
 const MOST_SESSION_BYTES: usize = 64 << 10;
@@ -138,16 +142,9 @@ impl OneSession for InSession {
     }
 
     fn take_cancellation<'a>(&'a self, params: Option<RawJson<'a>>) -> BorrowingFuture<'a, Result<(), Refusal>> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Cancelled {
-            request_id: RequestId,
-        }
         Box::pin(async move {
-            let Some(cancelled) = params.and_then(|raw| serde_json::from_str::<Cancelled>(raw.get()).ok()) else {
-                return Ok(());
-            };
-            let stream = cancel_stream(&cancelled.request_id);
+            let Some(id) = cancelled_id(params) else { return Ok(()) };
+            let stream = cancel_stream(&id);
             self.store.append(&self.id, &stream, Bytes::new(), true).await.map_err(unavailable)?;
             Ok(())
         })
@@ -165,10 +162,12 @@ impl StreamableHttp {
             return match self.server.notifier() {
                 Some(notifier) => Ok(Body::events(Announcements::new(session, notifier.clone(), self.server.clone()))),
                 // There is nothing to say but in answer to a request.
-                None => Err(Refusal::method_not_allowed(&head.method)),
+                None => Err(Refusal::method_not_allowed(&head.method, NO_STREAM, "POST, DELETE, OPTIONS")),
             };
         };
         let parsed = last.rsplit_once('.').and_then(|(stream, number)| Some((stream, number.parse::<u64>().ok()?)));
+        // Of the streams of a session, those of its requests alone are for its client.
+        let parsed = parsed.filter(|(stream, _)| is_random_id::<STREAM_ID>(stream));
         let (stream, after) = parsed.ok_or_else(Refusal::unknown_event)?;
         Ok(Body::events(session.replay(stream, after)))
     }
@@ -192,7 +191,7 @@ impl StreamableHttp {
             First::Finished(outcome) => Ok(Body::json(StatusCode::OK, self.legacy.encode(revision, &id, outcome))),
             First::Notified if streams => {
                 // From here on the handler runs on its own, and whoever reads its stream may come and go.
-                let stream = random_id::<12>(&*session.platform);
+                let stream = random_id::<STREAM_ID>(&*session.platform);
                 exchange.beside(session.store.open(&session.id, &stream)).await.map_err(unavailable)?;
                 let mut replay = session.replay(&stream, 0);
                 if revision >= Revision::V2025_11_25 {
@@ -278,7 +277,7 @@ impl ClientLink for InSession {
     fn expect(&self) -> BoxFuture<Result<String>> {
         let id = random_id::<12>(&*self.platform);
         let opened = self.store.open(&self.id, &answer_stream(&id));
-        Box::pin(async move { opened.await.map(|()| id).map_err(|error| Error::Internal(error.to_string())) })
+        Box::pin(async move { opened.await.map(|()| id).map_err(failed) })
     }
 
     fn answer(&self, id: String) -> BoxFuture<Result<ClientAnswer>> {
@@ -286,7 +285,7 @@ impl ClientLink for InSession {
         Box::pin(async move {
             let InSession { store, id, .. } = &awaited.session;
             let read = store.read(id, &awaited.stream, 0).await;
-            let events = read.map_err(|error| Error::Internal(error.to_string()))?;
+            let events = read.map_err(failed)?;
             let message = events.into_iter().flatten().next().map(|event| event.message);
             let message = message.ok_or_else(|| Error::Failed("The client ended its session.".to_owned()))?;
             let mut answer: Value = serde_json::from_slice(&message).unwrap_or_default();
@@ -373,11 +372,21 @@ pub(super) fn random_id<const BYTES: usize>(platform: &dyn Platform) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Whether `text` may be such an id.
+fn is_random_id<const BYTES: usize>(text: &str) -> bool {
+    BASE64_URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == BYTES)
+}
+
+/// What the store says may be about the inside of the server: it is for the log.
+const UNAVAILABLE: &str = "The server cannot reach its sessions; try again.";
+
 pub(super) fn unavailable(error: SessionStoreError) -> Refusal {
     tracing::error!(%error, "a session could not be used");
-    Refusal::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        ErrorCode::INTERNAL_ERROR,
-        "The server cannot reach its sessions; try again.",
-    )
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::INTERNAL_ERROR, UNAVAILABLE)
+}
+
+/// The same to a handler.
+pub(super) fn failed(error: SessionStoreError) -> Error {
+    tracing::error!(%error, "a session could not be used");
+    Error::Internal(UNAVAILABLE.to_owned())
 }

@@ -78,7 +78,10 @@ impl StreamableHttp {
     ) -> Result<Response<Body>, Refusal> {
         match self.session_of(&head, platform).await? {
             Some(session) => session.answer_verb(self, &head).await,
-            None => Err(Refusal::method_not_allowed(&head.method)),
+            None => {
+                let instead = "send requests with POST. It is for sessions: name yours in the header Mcp-Session-Id.";
+                Err(Refusal::method_not_allowed(&head.method, instead, "POST, OPTIONS"))
+            }
         }
     }
 
