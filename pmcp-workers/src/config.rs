@@ -10,20 +10,27 @@ use pmcp_core::SessionStore;
 use pmcp_core::{StateKey, StreamableHttp};
 use tracing::level_filters::LevelFilter;
 #[cfg(target_arch = "wasm32")]
-use worker::js_sys::Reflect;
+use worker::js_sys::{JSON, Reflect};
+
+const STATE_KEYS: &str = "PMCP_STATE_KEYS";
+/// In the place of a key that is wrong.
+const HIDDEN: &str = "(hidden)";
+/// The alarms of the platform have an end, and sessions too.
+#[cfg(feature = "objects")]
+const MOST_IDLE: Duration = Duration::from_secs(31_536_000);
 
 /// Whom the Worker answers, and what one request may cost.
 ///
-/// Each is a variable (`[vars]` in wrangler.toml) or a secret (`wrangler secret put`).
+/// Each is a variable (`[vars]` in wrangler.toml) or a secret (`wrangler secret put`): text, a number or a boolean.
 ///
 /// | name | default | what it is |
 /// |---|---|---|
 /// | `PMCP_ALLOWED_HOSTS` | any: the platform has chosen by the name already | names the server answers to, by comma |
 /// | `PMCP_ALLOWED_ORIGINS` | the server's own | origins of web pages that may call, by comma |
 /// | `PMCP_MAX_BODY_BYTES` | `4194304` | the longest request body |
-/// | `PMCP_TIME_LIMIT_MS` | `300000` | how long a handler may take; `0` for no limit |
+/// | `PMCP_TIME_LIMIT_MS` | `300000` | how long a handler may take, and a client leave unread what it was sent; `0` for no limit |
 /// | `PMCP_SESSIONS` | `none` | `shared` keeps sessions for clients of revisions before 2026-07-28 where all isolates find them, if the Worker says where: `Config::share_sessions`, with the feature `objects` |
-/// | `PMCP_SESSION_IDLE_MS` | `3600000` | how long a session is kept that nobody uses, if the Worker asks for it (`Config::session_idle`, with the feature `objects`); an open stream uses its session once a minute |
+/// | `PMCP_SESSION_IDLE_MS` | `3600000` | how long a session is kept that nobody uses, if the Worker asks for it (`Config::session_idle`, with the feature `objects`); an open stream uses its session once a minute, so give it more; at most a year |
 /// | `PMCP_STATE_KEYS` | one made up in each isolate | keys that seal what clients carry between the rounds of a request, by comma: the first seals, all open; `openssl rand -base64 32` makes one. There are always several isolates: make it a secret if handlers ask their clients |
 /// | `PMCP_STATE_LIFETIME_MS` | `600000` | how long a person may take to answer a question |
 /// | `RUST_LOG` | `info` | the least grave lines that are logged: `error`, `warn`, `info`, `debug` (which has a line for each request), `trace` or `off` |
@@ -94,32 +101,44 @@ impl Config {
     /// Which variable is wrong, and what it must be.
     #[cfg(target_arch = "wasm32")]
     pub fn from_env(env: &worker::Env) -> Result<Self, ConfigError> {
-        // Secrets are variables to those who read them. What is missing is no error, which `Env::var` would make of it.
-        Self::read(|variable| Reflect::get(env, &variable.into()).ok()?.as_string())
+        // Secrets are variables to those who read them. In wrangler.toml a variable may be a number, or a list.
+        Self::read(|variable| {
+            let value = Reflect::get(env, &variable.into()).unwrap_or_default();
+            let json = || JSON::stringify(&value).map(String::from).unwrap_or_default();
+            match value.as_string() {
+                Some(text) => Ok(Some(text)),
+                None if value.is_undefined() => Ok(None),
+                None if value.as_f64().is_some() || value.as_bool().is_some() => Ok(Some(json())),
+                None => {
+                    let value = if variable == STATE_KEYS { HIDDEN.to_owned() } else { json() };
+                    Err(ConfigError { variable, value, expected: "text, with commas where it names several" })
+                }
+            }
+        })
     }
 
-    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+    fn read(variable: impl Fn(&'static str) -> Result<Option<String>, ConfigError>) -> Result<Self, ConfigError> {
         let default = Self::default();
         let settings = Settings(&variable);
         #[cfg(not(feature = "objects"))]
-        if let Some(value) = variable("PMCP_SESSIONS").filter(|value| value.trim() != "none") {
+        if let Some(value) = variable("PMCP_SESSIONS")?.filter(|value| value.trim() != "none") {
             let expected = "none: sessions need the feature `objects` of pmcp-workers";
             return Err(ConfigError { variable: "PMCP_SESSIONS", value, expected });
         }
         let time_limit = settings.duration("PMCP_TIME_LIMIT_MS", default.time_limit.unwrap_or_default())?;
         Ok(Self {
-            allowed_hosts: settings.list("PMCP_ALLOWED_HOSTS"),
-            allowed_origins: settings.list("PMCP_ALLOWED_ORIGINS"),
+            allowed_hosts: settings.list("PMCP_ALLOWED_HOSTS")?,
+            allowed_origins: settings.list("PMCP_ALLOWED_ORIGINS")?,
             max_body_bytes: settings.parse("PMCP_MAX_BODY_BYTES", default.max_body_bytes, "a number of bytes")?,
             time_limit: (!time_limit.is_zero()).then_some(time_limit),
             #[cfg(feature = "objects")]
-            sessions: match variable("PMCP_SESSIONS").as_deref().map(str::trim) {
+            sessions: match variable("PMCP_SESSIONS")?.as_deref().map(str::trim) {
                 None | Some("none") => Sessions::None,
                 Some("shared") => Sessions::Shared,
                 Some(value) => return Err(not_shared(value, "none or shared")),
             },
             #[cfg(feature = "objects")]
-            session_idle: settings.duration("PMCP_SESSION_IDLE_MS", default.session_idle)?,
+            session_idle: settings.session_idle(default.session_idle)?,
             #[cfg(feature = "objects")]
             session_store: None,
             state_keys: settings.state_keys()?,
@@ -191,11 +210,14 @@ impl fmt::Debug for SharedStore {
 
 struct Settings<'v, F>(&'v F);
 
-impl<F: Fn(&str) -> Option<String>> Settings<'_, F> {
+impl<F: Fn(&'static str) -> Result<Option<String>, ConfigError>> Settings<'_, F> {
     fn parse<T: FromStr>(&self, variable: &'static str, default: T, expected: &'static str) -> Result<T, ConfigError> {
-        match (self.0)(variable) {
-            None => Ok(default),
-            Some(value) => value.trim().parse().map_err(|_| ConfigError { variable, value, expected }),
+        let Some(value) = (self.0)(variable)? else { return Ok(default) };
+        // An empty level would be one.
+        let given = Some(value.trim()).filter(|given| !given.is_empty());
+        match given.and_then(|given| given.parse().ok()) {
+            Some(parsed) => Ok(parsed),
+            None => Err(ConfigError { variable, value, expected }),
         }
     }
 
@@ -204,18 +226,29 @@ impl<F: Fn(&str) -> Option<String>> Settings<'_, F> {
         self.parse(variable, millis, "a number of milliseconds").map(Duration::from_millis)
     }
 
-    fn list(&self, variable: &str) -> Vec<String> {
-        let value = (self.0)(variable).unwrap_or_default();
-        value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+    #[cfg(feature = "objects")]
+    fn session_idle(&self, default: Duration) -> Result<Duration, ConfigError> {
+        let variable = "PMCP_SESSION_IDLE_MS";
+        let idle = self.duration(variable, default)?;
+        if idle.is_zero() || idle > MOST_IDLE {
+            let expected = "a number of milliseconds, from 1 to 31536000000, a year";
+            return Err(ConfigError { variable, value: idle.as_millis().to_string(), expected });
+        }
+        Ok(idle)
+    }
+
+    fn list(&self, variable: &'static str) -> Result<Vec<String>, ConfigError> {
+        let value = (self.0)(variable)?.unwrap_or_default();
+        Ok(value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect())
     }
 
     /// A key that is wrong is not repeated: it may be a secret with a typing error.
     fn state_keys(&self) -> Result<Vec<StateKey>, ConfigError> {
-        let variable = "PMCP_STATE_KEYS";
+        let variable = STATE_KEYS;
         let expected = "keys of 32 random bytes in base64, by comma; `openssl rand -base64 32` makes one";
         let mut keys = Vec::new();
-        for key in self.list(variable) {
-            let wrong = |_| ConfigError { variable, value: "(hidden)".to_owned(), expected };
+        for key in self.list(variable)? {
+            let wrong = |_| ConfigError { variable, value: HIDDEN.to_owned(), expected };
             keys.push(StateKey::parse(&key).map_err(wrong)?);
         }
         Ok(keys)
@@ -227,7 +260,9 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        Config::read(|variable| pairs.iter().find(|(name, _)| *name == variable).map(|(_, value)| (*value).to_owned()))
+        Config::read(|variable| {
+            Ok(pairs.iter().find(|(name, _)| *name == variable).map(|(_, value)| (*value).to_owned()))
+        })
     }
 
     #[test]
@@ -261,11 +296,22 @@ mod tests {
         assert!(read(&[("PMCP_SESSIONS", "memory")]).is_err_and(|error| error.variable == "PMCP_SESSIONS"));
     }
 
+    #[cfg(feature = "objects")]
+    #[test]
+    fn sessions_are_kept_for_a_while_and_not_for_ever() {
+        for (idle, is_good) in [("0", false), ("1", true), ("31536000000", true), ("31536000001", false)] {
+            assert_eq!(read(&[("PMCP_SESSION_IDLE_MS", idle)]).is_ok(), is_good, "{idle}");
+        }
+    }
+
     #[test]
     fn names_what_is_wrong_and_hides_keys() {
-        for (variable, value) in
-            [("PMCP_TIME_LIMIT_MS", "-1"), ("PMCP_MAX_BODY_BYTES", "much"), ("RUST_LOG", "pmcp_core=debug")]
-        {
+        for (variable, value) in [
+            ("PMCP_TIME_LIMIT_MS", "-1"),
+            ("PMCP_MAX_BODY_BYTES", "much"),
+            ("RUST_LOG", "pmcp_core=debug"),
+            ("RUST_LOG", ""),
+        ] {
             let error = read(&[(variable, value)]).expect_err(variable);
             assert_eq!((error.variable, error.value.as_str()), (variable, value));
         }

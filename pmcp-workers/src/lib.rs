@@ -48,6 +48,9 @@
 //! name = "crm"
 //! main = "build/index.js"
 //! compatibility_date = "2026-10-01"
+//! # Without it nobody learns of a client that goes before its answer begins: its handler runs to its end, for 30 s at
+//! # most.
+//! compatibility_flags = ["enable_request_signal"]
 //!
 //! [build]
 //! command = "worker-build --profile workers"
@@ -65,6 +68,8 @@
 mod config;
 #[cfg(target_arch = "wasm32")]
 mod home;
+#[cfg(target_arch = "wasm32")]
+mod instance;
 #[cfg(target_arch = "wasm32")]
 mod log;
 #[cfg(feature = "objects")]
@@ -86,6 +91,6 @@ pub use objects::{ObjectBus, ObjectSessionStore, ObjectTaskStore, Objects, PmcpO
 #[cfg(target_arch = "wasm32")]
 pub use request::Incoming;
 #[cfg(target_arch = "wasm32")]
-pub use service::{serve, start, start_with};
+pub use service::{serve, serve_with, start, start_with};
 #[cfg(target_arch = "wasm32")]
 pub use worker::web_sys::{Request, Response};

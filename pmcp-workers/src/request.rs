@@ -7,8 +7,8 @@ use http::{
     request::Parts,
 };
 use worker::{
-    Cf,
-    js_sys::{Reflect, Uint8Array},
+    Cf, Context,
+    js_sys::{Promise, Reflect, Uint8Array},
     send::SendWrapper,
     wasm_bindgen::{self, JsCast, JsValue, prelude::*},
     wasm_bindgen_futures::JsFuture,
@@ -16,15 +16,31 @@ use worker::{
     worker_sys::ext::RequestExt,
 };
 
+use crate::instance::unless_gone;
+
 // Each step between JavaScript and WebAssembly takes its time, so what makes up a request comes in one: a line for its
 // method, one for its URL and one for each header, its name to the first comma. None of them has a line break, and a
 // name no comma.
+//
+// Where the client goes, the platform lets a read be that will never end: it is told by a listener, which costs as much as
+// a tenth of a request. So it is done without while few bodies are being read, and short ones: what can be left of those
+// is not much.
 #[wasm_bindgen(inline_js = "
 export function readHead(request) {
   let lines = request.method + '\\n' + request.url;
   request.headers.forEach((value, name) => { lines += '\\n' + name + ',' + value; });
   return lines;
 }
+let reading = 0;
+export function readBody(request, length) {
+  reading += 1;
+  if (length < 65536 && reading < 32) return request.arrayBuffer();
+  return new Promise((resolve, reject) => {
+    request.signal?.addEventListener('abort', reject, { once: true });
+    request.arrayBuffer().then(resolve, reject);
+  });
+}
+export function endReading() { reading -= 1; }
 export function copyBody(buffer, into) {
   const bytes = new Uint8Array(buffer);
   if (bytes.length !== into.length) return false;
@@ -35,6 +51,12 @@ export function copyBody(buffer, into) {
 extern "C" {
     #[wasm_bindgen(js_name = readHead)]
     fn read_head(request: &Request) -> String;
+
+    #[wasm_bindgen(js_name = readBody)]
+    fn whole_body(request: &Request, length: f64) -> Promise;
+
+    #[wasm_bindgen(js_name = endReading)]
+    fn end_reading();
 
     /// Whether it is as long as was said.
     #[wasm_bindgen(js_name = copyBody)]
@@ -129,13 +151,19 @@ pub(crate) fn parse_head(request: &Request) -> Option<Parts> {
 }
 
 /// The whole body, of at most `limit` bytes: at once where `head` says how long it is, and else piece by piece.
-pub(crate) async fn read_body(request: &Request, head: &Parts, limit: usize) -> Result<Bytes, Unread> {
-    let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    match length {
-        Some(length) if length > limit => Err(Unread::TooLong(limit)),
-        Some(length) => {
-            let whole = request.array_buffer().map_err(|_| Unread::Broken)?;
-            let whole = JsFuture::from(whole).await.map_err(|_| Unread::Broken)?;
+pub(crate) async fn read_body(
+    request: &Request,
+    context: &Context,
+    head: &Parts,
+    limit: usize,
+) -> Result<Bytes, Unread> {
+    // Longer than what has room here, too.
+    let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match length.map(usize::try_from) {
+        Some(Ok(length)) if length <= limit => {
+            let whole = JsFuture::from(whole_body(request, length as f64)).await;
+            end_reading();
+            let whole = whole.map_err(|_| Unread::Broken)?;
             let mut body = vec![0; length];
             if copy_body(&whole, &mut body) {
                 return Ok(body.into());
@@ -144,8 +172,12 @@ pub(crate) async fn read_body(request: &Request, head: &Parts, limit: usize) -> 
             let whole = Uint8Array::new(&whole);
             if whole.length() as usize > limit { Err(Unread::TooLong(limit)) } else { Ok(whole.to_vec().into()) }
         }
-        // In a box it is apart: most requests do not need it.
-        None => Box::pin(read_pieces(request, limit)).await,
+        Some(_) => Err(Unread::TooLong(limit)),
+        None => {
+            // In a box it is apart: most requests do not need it.
+            let pieces = Box::pin(read_pieces(request, limit));
+            unless_gone(request, context, pieces).await.unwrap_or(Err(Unread::Broken))
+        }
     }
 }
 

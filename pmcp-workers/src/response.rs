@@ -1,9 +1,11 @@
 //! A response of the core as the platform sends it.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use futures_util::Stream;
@@ -16,7 +18,7 @@ use worker::{
     web_sys::Response,
 };
 
-use crate::home::Home;
+use crate::{home::Home, instance::Ticker};
 
 // As with requests, one step: a line for each header, its name to the first comma, and the body. Most answers have the
 // headers of the one before, and bring none: text costs more on its way than bytes.
@@ -44,23 +46,23 @@ thread_local! {
 }
 
 /// A whole body goes out as bytes; one that is still being made as a stream, which the platform pulls as the client
-/// reads, and cancels when the client is gone.
-pub(crate) fn into_worker(response: http::Response<Body>) -> worker::Result<Response> {
+/// reads, and cancels when the client is gone. A client that reads nothing for `patience` is given up.
+pub(crate) fn into_worker(response: http::Response<Body>, patience: Option<Duration>) -> worker::Result<Response> {
     let (head, body) = response.into_parts();
     match body.as_full() {
         Some(bytes) => whole(head.status, &head.headers, bytes),
-        None => in_pieces(&head, body),
+        None => in_pieces(&head, body, patience),
     }
 }
 
 #[inline(never)] // V8 compiles a function when it first runs, and whole: few requests need this.
-fn in_pieces(head: &http::response::Parts, body: Body) -> worker::Result<Response> {
+fn in_pieces(head: &http::response::Parts, body: Body, patience: Option<Duration>) -> worker::Result<Response> {
     let headers = Headers::new();
     for (name, value) in &head.headers {
         headers.append(name.as_str(), &String::from_utf8_lossy(value.as_bytes()))?;
     }
     let builder = ResponseBuilder::new().with_status(head.status.as_u16()).with_headers(headers);
-    Ok(builder.from_stream(Pieces { body, home: Home::new() })?.into())
+    Ok(builder.from_stream(Pieces::new(body, patience))?.into())
 }
 
 /// A response whose body is all there.
@@ -81,13 +83,56 @@ pub(crate) fn whole(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> wor
 }
 
 struct Pieces {
-    body: Body,
+    shared: Rc<Shared>,
     home: Home,
+    _patience: Option<Ticker>,
+}
+
+/// What the stream has in common with the timer that gives up its reader.
+struct Shared {
+    /// None where the reader was given up.
+    body: RefCell<Option<Body>>,
+    reader: Cell<Reader>,
+}
+
+/// What the reader does: nothing is made of a body, nor any time limit of its handler's noticed, but when it wants more.
+#[derive(Clone, Copy, PartialEq)]
+enum Reader {
+    /// It has all that there was, and wants more.
+    Waits,
+    /// It was given something.
+    Reads,
+    /// It has not wanted more since, for as long as the timer takes.
+    Rests,
+}
+
+impl Pieces {
+    fn new(body: Body, patience: Option<Duration>) -> Self {
+        let shared = Rc::new(Shared { body: RefCell::new(Some(body)), reader: Cell::new(Reader::Reads) });
+        let watched = Rc::clone(&shared);
+        let patience = patience.map(|patience| {
+            Ticker::of(patience, move || {
+                match watched.reader.get() {
+                    Reader::Waits => {}
+                    Reader::Reads => watched.reader.set(Reader::Rests),
+                    Reader::Rests => {
+                        let given_up = watched.body.take();
+                        if given_up.is_some() {
+                            tracing::debug!("a client that reads nothing was given up");
+                        }
+                        return false;
+                    }
+                }
+                true
+            })
+        });
+        Self { shared, home: Home::new(), _patience: patience }
+    }
 }
 
 impl Drop for Pieces {
     fn drop(&mut self) {
-        if !self.body.is_end_stream() {
+        if self.shared.body.take().is_some_and(|body| !body.is_end_stream()) {
             tracing::debug!("a client went away before its answer was complete");
         }
     }
@@ -97,8 +142,17 @@ impl Stream for Pieces {
     type Item = worker::Result<Vec<u8>>;
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { body, home } = &mut *self;
+        let Self { shared, home, .. } = &mut *self;
+        let mut body = shared.body.borrow_mut();
+        let Some(body) = &mut *body else {
+            // It must not take what it has for the whole answer.
+            return Poll::Ready(Some(Err(worker::Error::RustError(
+                "The client read nothing for too long.".to_owned(),
+            ))));
+        };
+        shared.reader.set(Reader::Waits);
         let frame = ready!(home.poll(task, |task| Pin::new(body).poll_frame(task)));
+        shared.reader.set(Reader::Reads);
         let Some(Ok(frame)) = frame else { return Poll::Ready(None) };
         Poll::Ready(frame.into_data().ok().map(|bytes| Ok(bytes.into())))
     }

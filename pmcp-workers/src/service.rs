@@ -1,9 +1,9 @@
 //! One isolate: a server that is built when it starts, settings that are read at the first request, then requests.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, StatusCode,
+    Extensions, HeaderMap, HeaderValue, Method, Request, StatusCode,
     header::{ALLOW, CONTENT_TYPE},
     request::Parts,
 };
@@ -18,8 +18,9 @@ use worker::{
 use crate::{
     Config, ConfigError,
     home::at_home,
+    instance::{self, unless_gone},
     log,
-    platform::{self, WorkersPlatform},
+    platform::WorkersPlatform,
     request::{Incoming, Unread, parse_head, read_body},
     response::{into_worker, whole},
 };
@@ -32,9 +33,15 @@ enum Isolate {
     Empty,
     /// Built, before the first request.
     Built(Box<StreamableHttp>, Configure),
-    Serving(Rc<StreamableHttp>),
+    Serving(Rc<Serving>),
     /// Every request is answered with what is wrong.
     Misconfigured(&'static str),
+}
+
+/// What answers, and how long a handler may take.
+struct Serving {
+    endpoint: StreamableHttp,
+    time_limit: Option<Duration>,
 }
 
 thread_local! {
@@ -51,7 +58,7 @@ pub fn start(server: impl IntoServer) {
 /// The same as [`start`], with the settings changed by `configure` once they are read.
 pub fn start_with(server: impl IntoServer, configure: impl FnOnce(&mut Config) + 'static) {
     log::install();
-    platform::begin();
+    instance::begin();
     match StreamableHttp::new(server) {
         Ok(endpoint) => ISOLATE.set(Isolate::Built(Box::new(endpoint), Box::new(configure))),
         Err(errors) => wasm_bindgen::throw_str(&errors.to_string()),
@@ -66,15 +73,38 @@ pub fn start_with(server: impl IntoServer, configure: impl FnOnce(&mut Config) +
 /// # Errors
 /// When the platform refuses what makes up a response.
 pub async fn serve(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
-    let endpoint = match endpoint(&env) {
-        Ok(endpoint) => endpoint,
+    serve_with(request, env, context, |_| {}).await
+}
+
+/// The same as [`serve`], with what the Worker knows of the client beside the request, for handlers to find with
+/// `cx.extension`: above all the [`Principal`](pmcp_core::Principal) to whom sessions, tasks and what clients carry belong.
+///
+/// ```text
+/// let user = verified(&request)?;
+/// pmcp_workers::serve_with(request, env, context, |extensions| {
+///     extensions.insert(Principal(user.into()));
+/// }).await
+/// ```
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_with(
+    request: web_sys::Request,
+    env: Env,
+    context: Context,
+    extend: impl FnOnce(&mut Extensions),
+) -> worker::Result<web_sys::Response> {
+    let serving = match serving(&env) {
+        Ok(serving) => serving,
         Err(reason) => return text(StatusCode::INTERNAL_SERVER_ERROR, reason),
     };
-    let Some(head) = parse_head(&request) else {
-        return text(StatusCode::BAD_REQUEST, "The request has a method, a path or a header that is none.\n");
+    let Some(mut head) = parse_head(&request) else {
+        tracing::debug!("a request was refused for a method, a path or a header that is none");
+        return json(StatusCode::BAD_REQUEST, NO_HEAD);
     };
+    extend(&mut head.extensions);
     match (head.uri.path(), &head.method) {
-        ("/mcp", _) => answer(&endpoint, head, request, env, context).await,
+        ("/mcp", _) => answer(&serving, head, request, env, context).await,
         ("/health", &Method::GET | &Method::HEAD) => text(StatusCode::OK, "ok\n"),
         ("/health", _) => text(StatusCode::METHOD_NOT_ALLOWED, "GET /health tells whether the server lives.\n"),
         _ => text(StatusCode::NOT_FOUND, "There is nothing here: the MCP endpoint is /mcp.\n"),
@@ -82,11 +112,11 @@ pub async fn serve(request: web_sys::Request, env: Env, context: Context) -> wor
 }
 
 /// What answers in this isolate; the first request brings the settings.
-fn endpoint(env: &Env) -> Result<Rc<StreamableHttp>, &'static str> {
+fn serving(env: &Env) -> Result<Rc<Serving>, &'static str> {
     ISOLATE.with_borrow_mut(|isolate| {
         *isolate = match std::mem::replace(isolate, Isolate::Empty) {
             Isolate::Built(endpoint, configure) => match configured(env, *endpoint, configure) {
-                Ok(endpoint) => Isolate::Serving(Rc::new(endpoint)),
+                Ok(serving) => Isolate::Serving(Rc::new(serving)),
                 Err(error) => {
                     tracing::error!(%error, "the server cannot run");
                     Isolate::Misconfigured("The server's settings are wrong; its log says which.\n")
@@ -98,24 +128,24 @@ fn endpoint(env: &Env) -> Result<Rc<StreamableHttp>, &'static str> {
             ready => ready,
         };
         match isolate {
-            Isolate::Serving(endpoint) => Ok(Rc::clone(endpoint)),
+            Isolate::Serving(serving) => Ok(Rc::clone(serving)),
             Isolate::Misconfigured(reason) => Err(*reason),
             Isolate::Empty | Isolate::Built(..) => Err("The server was not built.\n"),
         }
     })
 }
 
-fn configured(env: &Env, endpoint: StreamableHttp, configure: Configure) -> Result<StreamableHttp, ConfigError> {
+fn configured(env: &Env, endpoint: StreamableHttp, configure: Configure) -> Result<Serving, ConfigError> {
     #[cfg(feature = "objects")]
     crate::objects::remember(env);
     let mut config = Config::from_env(env)?;
     configure(&mut config);
     log::set_level(config.log_level);
-    config.apply(endpoint)
+    Ok(Serving { endpoint: config.apply(endpoint)?, time_limit: config.time_limit })
 }
 
 async fn answer(
-    endpoint: &StreamableHttp,
+    Serving { endpoint, time_limit }: &Serving,
     mut head: Parts,
     request: web_sys::Request,
     env: Env,
@@ -135,10 +165,10 @@ async fn answer(
                 tracing::info!("a request was refused for its Host or Origin; RUST_LOG=debug shows more");
             }
             log(&head.headers, &[], response.status());
-            return into_worker(response);
+            return into_worker(response, None);
         }
     };
-    let body = match read_body(&request, &head, endpoint.body_limit()).await {
+    let body = match read_body(&request, &context, &head, endpoint.body_limit()).await {
         Ok(body) => body,
         Err(unread) => {
             let status = match unread {
@@ -147,7 +177,7 @@ async fn answer(
             };
             let response = endpoint.refuse(&head, status, &unread.to_string());
             log(&head.headers, &[], response.status());
-            return into_worker(response);
+            return into_worker(response, None);
         }
     };
     let asked = logged.as_ref().map(|_| (head.headers.clone(), body.clone()));
@@ -155,12 +185,16 @@ async fn answer(
     head.extensions.insert(Incoming::new(&request));
     let context = Arc::new(context);
     head.extensions.insert(Arc::clone(&context));
-    let platform: Arc<dyn Platform> = Arc::new(WorkersPlatform(context));
-    let response = at_home(endpoint.respond_admitted(admitted, Request::from_parts(head, body), &platform)).await;
+    let platform: Arc<dyn Platform> = Arc::new(WorkersPlatform(Arc::clone(&context)));
+    let answer = at_home(endpoint.respond_admitted(admitted, Request::from_parts(head, body), &platform));
+    let Some(response) = unless_gone(&request, &context, answer).await else {
+        // Nobody reads it.
+        return text(StatusCode::BAD_REQUEST, "The client has gone.\n");
+    };
     if let Some((headers, body)) = asked {
         log(&headers, &body, response.status());
     }
-    into_worker(response)
+    into_worker(response, *time_limit)
 }
 
 /// A request that has a line in the log, written when its answer begins: of level debug, as the platform itself logs each
@@ -183,6 +217,14 @@ impl Logged<'_> {
         let (country, colo) = (of_client("country"), of_client("colo"));
         tracing::debug!(method, name, status, elapsed_ms, country, colo, "answered");
     }
+}
+
+/// To a request that cannot even be shown to the core.
+const NO_HEAD: &str = r#"{"jsonrpc":"2.0","error":{"code":-32600,"message":"The request has a method, a path or a header that is none."}}"#;
+
+fn json(status: StatusCode, json: &str) -> worker::Result<web_sys::Response> {
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    whole(status, &headers, json.as_bytes())
 }
 
 fn text(status: StatusCode, text: &str) -> worker::Result<web_sys::Response> {

@@ -135,6 +135,17 @@ impl Workerd {
         Self::start_isolates(test, name, variables, 1)
     }
 
+    /// The same as it may be configured by somebody else: without compatibility flags, and with `variables` in JSON.
+    ///
+    /// # Panics
+    ///
+    /// As [`Workerd::start`].
+    pub fn start_unflagged(test: &str, name: &str, variables: &[(&str, &str)]) -> Option<Self> {
+        let bindings: Vec<_> =
+            variables.iter().map(|(name, value)| format!("(name = {name:?}, json = {value:?})")).collect();
+        Self::serve(test, name, bindings, &free_addresses(1), None, false)
+    }
+
     /// The same, with an inspector that tells [`Workerd::heap`] what the isolate holds.
     ///
     /// # Panics
@@ -142,7 +153,7 @@ impl Workerd {
     /// As [`Workerd::start`].
     pub fn start_inspected(test: &str, name: &str, variables: &[(&str, &str)]) -> Option<Self> {
         let [addrs @ .., inspector] = &*free_addresses(2) else { return None };
-        Self::serve(test, name, variables, addrs, Some(*inspector))
+        Self::serve(test, name, texts(variables), addrs, Some(*inspector), true)
     }
 
     /// The same in several isolates, each on a port of its own, that share the Durable Objects which the example binds.
@@ -151,15 +162,16 @@ impl Workerd {
     ///
     /// As [`Workerd::start`].
     pub fn start_isolates(test: &str, name: &str, variables: &[(&str, &str)], count: usize) -> Option<Self> {
-        Self::serve(test, name, variables, &free_addresses(count), None)
+        Self::serve(test, name, texts(variables), &free_addresses(count), None, true)
     }
 
     fn serve(
         test: &str,
         name: &str,
-        variables: &[(&str, &str)],
+        mut bindings: Vec<String>,
         addrs: &[SocketAddr],
         inspector: Option<SocketAddr>,
+        is_flagged: bool,
     ) -> Option<Self> {
         let build = worker(test, name)?;
         let modules = Tools::find(test)?.packages.join("node_modules");
@@ -168,9 +180,11 @@ impl Workerd {
         for file in ["index.js", "index_bg.wasm"] {
             fs::copy(build.join(file), folder.join(file)).expect("worker-build wrote it");
         }
-        // What is no example has none, and binds nothing.
-        let settings = fs::read_to_string(build.join("../wrangler.toml")).unwrap_or_default();
-        let config = config(addrs, variables, bound_object(&settings).as_ref());
+        let settings = fs::read_to_string(build.join("../wrangler.toml")).expect("it has settings");
+        // A list of texts is written there as it is here.
+        let flags = settings.lines().find_map(|line| line.strip_prefix("compatibility_flags = "));
+        let flags = flags.filter(|_| is_flagged).unwrap_or("[]");
+        let config = config(addrs, flags, &mut bindings, bound_object(&settings).as_ref());
         fs::write(folder.join("worker.capnp"), config).expect("the folder can be written");
         let runtime = runtime(&modules);
         let child = run(&runtime, &folder, inspector);
@@ -281,6 +295,11 @@ impl Drop for Workerd {
     }
 }
 
+/// As Cap'n Proto has them.
+fn texts(variables: &[(&str, &str)]) -> Vec<String> {
+    variables.iter().map(|(name, value)| format!("(name = {name:?}, text = {value:?})")).collect()
+}
+
 /// All at once, so that no two are the same.
 fn free_addresses(count: usize) -> Vec<SocketAddr> {
     let free: Vec<_> = (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port")).collect();
@@ -318,9 +337,7 @@ fn bound_object(settings: &str) -> Option<(String, String)> {
 /// As Cap'n Proto has it; a text there is written as in C. The heap of JavaScript is small, and its garbage collected when
 /// [`Workerd::heap`] asks, so that it cannot be taken for memory that is lost. Each address has an isolate of its own; the
 /// objects live in the first.
-fn config(addrs: &[SocketAddr], variables: &[(&str, &str)], object: Option<&(String, String)>) -> String {
-    let mut bindings: Vec<String> =
-        variables.iter().map(|(name, value)| format!("(name = {name:?}, text = {value:?})")).collect();
+fn config(addrs: &[SocketAddr], flags: &str, bindings: &mut Vec<String>, object: Option<&(String, String)>) -> String {
     let mut objects = String::new();
     if let Some((name, class)) = object {
         bindings.push(format!(
@@ -342,6 +359,7 @@ fn config(addrs: &[SocketAddr], variables: &[(&str, &str)], object: Option<&(Str
              \x20 modules = [(name = \"index.js\", esModule = embed \"index.js\"), \
              (name = \"./index_bg.wasm\", wasm = embed \"index_bg.wasm\")],\n\
              \x20 compatibilityDate = \"2026-10-01\",\n\
+             \x20 compatibilityFlags = {flags},\n\
              \x20 bindings = [{}],\n{}\
              );\n",
             bindings.join(", "),

@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pmcp_tests::{Reply, Request, Workerd, exchange};
+use pmcp_tests::{Connection, Reply, Request, Workerd, exchange};
 use serde_json::{Value, json};
 
 /// A panic takes a second to be noticed; the rest is for a busy machine. The server's time limit is minutes.
@@ -73,4 +73,45 @@ fn a_stream_ends_with_its_handler() {
     // The status was sent before, so the connection must say it: nobody may take this for the whole answer.
     assert!(torn.is_err(), "{torn:?}");
     assert_eq!(count(&workerd, 0), 1);
+}
+
+#[test]
+fn what_waits_for_a_durable_object_ends() {
+    let variables = [("PMCP_SESSIONS", "shared")];
+    // The objects live in the other isolate, and go on.
+    let Some(workerd) = Workerd::start_isolates("what_waits_for_a_durable_object", "panicking", &variables, 2) else {
+        return;
+    };
+    let addr = workerd.addrs()[1];
+    let info = json!({"name": "raw", "version": "1"});
+    let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info});
+    let opened = exchange(addr, &Request::legacy(None, "initialize", params).to_bytes(addr)).expect("an answer");
+    let session = opened.head.header("mcp-session-id").expect("a session").to_owned();
+    let in_session = |request: Request| request.header("mcp-session-id", &session);
+    let arguments = json!({"name": "panic", "arguments": {"after_ms": 120_000, "reports": true}});
+    let streaming = Request::legacy(Some("2025-11-25"), "tools/call", arguments).with_progress();
+    let listening = Request::modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+    let requests = [
+        in_session(streaming),
+        in_session(Request::legacy(Some("2025-11-25"), "ping", json!({})).verb("GET").body("")),
+        listening,
+    ];
+    let streams = requests.map(|request| {
+        let mut stream = Connection::open(addr).expect("workerd accepts");
+        stream.send(&request.to_bytes(addr)).expect("workerd reads");
+        let head = stream.read_head().unwrap_or_else(|error| panic!("{error}\n{}", workerd.log()));
+        assert!(head.status == 200 && head.is_event_stream(), "{head:?}\n{}", workerd.log());
+        stream
+    });
+    thread::sleep(Duration::from_millis(500));
+    let begin = Instant::now();
+    let panicking = Request::call("panic", json!({"after_ms": 0, "reports": false}));
+    assert_eq!(exchange(addr, &panicking.to_bytes(addr)).expect("an answer").status(), 500);
+    for (at, mut stream) in streams.into_iter().enumerate() {
+        // What it was told before, and then no more.
+        while stream.read_event().is_ok_and(|event| event.is_some()) {}
+        assert!(begin.elapsed() < SOON, "stream {at} ended after {:?}", begin.elapsed());
+    }
+    let reply = exchange(addr, &Request::call("wait", json!({"ms": 0})).to_bytes(addr)).expect("an answer");
+    assert_eq!(reply.status(), 200, "{}", reply.text());
 }

@@ -11,7 +11,7 @@ use worker::{
 };
 
 use super::ask::Ask;
-use crate::platform::sleep;
+use crate::instance::{Closing, Timer};
 
 /// Between two attempts to reach an object: after the last it is given up.
 const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(3)];
@@ -48,7 +48,8 @@ pub struct Objects {
     binding: Arc<str>,
 }
 
-/// Why an object did not do what it was asked.
+/// Why an object did not do what it was asked. It says what the object is for, and not its name:
+/// who knows the id of a session can use it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum ObjectError {
     /// The Worker has no such binding.
@@ -59,14 +60,19 @@ pub(super) enum ObjectError {
     )]
     Unbound { binding: Arc<str> },
     /// It cannot be reached, or ended in the middle.
-    #[error("the Durable Object {object} cannot be reached: {reason}")]
+    #[error("the Durable Object of a {object} cannot be reached: {reason}")]
     Away { object: String, reason: String },
     /// It has no room.
-    #[error("the Durable Object {object} has no room: {reason}")]
+    #[error("the Durable Object of a {object} has no room: {reason}")]
     Full { object: String, reason: String },
     /// It says that it cannot.
-    #[error("the Durable Object {object} failed ({status}): {reason}")]
+    #[error("the Durable Object of a {object} failed ({status}): {reason}")]
     Failed { object: String, status: u16, reason: String },
+}
+
+/// What an object is for, of its name.
+fn kind(object: &str) -> String {
+    object.split(':').next().unwrap_or_default().to_owned()
 }
 
 /// What an object says.
@@ -78,7 +84,10 @@ pub(super) enum Answer {
 }
 
 /// The isolate's end of a socket; dropping it tells the object that nobody waits.
-pub(super) struct Socket(WebSocket);
+pub(super) struct Socket {
+    socket: WebSocket,
+    _closing: Closing,
+}
 
 /// What came on a socket.
 pub(super) enum Message {
@@ -104,7 +113,7 @@ impl Objects {
             Answer::No => Ok(None),
             Answer::Socket(_) => {
                 let reason = "it answered with a socket that nobody asked for".to_owned();
-                Err(ObjectError::Failed { object: object.to_owned(), status: 101, reason })
+                Err(ObjectError::Failed { object: kind(object), status: 101, reason })
             }
         }
     }
@@ -125,8 +134,8 @@ impl Objects {
             };
             match pauses.next() {
                 // Asking again is what an overloaded object needs least.
-                Some(pause) if !error.contains("overloaded") => sleep(*pause).await,
-                _ => return Err(ObjectError::Away { object: object.to_owned(), reason: error }),
+                Some(pause) if !error.contains("overloaded") => Timer::of(*pause).await,
+                _ => return Err(ObjectError::Away { object: kind(object), reason: error }),
             }
         }
     }
@@ -171,12 +180,15 @@ impl From<Error> for Failure {
 
 async fn answer(object: &str, response: &mut worker::Response) -> Result<Answer, ObjectError> {
     let status = response.status_code();
-    let object = object.to_owned();
+    let object = kind(object);
     if status == 101 {
         let socket = std::mem::replace(response, worker::Response::builder().empty()).websocket();
         let reason = || "it switches protocols without a socket".to_owned();
         return match socket {
-            Some(socket) => Ok(Answer::Socket(Socket(socket))),
+            Some(socket) => {
+                let _closing = Closing::of(socket.as_ref());
+                Ok(Answer::Socket(Socket { socket, _closing }))
+            }
             None => Err(ObjectError::Failed { object, status, reason: reason() }),
         };
     }
@@ -197,10 +209,10 @@ impl Socket {
     /// Hands each message to `hear`, until that has heard enough; `false` where the socket ended before.
     pub(super) async fn listen(self, mut hear: impl FnMut(Message) -> bool) -> bool {
         // And not a blob, which is read in a task of its own.
-        self.0.as_ref().set_binary_type(BinaryType::Arraybuffer);
-        let Ok(mut events) = self.0.events() else { return false };
+        self.socket.as_ref().set_binary_type(BinaryType::Arraybuffer);
+        let Ok(mut events) = self.socket.events() else { return false };
         // What came before waits until now.
-        if self.0.accept().is_err() {
+        if self.socket.accept().is_err() {
             return false;
         }
         while let Some(Ok(WebsocketEvent::Message(event))) = events.next().await {
@@ -218,6 +230,6 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         // Where it has ended already that is what was wanted.
-        let _ = self.0.close(None, None::<&str>);
+        let _ = self.socket.close(None, None::<&str>);
     }
 }

@@ -11,7 +11,7 @@ use super::{
     asking::{Answer, Message, ObjectError, Socket},
     task_store,
 };
-use crate::platform::sleep;
+use crate::instance::Timer;
 
 /// What is no task's is told by the object of this name.
 const ALL: &str = "changes";
@@ -158,7 +158,7 @@ impl Source {
 
     async fn open_again(&self) -> Option<Socket> {
         for pause in PAUSES {
-            sleep(pause).await;
+            Timer::of(pause).await;
             match self.open().await {
                 Ok(socket) => return Some(socket),
                 Err(error) => tracing::debug!(%error, "changes are not heard"),

@@ -210,8 +210,8 @@ impl PmcpObject {
     }
 }
 
-/// The latest time that JavaScript knows.
-const LATEST: u64 = 8_640_000_000_000_000;
+/// The latest time for which the platform takes an alarm, in 2188.
+const LATEST: u64 = 6_900_000_000_000;
 
 fn now() -> u64 {
     // Before 1970 and not a number are both 0.

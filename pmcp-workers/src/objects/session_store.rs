@@ -10,7 +10,7 @@ use super::{
     ask::{Ask, GONE, Life, MOST_NAME, is_id, parse, parse_events},
     asking::{Answer, Message},
 };
-use crate::platform::{random_token, sleep};
+use crate::{instance::Timer, platform::random_token};
 
 /// How long a session lives that nobody uses, unless the server says otherwise.
 const IDLE: Duration = Duration::from_secs(3_600);
@@ -153,7 +153,7 @@ impl SessionStore for ObjectSessionStore {
                 };
                 if !socket.listen(take).await {
                     // The object was moved, or its code replaced: it is there again in a moment.
-                    sleep(PAUSE).await;
+                    Timer::of(PAUSE).await;
                 }
                 match heard {
                     Some(Message::Bytes(bytes)) => return events(&bytes).map(Some),
