@@ -50,7 +50,7 @@ thread_local! {
 
 /// Builds `server`, when the isolate starts: call it in `#[event(start)]`.
 ///
-/// A server that cannot be built is an exception there, so that `wrangler deploy` refuses it and says why.
+/// A server that cannot be built is an exception there, so that `wrangler deploy` refuses it; `wrangler dev` prints why.
 pub fn start(server: impl IntoServer) {
     start_with(server, |_| {});
 }
@@ -61,7 +61,11 @@ pub fn start_with(server: impl IntoServer, configure: impl FnOnce(&mut Config) +
     instance::begin();
     match StreamableHttp::new(server) {
         Ok(endpoint) => ISOLATE.set(Isolate::Built(Box::new(endpoint), Box::new(configure))),
-        Err(errors) => wasm_bindgen::throw_str(&errors.to_string()),
+        Err(errors) => {
+            // The exception comes in one of WebAssembly, of which the platform prints no word.
+            tracing::error!(%errors, "the server cannot be built");
+            wasm_bindgen::throw_str(&errors.to_string())
+        }
     }
 }
 

@@ -110,8 +110,8 @@ pub fn worker(test: &str, name: &str) -> Option<PathBuf> {
     let mut tools = Tools::find(test)?;
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = match name {
-        // No example for anybody.
-        "panicking" => tests.join(name),
+        // No examples for anybody.
+        "panicking" | "unbuildable" => tests.join(name),
         _ => tests.join("../examples").join(name).join("workers"),
     };
     let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -143,7 +143,7 @@ impl Workerd {
     pub fn start_unflagged(test: &str, name: &str, variables: &[(&str, &str)]) -> Option<Self> {
         let bindings: Vec<_> =
             variables.iter().map(|(name, value)| format!("(name = {name:?}, json = {value:?})")).collect();
-        Self::serve(test, name, bindings, &free_addresses(1), None, false)
+        Self::serve(test, name, bindings, &free_addresses(1), None, false).map(Self::listening)
     }
 
     /// The same, with an inspector that tells [`Workerd::heap`] what the isolate holds.
@@ -153,7 +153,7 @@ impl Workerd {
     /// As [`Workerd::start`].
     pub fn start_inspected(test: &str, name: &str, variables: &[(&str, &str)]) -> Option<Self> {
         let [addrs @ .., inspector] = &*free_addresses(2) else { return None };
-        Self::serve(test, name, texts(variables), addrs, Some(*inspector), true)
+        Self::serve(test, name, texts(variables), addrs, Some(*inspector), true).map(Self::listening)
     }
 
     /// The same in several isolates, each on a port of its own, that share the Durable Objects which the example binds.
@@ -162,7 +162,16 @@ impl Workerd {
     ///
     /// As [`Workerd::start`].
     pub fn start_isolates(test: &str, name: &str, variables: &[(&str, &str)], count: usize) -> Option<Self> {
-        Self::serve(test, name, texts(variables), &free_addresses(count), None, true)
+        Self::serve(test, name, texts(variables), &free_addresses(count), None, true).map(Self::listening)
+    }
+
+    /// The same for a Worker that cannot start: nobody waits until it listens.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be built.
+    pub fn start_in_vain(test: &str, name: &str) -> Option<Self> {
+        Self::serve(test, name, Vec::new(), &free_addresses(1), None, true)
     }
 
     fn serve(
@@ -188,9 +197,12 @@ impl Workerd {
         fs::write(folder.join("worker.capnp"), config).expect("the folder can be written");
         let runtime = runtime(&modules);
         let child = run(&runtime, &folder, inspector);
-        let workerd = Self { child, runtime, addrs: addrs.to_vec(), inspector, folder };
-        workerd.wait();
-        Some(workerd)
+        Some(Self { child, runtime, addrs: addrs.to_vec(), inspector, folder })
+    }
+
+    fn listening(self) -> Self {
+        self.wait();
+        self
     }
 
     /// Ends it and starts it again, with all that its Durable Objects have kept.

@@ -1,5 +1,5 @@
 //! A Worker whose handlers panic, on workerd: what else it was answering is not left hanging, and what comes next is
-//! answered as if nothing had been.
+//! answered as if nothing had been. And one that cannot be built at all: it says why.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -114,4 +114,12 @@ fn what_waits_for_a_durable_object_ends() {
     }
     let reply = exchange(addr, &Request::call("wait", json!({"ms": 0})).to_bytes(addr)).expect("an answer");
     assert_eq!(reply.status(), 200, "{}", reply.text());
+}
+
+#[test]
+fn a_server_that_cannot_be_built_says_why() {
+    let Some(workerd) = Workerd::start_in_vain("a_server_that_cannot_be_built", "unbuildable") else { return };
+    workerd.expect_in_log("tool `greet` is registered twice");
+    workerd.expect_in_log("Uncaught");
+    assert!(exchange(workerd.addr(), &Request::post("").to_bytes(workerd.addr())).is_err());
 }

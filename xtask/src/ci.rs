@@ -120,9 +120,9 @@ fn quick_steps(root: &Path, report: &mut Report) {
             println!("SKIPPED: the compiler beside clippy has no {WASM}; type: rustup target add {WASM}");
             return Ok(());
         }
-        let workers =
-            ["pmcp-workers", "calculator-workers", "conformance-workers", "notes-workers", "panicking-worker"];
-        let crates = workers.into_iter().flat_map(|name| ["-p", name]);
+        let examples = ["calculator-workers", "conformance-workers", "notes-workers"];
+        let workers = ["pmcp-workers"].into_iter().chain(examples).chain(["panicking-worker", "unbuildable-worker"]);
+        let crates = workers.flat_map(|name| ["-p", name]);
         // The core shares by Arc on every target, also where its types are not Send.
         let allowed = ["--", "-D", "warnings", "-A", "clippy::arc_with_non_send_sync"];
         let flags = ["clippy", "--target", WASM].into_iter().chain(crates).chain(allowed);
