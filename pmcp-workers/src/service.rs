@@ -1,6 +1,6 @@
 //! One isolate: a server that is built when it starts, settings that are read at the first request, then requests.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, error::Error, rc::Rc, sync::Arc, time::Duration};
 
 use http::{
     Extensions, HeaderMap, HeaderValue, Method, Request, StatusCode,
@@ -16,7 +16,7 @@ use worker::{
 };
 
 use crate::{
-    Config, ConfigError,
+    Config,
     home::at_home,
     instance::{self, unless_gone},
     log,
@@ -139,12 +139,18 @@ fn serving(env: &Env) -> Result<Rc<Serving>, &'static str> {
     })
 }
 
-fn configured(env: &Env, endpoint: StreamableHttp, configure: Configure) -> Result<Serving, ConfigError> {
+fn configured(env: &Env, endpoint: StreamableHttp, configure: Configure) -> Result<Serving, Box<dyn Error>> {
     #[cfg(feature = "objects")]
-    crate::objects::remember(env);
+    crate::objects::remember(env)?;
     let mut config = Config::from_env(env)?;
     configure(&mut config);
     log::set_level(config.log_level);
+    if endpoint.server().keeps_tasks_in_memory() {
+        tracing::warn!(
+            "tools of this server run as tasks, which it keeps in the memory of one isolate: others do not find them; give \
+             the server an ObjectTaskStore (feature `objects` of pmcp-workers)"
+        );
+    }
     Ok(Serving { endpoint: config.apply(endpoint)?, time_limit: config.time_limit })
 }
 

@@ -19,11 +19,19 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(
 thread_local! {
     /// The bindings of this Worker: the same for all its requests, and known from the first on.
     static ENV: RefCell<Option<Env>> = const { RefCell::new(None) };
+    /// What the server was built with, to be looked for at the first request.
+    static NEEDED: RefCell<Vec<Objects>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Keeps the bindings, for those who need one in a request that they do not know.
-pub(crate) fn remember(env: &Env) {
+/// Keeps the bindings, for those who need one in a request that they do not know, unless one is missing that the server
+/// was built with.
+pub(crate) fn remember(env: &Env) -> Result<(), impl std::error::Error + 'static> {
     ENV.set(Some(env.clone()));
+    let is_missing = |objects: &Objects| env.durable_object(&objects.binding).is_err();
+    match NEEDED.take().into_iter().find(is_missing) {
+        None => Ok(()),
+        Some(Objects { binding }) => Err(ObjectError::Unbound { binding }),
+    }
 }
 
 /// The Durable Objects in which the isolates of a Worker share what they know; cheap to clone.
@@ -96,9 +104,12 @@ pub(super) enum Message {
 }
 
 impl Objects {
-    /// Those that the Worker has bound under the name `binding`.
+    /// Those that the Worker has bound under the name `binding`. Where it is made when the isolate starts and the Worker has
+    /// no such binding, every request is answered 500, and the log says what is missing.
     pub fn bound_as(binding: &str) -> Self {
-        Self { binding: binding.into() }
+        let objects = Self { binding: binding.into() };
+        NEEDED.with_borrow_mut(|needed| needed.push(objects.clone()));
+        objects
     }
 
     /// Asks what is answered at once, and says whether that was a yes.
