@@ -2,8 +2,8 @@
 //!
 //! A server is written once, as plain async functions, and runs on every platform that an adapter exists for. The
 //! core maps one HTTP request to one HTTP response ([`StreamableHttp::respond`]); it opens no socket, starts no
-//! thread and knows no clock. Adapters do that: `pmcp-cloudrun` for Cloud Run, containers and your own machine, `pmcp-lambda`
-//! for AWS Lambda.
+//! thread and knows no clock. Adapters do that: `pmcp-cloudrun` for Cloud Run, containers and your own machine,
+//! `pmcp-lambda` for AWS Lambda, `pmcp-workers` for Cloudflare Workers, `pmcp-stdio` for editors.
 //!
 //! ```
 //! use pmcp_core::prelude::*;

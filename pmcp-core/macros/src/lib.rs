@@ -29,13 +29,15 @@ use proc_macro::TokenStream;
 ///
 /// On their arguments: `#[arg(description = "…", name = "…", header = "…", complete = method)]`, or a doc comment.
 /// `header` asks clients to repeat a tool's argument in `Mcp-Param-…`; `complete` names a method of the block that
-/// takes `&self` and what was typed, a `&str` or a `&CompletionRequest`, and returns proposals for a prompt's or
-/// template's argument. An `Option` is an optional argument. `&Context` may stand anywhere.
+/// takes `&self`, what was typed, a `&str` or a `&CompletionRequest`, and `&Context` if it likes, may be `async`, and
+/// returns proposals for a prompt's or template's argument. An `Option` is an optional argument. `&Context` may stand
+/// anywhere.
 ///
 /// A method that is not `async` runs on the thread that serves requests: move work that blocks to a thread of its own,
-/// such as `tokio::task::spawn_blocking`. A client of revision 2026-07-28 that goes away drops an `async` handler at its
-/// next `.await`, so keep changes that belong together free of them, or hand them to a task. Put
-/// `#[serde(deny_unknown_fields)]` on types of your own that are arguments: without it, misspelt members are passed over.
+/// such as `tokio::task::spawn_blocking` (not on Cloudflare Workers, which have no threads: see `pmcp-workers`). A client
+/// of revision 2026-07-28 that goes away drops an `async` handler at its next `.await`, so keep changes that belong
+/// together free of them, or hand them to a task. Put `#[serde(deny_unknown_fields)]` on types of your own that are
+/// arguments: without it, misspelt members are passed over.
 ///
 /// A server may have tools besides those of its block: `MyServer.into_builder().tool(…)`.
 #[proc_macro_attribute]

@@ -223,7 +223,7 @@ impl Context {
                 handler = self.name(),
                 revision = self.revision().as_str(),
                 "a handler asks a client that cannot be asked: it speaks an older revision and has no session. If \
-                 sessions are off, turn them on with StreamableHttp::sessions, or PMCP_SESSIONS; it is said once"
+                 sessions are off, turn them on with PMCP_SESSIONS (or StreamableHttp::sessions); it is said once"
             );
         }
         Err(Error::CannotAsk)
@@ -256,6 +256,9 @@ impl Context {
     /// goes in here, under a name of its own; in later rounds `work` is dropped, and its result is what it was. The
     /// result travels with the client, sealed, so keep it small. Where the request is abandoned, or sent again from
     /// the start, nothing remembers it: work that must not be done twice by anybody needs a key in your database.
+    ///
+    /// Work that may fail has a `Result` as its result, whose error is kept as well, so that it is not tried again:
+    /// `cx.once("save", async { save().await.map_err(|error| error.to_string()) }).await?.map_err(Error::failed)?`.
     ///
     /// A handler is not run again in a task, nor for a client of an older revision: there `work` is simply done.
     ///

@@ -49,8 +49,9 @@ use crate::protocol::SubscriptionFilter;
 /// # }).unwrap();
 /// ```
 ///
-/// It is for what every client may see; of a task only those hear whom it belongs to. Clients of revisions before 2026-07-28 cannot listen, and are not told that
-/// the server notifies.
+/// It is for what every client may see; of a task only those hear whom it belongs to. Clients of revisions before
+/// 2026-07-28 are told in their session, and over stdio; without one they cannot hear, and are not told that the server
+/// notifies.
 ///
 /// [`subscriptions/listen`]: https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions
 #[derive(Clone)]

@@ -178,7 +178,7 @@ impl Sealer {
             self.own.get_or_init(|| {
                 tracing::warn!(
                     "no key for request states: one made up for this process is used. Answers to questions that \
-                     arrive at another instance, or after a restart, will be refused; set the same key everywhere"
+                     arrive at another instance, or after a restart, will be refused; set the same PMCP_STATE_KEYS for all"
                 );
                 let mut bytes = [0; 32];
                 platform.random(&mut bytes);
