@@ -61,7 +61,33 @@
 //! `cx.extension::<worker::Env>()`, and what Cloudflare knows of the client through `cx.extension::<Incoming>()`.
 //!
 //! With the feature `objects`, the isolates of a Worker share sessions, tasks and changes in Durable Objects: see
-//! `Objects`. Without it they share nothing.
+//! `Objects`. Without it they share nothing: a task, and who listens to a `Notifier::local()`, is known to its isolate
+//! only.
+//!
+//! # What a Worker lacks
+//!
+//! An isolate has one thread, and no clock, files, environment or Tokio of its own. What asks for them compiles, and
+//! panics or fails when it is called:
+//!
+//! | instead of | take |
+//! |---|---|
+//! | `Instant::now()`, `SystemTime::now()` | `cx.platform().now()`; it stands still until something is awaited |
+//! | `tokio::time::sleep`, `tokio::time::timeout` | `cx.sleep(…)`, by itself or in a `select` |
+//! | `tokio::spawn`, `thread::spawn` | `cx.platform().background(Box::pin(…))` |
+//! | `tokio::task::spawn_blocking` | a Worker of its own: work that blocks holds up the whole isolate |
+//! | `std::env::var`, `std::fs` | the bindings: `cx.extension::<worker::Env>()` |
+//!
+//! The line that a panic names may be one of the standard library. With `command = "worker-build --dev"` in
+//! `wrangler.toml` the WebAssembly keeps the names of its functions, for the stacks that are printed.
+//!
+//! # What the platform ends
+//!
+//! - A handler that computes without end: its CPU time is limited (10 ms in the free plan, else 30 s unless
+//!   `limits.cpu_ms` in `wrangler.toml` says otherwise), and its client sees an error page of Cloudflare's.
+//!   `PMCP_TIME_LIMIT_MS` is for handlers that wait: in one that never does, no timer rings.
+//! - What goes on in the background 30 s after its answer, tasks included.
+//!
+//! `wrangler dev` has neither limit: what computes without end hangs there, and tasks run on.
 //!
 //! On other targets than `wasm32` the crate has only its settings.
 
