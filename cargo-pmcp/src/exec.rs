@@ -116,6 +116,17 @@ impl Call {
         self
     }
 
+    /// The same of all whose names begin so, but for those that are named.
+    pub(crate) fn without_all(mut self, beginning: &str, but: &[&str]) -> Self {
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with(beginning) && !but.contains(&&*text) {
+                self.command.env_remove(&name);
+            }
+        }
+        self
+    }
+
     /// One more argument, which is the same in every call and not shown.
     pub(crate) fn always(mut self, argument: &str) -> Self {
         self.command.arg(argument);

@@ -36,6 +36,9 @@ pub(crate) enum Failure {
     /// Ctrl-C came, or another wish that this program end.
     #[error("{what}\n{advice}")]
     Interrupted { what: String, advice: String },
+    /// Something was done that stays, and then this happened.
+    #[error("{done}, but {failure}")]
+    After { done: String, failure: Box<Failure> },
     /// A file could not be read or written.
     #[error("{doing} {} failed: {source}", path.display())]
     File { doing: &'static str, path: PathBuf, source: io::Error },
@@ -52,6 +55,7 @@ impl Failure {
             Self::Refused { .. } => 5,
             // As shells say it of a program that Ctrl-C has ended.
             Self::Interrupted { .. } => 130,
+            Self::After { failure, .. } => failure.exit_code(),
         }
     }
 
@@ -87,6 +91,7 @@ impl Failure {
     pub(crate) fn when_interrupted(self, new: impl Into<String>) -> Self {
         match self {
             Self::Interrupted { what, .. } => Self::Interrupted { what, advice: new.into() },
+            Self::After { done, failure } => failure.when_interrupted(new).after(done),
             other => other,
         }
     }
@@ -100,11 +105,8 @@ impl Failure {
     }
 
     /// The same once something was done that stays.
-    pub(crate) fn after(mut self, done: &str) -> Self {
-        if let Some((what, _)) = self.words() {
-            *what = format!("{done}, but {what}");
-        }
-        self
+    pub(crate) fn after(self, done: impl Into<String>) -> Self {
+        Self::After { done: done.into(), failure: Box::new(self) }
     }
 
     /// The same with lines to type that name the target, as the command did that failed.
@@ -120,6 +122,9 @@ impl Failure {
 
     /// The same in one line: what happened, without what a program had to say further, and what to do.
     pub(crate) fn in_a_line(mut self) -> String {
+        if let Self::After { done, failure } = self {
+            return format!("{done}, but {}", failure.in_a_line());
+        }
         if let Some((what, advice)) = self.words() {
             return format!("{}; {advice}", what.lines().next().unwrap_or_default());
         }
@@ -136,6 +141,7 @@ impl Failure {
             | Self::Missing { what, advice }
             | Self::Failed { what, advice }
             | Self::Interrupted { what, advice } => Some((what, advice)),
+            Self::After { failure, .. } => failure.words(),
             _ => None,
         }
     }

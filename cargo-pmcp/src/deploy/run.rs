@@ -82,8 +82,8 @@ fn replace(project: &Project, is_meant: bool) -> Result {
 
 /// Whether a deployment that failed has left nothing behind: only the platform knows, if it can be asked.
 fn is_nothing(project: &Project, failure: &Failure) -> bool {
-    let is_interrupted = matches!(failure, Failure::Interrupted { .. });
-    !is_interrupted && project.target().status(&project.config).is_ok_and(|status| !status.deployed)
+    let is_something = matches!(failure, Failure::Interrupted { .. } | Failure::After { .. });
+    !is_something && project.target().status(&project.config).is_ok_and(|status| !status.deployed)
 }
 
 /// What a plan does not look at, as it asks nobody.

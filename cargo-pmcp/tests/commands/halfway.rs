@@ -138,7 +138,7 @@ fn a_deployment_that_fails_says_what_exists_now() {
     let folder = project("cdk-fails");
     folder
         .program("npx", "echo 'Resource of type AWS::Lambda::Function with identifier crm already exists' >&2; exit 1");
-    let call = "error: `npx --no-install cdk deploy --require-approval never --method direct --progress events` failed (exit \
+    let call = "error: `npx --no-install cdk deploy crm --require-approval never --method direct --progress events` failed (exit \
                 status: 1); its own words are above\n";
     let first = format!(
         "{call}the deployment of crm failed, and nothing exists of it now\nmend what it says, and deploy again\n"

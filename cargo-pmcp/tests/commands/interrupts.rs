@@ -30,7 +30,7 @@ fn a_deployment_that_is_interrupted_may_go_on_by_itself() {
     let folder = project("interrupted-deployment");
     folder.program("sleep", "exec /bin/sleep \"$@\"");
     folder.program("npx", INTERRUPTED);
-    let words = "error: interrupted during `npx --no-install cdk deploy --require-approval never --method direct --progress \
+    let words = "error: interrupted during `npx --no-install cdk deploy crm --require-approval never --method direct --progress \
                  events`\nCloudFormation goes on with what it has begun of crm: wait until `cargo pmcp deploy status` says \
                  COMPLETE or that nothing is deployed, and deploy again\n";
     assert_eq!(deploy(&folder), (Some(130), words.into()));

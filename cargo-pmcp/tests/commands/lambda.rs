@@ -138,7 +138,7 @@ fn the_profile_of_the_file_goes_before_keys_of_the_environment() {
     folder.program("npx", "[ \"$1\" != --no-install ] || echo \"$*\" > ../../called");
     assert_eq!(folder.printed(&["deploy", "--yes"]), "Url = https://u/mcp\n");
     let called = fs::read_to_string(folder.0.join("called")).expect("was called");
-    assert!(called.ends_with(" --progress events --profile work\n"), "{called}");
+    assert!(called.ends_with(" --progress events --profile work --output=cdk.out\n"), "{called}");
 
     folder.program("aws", "echo 'Unable to locate credentials' >&2; exit 253");
     let words =

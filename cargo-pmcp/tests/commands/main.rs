@@ -3,6 +3,8 @@
 #[cfg(unix)]
 mod answers;
 #[cfg(unix)]
+mod cdk;
+#[cfg(unix)]
 mod completions;
 mod deploy;
 #[cfg(unix)]

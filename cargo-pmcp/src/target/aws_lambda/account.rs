@@ -45,6 +45,17 @@ impl Account {
         }
     }
 
+    /// The CDK's call with nothing but what this program says: every other option can be a variable or stand in a file of
+    /// settings, such as a profile of another account.
+    pub(super) fn of_the_cdk(&self, call: Call) -> Call {
+        // Which program makes images is no option.
+        let call = call.without_all("CDK", &["CDK_DOCKER", "CDK_HOME"]).always("--output=cdk.out");
+        match &self.profile {
+            Some(_) => call,
+            None => call.always("--profile="),
+        }
+    }
+
     /// What both take as well: before keys in the environment goes only a profile that is an option.
     pub(super) fn option(&self) -> impl Iterator<Item = &str> {
         self.profile.iter().flat_map(|profile| ["--profile", profile])

@@ -166,6 +166,8 @@ impl Target for AwsLambda {
                 "--no-install",
                 "cdk",
                 "deploy",
+                // By its name: an app may have others, and whoever calls this one otherwise is told before it is made.
+                &server.name,
                 "--require-approval",
                 "never",
                 // Without a change set, which nobody would look at: it takes half a minute longer.
@@ -176,13 +178,14 @@ impl Target for AwsLambda {
             ];
             let call = NPX.call(arguments.into_iter().chain(account.option()))?;
             let call = account.environment(call.folder(&app)).env("PMCP_SETTINGS", settings);
-            call.run("").map_err(|failure| stack::after_failure(&account, &server.name, failure))
+            account.of_the_cdk(call).run("").map_err(|failure| stack::after_failure(&account, &server.name, failure))
         })?;
         // A version that a rollback chose stays live where the template did not change.
-        let live = stack::go_live(&account, &server.name).and_then(|()| self.outputs(&project.config));
+        let zip = project.root.join(archive::path(&server.name));
+        let live = stack::go_live(&account, &server.name, &zip).and_then(|()| self.outputs(&project.config));
         live.map_err(|failure| {
             let failure = failure.when_interrupted("see `cargo pmcp deploy status` and `outputs`");
-            failure.after(&format!("{} is deployed", server.name))
+            failure.after(format!("{} is deployed", server.name))
         })
     }
 

@@ -152,7 +152,7 @@ pub(super) fn set(account: &Account, config: &Config, key: &str, value: Hidden) 
     let input = ["--secret-string", STANDARD_INPUT, "--output", "json"];
     let stored = account.tell_hidden(&[&["secretsmanager"], &arguments[..], &input].concat(), value);
     stored.map_err(|failure| match was_deleted {
-        true => failure.after(&format!("{name} is there again, with the value that it had when it was deleted")),
+        true => failure.after(format!("{name} is there again, with the value that it had when it was deleted")),
         false => failure,
     })
 }

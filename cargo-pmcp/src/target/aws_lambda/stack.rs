@@ -1,8 +1,13 @@
 //! The stack as CloudFormation has it, and what belongs to it.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::Rollback;
 use super::account::Account;
@@ -193,16 +198,42 @@ fn point_to(account: &Account, name: &str, version: &str) -> Result {
     account.tell(&[&arguments[..], &["--routing-config", "AdditionalVersionWeights={}"]].concat())
 }
 
-/// Lets the version that was deployed last answer, if a rollback has chosen another.
-pub(super) fn go_live(account: &Account, name: &str) -> Result {
-    let deployed = describe(account, name)?.and_then(|stack| stack.outputs().remove("Version"));
+/// Lets the version that was deployed last answer, if a rollback has chosen another, and sees that it is what was packed.
+pub(super) fn go_live(account: &Account, name: &str, zip: &Path) -> Result {
+    let Some(stack) = describe(account, name)? else { return Err(elsewhere(account, name)) };
+    let deployed = stack.outputs().remove("Version");
     // Whoever took that out of the template looks after it.
     let Some(deployed) = deployed else { return Ok(()) };
     match live(account, name)? {
-        None => Err(no_alias(name)),
-        Some(live) if live != deployed => point_to(account, name, &deployed),
-        Some(_) => Ok(()),
+        None => return Err(no_alias(name)),
+        Some(live) if live != deployed => point_to(account, name, &deployed)?,
+        Some(_) => {}
     }
+    let packed = fs::read(zip).map_err(Failure::file("reading", zip))?;
+    let packed = STANDARD.encode(Sha256::digest(packed));
+    let arguments = ["lambda", "get-function-configuration", "--function-name", name, "--qualifier", LIVE];
+    match account.ask::<Code>(&arguments)?.and_then(|code| code.sha256) {
+        Some(live) if live != packed => Err(Failure::failed(
+            format!("its live version {deployed} has not the code that was packed"),
+            "see that nothing in deploy/aws-lambda, nor in ~/.cdk.json, has the CDK deploy in another way, and deploy again",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[derive(Deserialize)]
+struct Code {
+    #[serde(rename = "CodeSha256")]
+    sha256: Option<String>,
+}
+
+/// Of a deployment that went well and is not there.
+fn elsewhere(account: &Account, name: &str) -> Failure {
+    Failure::failed(
+        format!("there is no stack {name} in {}, in the account that the AWS CLI reaches", account.region),
+        "see what in deploy/aws-lambda gives the stack another name, region or account, and remove what was made there: \
+         `aws cloudformation delete-stack`",
+    )
 }
 
 fn no_alias(name: &str) -> Failure {

@@ -1,0 +1,68 @@
+//! The CDK, which deploys what this program says and nothing else.
+
+use std::fs;
+
+use super::Folder;
+use super::halfway::{aws, deploy, project, stack};
+
+const THERE: &str = "{\"Outputs\":[]}";
+
+fn read(folder: &Folder, path: &str) -> String {
+    fs::read_to_string(folder.0.join(path)).unwrap_or_default()
+}
+
+#[test]
+fn it_hears_of_no_option_from_elsewhere() {
+    let folder = project("cdk-options");
+    folder.program("aws", &aws(THERE, &stack("UPDATE_COMPLETE")));
+    folder.program("npx", "[ \"$1\" != --no-install ] || { echo \"$*\" > ../../called; /usr/bin/env > ../../seen; }");
+    let mut deploy = folder.command(&["deploy", "--yes"]);
+    for (name, value) in
+        [("CDK_PROFILE", "other"), ("CDK_HOTSWAP", "true"), ("CDKTAGS", "a=b"), ("CDK_DOCKER", "podman")]
+    {
+        deploy.env(name, value);
+    }
+    assert!(deploy.output().expect("starts").status.success());
+    let seen = read(&folder, "seen");
+    let cdk: Vec<&str> = seen.lines().filter(|line| line.starts_with("CDK")).collect();
+    assert_eq!(cdk, ["CDK_DOCKER=podman"], "what makes images is no option");
+    // A profile of its own settings would lead to another account.
+    let called = read(&folder, "called");
+    assert!(called.starts_with("--no-install cdk deploy crm --require-approval "), "{called}");
+    assert!(called.ends_with(" --output=cdk.out --profile=\n"), "{called}");
+}
+
+#[test]
+fn what_is_live_is_what_was_packed() {
+    let folder = project("cdk-code");
+    let version = r#""Outputs":[{"OutputKey":"Version","OutputValue":"1"},"#;
+    let account = |code: &str| {
+        let found = aws(THERE, &stack("UPDATE_COMPLETE").replace("\"Outputs\":[", version));
+        let code = format!("*get-function-configuration*) echo '{{\"CodeSha256\":\"{code}\"}}'; exit ;;");
+        folder.program("aws", &format!("case \"$*\" in\n{code}\nesac\n{found}"));
+    };
+    account("of another build");
+    let words = "error: crm is deployed, but its live version 1 has not the code that was packed\nsee that nothing in \
+                 deploy/aws-lambda, nor in ~/.cdk.json, has the CDK deploy in another way, and deploy again\n";
+    assert_eq!(deploy(&folder), (Some(1), words.into()));
+    // Of the zip of what the build makes, whose bytes are always the same.
+    let packed = fs::read(folder.0.join(".pmcp/build/crm.zip")).expect("was packed");
+    account(&base64(&ring::digest::digest(&ring::digest::SHA256, &packed)));
+    assert_eq!(deploy(&folder).0, Some(0));
+}
+
+fn base64(digest: &ring::digest::Digest) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(digest)
+}
+
+#[test]
+fn what_was_deployed_elsewhere_is_not_forgotten() {
+    let folder = project("cdk-elsewhere");
+    let words = "error: crm is deployed, but there is no stack crm in us-east-1, in the account that the AWS CLI reaches\nsee what \
+                 in deploy/aws-lambda gives the stack another name, region or account, and remove what was made there: `aws \
+                 cloudformation delete-stack`\n";
+    assert_eq!(deploy(&folder), (Some(1), words.into()));
+    let record = read(&folder, ".pmcp/deployed.json");
+    assert!(record.contains("\"crm\"") && record.contains("\"begun\": true"), "{record}");
+}
