@@ -1,8 +1,8 @@
 //! Files that the tool writes once and that are the user's from then on.
 
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -106,7 +106,13 @@ pub(crate) fn write_whole(path: &Path, text: &str) -> Result {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
-    let written = fs::write(&new, text).and_then(|()| {
+    // What an end half-way has left, or somebody's link, whose target is not this tool's.
+    let removed = match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    let made = removed.and_then(|()| File::options().write(true).create_new(true).open(&new));
+    let written = made.and_then(|mut file| file.write_all(text.as_bytes())).and_then(|()| {
         if let Ok(before) = path.metadata() {
             fs::set_permissions(&new, before.permissions())?;
         }
@@ -176,6 +182,12 @@ mod tests {
         assert_eq!(fs::read_to_string(&file).expect("is there"), "after");
         assert_eq!(fs::metadata(&file).expect("is there").permissions().mode() & 0o777, 0o640);
         assert!(fs::symlink_metadata(&link).expect("is there").is_symlink());
+        // A link beside it leads to what is somebody's.
+        fs::write(root.join("precious"), "mine").expect("writes");
+        symlink(root.join("precious"), root.join("mine.toml.new")).expect("a link");
+        write_whole(&file, "after").expect("writes");
+        assert_eq!(fs::read_to_string(root.join("precious")).expect("is there"), "mine");
+        assert!(!fs::symlink_metadata(&file).expect("is there").is_symlink());
         // Where it cannot be written beside, it is as it was.
         fs::create_dir(root.join("mine.toml.new")).expect("a folder");
         write_whole(&file, "later").expect_err("a folder is in the way");
