@@ -3,6 +3,7 @@
 mod browser;
 #[cfg(unix)]
 mod family;
+mod held;
 mod http;
 mod interrupt;
 mod loopback;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 pub(crate) use browser::{browser, has_browser};
+pub(crate) use held::hold;
 pub(crate) use http::{HttpClient, NoResponse, Request, Response, StreamedResponse};
 pub(crate) use interrupt::{Interrupt, go_on, hear_interrupts, pause};
 pub(crate) use loopback::Loopback;
@@ -76,7 +78,7 @@ impl Program {
         }
         let mut command = Command::new(path);
         command.args(arguments).stdin(Stdio::null());
-        Ok(Call { command, shown, input: None, secret: None })
+        Ok(Call { command, shown, input: None, asks: false, secret: None })
     }
 }
 
@@ -86,6 +88,8 @@ pub(crate) struct Call {
     command: Command,
     shown: String,
     input: Option<Hidden>,
+    /// Whether it may ask the person at the terminal.
+    asks: bool,
     /// A part of it that is not to be repeated by itself.
     secret: Option<Hidden>,
 }
@@ -149,12 +153,14 @@ impl Call {
     /// It may ask the person at the terminal.
     pub(crate) fn terminal(mut self) -> Self {
         self.command.stdin(Stdio::inherit());
+        self.asks = true;
         self
     }
 
     /// Runs it; what it prints is shown as it comes, on standard error, as standard output is for results.
     pub(crate) fn run(mut self, advice: &str) -> Result {
         self.may_start()?;
+        self.hold();
         let child = self.command.stdout(Stdio::from(io::stderr())).spawn().map_err(|error| self.no_start(&error))?;
         let status = Running::new(child).wait().ok_or_else(|| self.interrupted("during"))?;
         if status.success() {
@@ -166,6 +172,7 @@ impl Call {
     /// The same of a program whose errors are known: what it says on standard error is also returned when it fails.
     pub(crate) fn run_heard(mut self) -> Result<Result<(), Said>> {
         self.may_start()?;
+        self.hold();
         self.command.stdout(Stdio::from(io::stderr())).stderr(Stdio::piped());
         let child = self.command.spawn().map_err(|error| self.no_start(&error))?;
         let output = Running::new(child).heard().ok_or_else(|| self.interrupted("during"))?;
@@ -175,6 +182,7 @@ impl Call {
     /// Runs it and returns what it printed, or what it said when it failed.
     pub(crate) fn capture(mut self) -> Result<Result<String, Said>> {
         self.may_start()?;
+        self.hold();
         // Its words are shown as text, or read by a program.
         self.command.env("NO_COLOR", "1").env("CARGO_TERM_COLOR", "never");
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -227,6 +235,13 @@ impl Call {
         Err(Said { call: self.shown.clone(), words })
     }
 
+    /// It may change something, and holds what this program holds.
+    fn hold(&mut self) {
+        if self.input.is_none() && !self.asks {
+            self.command.stdin(held::stdin());
+        }
+    }
+
     /// Nothing new is begun once Ctrl-C came.
     fn may_start(&self) -> Result {
         interrupt::go_on(&format!("`{}`", self.shown))
@@ -264,7 +279,7 @@ fn ascii(letter: char) -> String {
 pub(crate) fn call_file(path: &Path) -> Call {
     let mut command = Command::new(path);
     command.stdin(Stdio::null());
-    Call { command, shown: path.display().to_string(), input: None, secret: None }
+    Call { command, shown: path.display().to_string(), input: None, asks: false, secret: None }
 }
 
 /// A line as the user's shell understands it.
@@ -272,7 +287,7 @@ pub(crate) fn shell(line: &str) -> Result<Call> {
     let (program, option) = if cfg!(windows) { ("cmd", "/C") } else { ("/bin/sh", "-c") };
     let mut command = Command::new(program);
     command.arg(option).arg(line).stdin(Stdio::null());
-    Ok(Call { command, shown: line.to_owned(), input: None, secret: None })
+    Ok(Call { command, shown: line.to_owned(), input: None, asks: false, secret: None })
 }
 
 /// A failed program's last words.

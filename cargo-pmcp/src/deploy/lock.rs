@@ -4,21 +4,28 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
-use crate::exec::hear_interrupts;
+use crate::exec::{hear_interrupts, hold};
 use crate::failure::{Failure, Result};
 use crate::files::no_link;
 
-/// Held until it is dropped, or the process ends however it ends. From then on, Ctrl-C is told of.
-pub(super) fn lock(root: &Path) -> Result<File> {
+/// Held until this process has ended, however it ends, and so have those that it starts to change something. From then on,
+/// Ctrl-C is told of.
+pub(super) fn lock(root: &Path) -> Result {
     let path = root.join(".pmcp/lock");
     fs::create_dir_all(root.join(".pmcp")).map_err(Failure::file("creating", root.join(".pmcp")))?;
     leads_nowhere(root)?;
     let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
     let file = file.map_err(Failure::file("creating", &path))?;
     match file.try_lock() {
-        Ok(()) => hear_interrupts().map(|()| file),
+        Ok(()) => {
+            hold(file);
+            hear_interrupts()
+        }
         Err(TryLockError::WouldBlock) => Err(Failure::refused(
-            format!("another cargo pmcp is changing this project: it holds {}", path.display()),
+            format!(
+                "another cargo pmcp is changing this project, or what one has started: it holds {}",
+                path.display()
+            ),
             "wait for it to end, and run this again",
         )),
         Err(TryLockError::Error(error)) => Err(Failure::file("locking", path)(error)),
@@ -28,6 +35,7 @@ pub(super) fn lock(root: &Path) -> Result<File> {
 /// Nothing that is written over here may be a link to somebody's file.
 fn leads_nowhere(root: &Path) -> Result {
     let build = root.join(".pmcp/build");
+    no_link(&root.join(".pmcp"))?;
     no_link(&root.join(".pmcp/lock"))?;
     no_link(&build)?;
     let files = match fs::read_dir(&build) {

@@ -73,7 +73,7 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
         return output.result(&plan);
     }
     let value = value(key, from_env.as_deref(), target.longest_secret(), config.target.target_type)?;
-    let _only_one = lock::lock(root)?;
+    lock::lock(root)?;
     target.set_secret(config, key, value).map_err(|failure| {
         let advice =
             "whether the value was stored is not known: see `cargo pmcp deploy secrets list`, and run this again";
@@ -216,7 +216,7 @@ fn delete(project: &Project, target: &dyn Target, options: &DeleteSecret, output
         plan.warnings.push(format!("{what}: {}", readers.join(", ")));
     }
     if !dry_run {
-        let _only_one = lock::lock(root)?;
+        lock::lock(root)?;
         target.delete_secret(config, key)?;
         plan.done = true;
     }

@@ -166,6 +166,26 @@ fn what_is_killed_half_way_is_not_forgotten() {
     // The tool itself, as by a power cut.
     folder.program("npx", "kill -9 $PPID");
     assert_eq!(deploy(&folder).0, None);
+    // What it has started goes on, and nobody comes between.
+    folder.program(
+        "npx",
+        "kill -9 $PPID; echo > ../../began; while ! [ -f ../../go ]; do /bin/sleep 0.1; done; echo > ../../ended",
+    );
+    assert_eq!(deploy(&folder).0, None);
+    let wait = |path: &str| {
+        while !folder.0.join(path).exists() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    };
+    wait("began");
+    let (code, words) = folder.refused(&["deploy", "destroy", "--yes", "--clean"]);
+    folder.write("go", "");
+    let held = "error: another cargo pmcp is changing this project, or what one has started: it holds ./.pmcp/lock\n";
+    assert!(code == Some(5) && words.contains(held), "{words}");
+    wait("ended");
+    let free = File::options().write(true).open(folder.0.join(".pmcp/lock")).expect("a lock");
+    free.lock().expect("in the end nobody has it");
+    drop(free);
     folder.program("npx", "exit 0");
     folder.program("aws", &aws("{\"Outputs\":[]}", &stack("CREATE_COMPLETE")));
     let note = "note: a deployment was begun and has not ended; if none is under way, run `cargo pmcp deploy` again, or \
@@ -217,8 +237,8 @@ fn two_at_once_do_not_meet() {
     folder.program("aws", &aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE")));
     let other = File::create(folder.0.join(".pmcp/lock")).expect("a lock");
     other.lock().expect("nobody has it");
-    let words = "error: another cargo pmcp is changing this project: it holds ./.pmcp/lock\nwait for it to end, and run this \
-                 again\n";
+    let words = "error: another cargo pmcp is changing this project, or what one has started: it holds ./.pmcp/lock\nwait for it \
+                 to end, and run this again\n";
     assert_eq!(deploy(&folder), (Some(5), words.into()));
     drop(other);
     assert_eq!(folder.printed(&["deploy", "--yes"]), "Url = https://u/mcp\n");

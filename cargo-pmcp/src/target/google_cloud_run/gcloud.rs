@@ -281,6 +281,8 @@ pub(super) fn default_project() -> Option<String> {
 /// It asks nobody, does not look for news of itself, and writes no bold letters into what is no terminal.
 fn quiet(call: Call) -> Call {
     let call = call.env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1").env("TERM", "dumb");
+    // Its report of that goes on after it has ended.
+    let call = call.env("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "1");
     call.env("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "1")
 }
 
