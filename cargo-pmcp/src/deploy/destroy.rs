@@ -6,9 +6,10 @@ use std::path::Path;
 
 use super::confirm::{confirm, is_anybody_there};
 use super::record::{Record, Records};
-use super::{Project, lock, renamed};
+use super::{Project, lock, not_known, renamed};
 use crate::cli::Destroy;
 use crate::config::TargetType;
+use crate::exec::hear_interrupts;
 use crate::failure::{Failure, Result};
 use crate::files::Written;
 use crate::output::Output;
@@ -19,6 +20,10 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     let target = project.target();
     let record = Record::new(project)?;
     let renamed = renamed(project)?;
+    if !options.dry_run {
+        // Before it is looked: what a run that was killed has begun may still come to its end.
+        lock::lock_to_look(&project.root)?;
+    }
     let (project, account) = project.located()?;
     let Project { root, config } = &project;
     let record = record.of(account);
@@ -33,12 +38,13 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
         && let Some(what) = records.in_another_account(&record)
     {
         return Err(Failure::refused(
-            what,
+            format!("{what}, which has none"),
             "log in to that one; if nothing is left of the server there, take it out of .pmcp/deployed.json",
         ));
     }
     let is_recorded = records.remove(&record);
     if removal.deployed {
+        plan.warnings.extend((!is_recorded).then(|| not_known(&project)));
         plan.step(Action::Remove, format!("{name} in {place}, with its URL and all its versions"));
         if let (Some(step), Some(along)) = (plan.steps.last_mut(), &removal.along) {
             step.detail = Some(format!("and {along}"));
@@ -88,7 +94,7 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
         }
         confirm(&plan, name, "nothing was removed")?;
     }
-    let _only_one = lock::lock(root)?;
+    hear_interrupts()?;
     if !options.clean {
         removal.outliving.clear();
     }

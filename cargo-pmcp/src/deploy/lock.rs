@@ -8,9 +8,14 @@ use crate::exec::{hear_interrupts, hold};
 use crate::failure::{Failure, Result};
 use crate::files::no_link;
 
-/// Held until this process has ended, however it ends, and so have those that it starts to change something. From then on,
-/// Ctrl-C is told of.
+/// Locks, and has Ctrl-C told of from then on.
 pub(super) fn lock(root: &Path) -> Result {
+    lock_to_look(root)?;
+    hear_interrupts()
+}
+
+/// Held until this process has ended, however it ends, and so have those that it starts.
+pub(super) fn lock_to_look(root: &Path) -> Result {
     let path = root.join(".pmcp/lock");
     fs::create_dir_all(root.join(".pmcp")).map_err(Failure::file("creating", root.join(".pmcp")))?;
     leads_nowhere(root)?;
@@ -19,7 +24,7 @@ pub(super) fn lock(root: &Path) -> Result {
     match file.try_lock() {
         Ok(()) => {
             hold(file);
-            hear_interrupts()
+            Ok(())
         }
         Err(TryLockError::WouldBlock) => Err(Failure::refused(
             format!(

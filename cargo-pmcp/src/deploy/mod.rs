@@ -19,7 +19,7 @@ use clap::ValueEnum;
 use self::record::{Record, Records};
 use crate::cli::{Deploy, DeployCommand};
 use crate::config::{self, Config, TargetType};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::plan::Plan;
 use crate::target::Target;
@@ -64,6 +64,47 @@ fn begun(project: &Project) -> Result<Option<String>> {
     Ok(Records::load(&project.root)?.is_begun(&now).then(|| what.to_owned()))
 }
 
+/// That it is another account than the one that the deployment is in.
+fn in_another_account(project: &Project) -> Result<Option<String>> {
+    let (now, records) = (Record::new(project)?, Records::load(&project.root)?);
+    if !records.knows_accounts(&now) {
+        return Ok(None);
+    }
+    Ok(records.in_another_account(&now.of(project.located()?.1)))
+}
+
+/// Locks the project for a change of what is deployed, and says if nothing here says that this is the project's.
+fn lock_for_change(project: &Project, output: Output) -> Result {
+    lock::lock(&project.root)?;
+    match anothers(project) {
+        Ok(note) => note.into_iter().for_each(|note| output.note(format_args!("note: {note}"))),
+        Err(failure @ Failure::Interrupted { .. }) => return Err(failure),
+        // Whoever may not look may have a right to the change all the same.
+        Err(_) => {}
+    }
+    Ok(())
+}
+
+/// That a server is there which nothing here says is this project's.
+fn anothers(project: &Project) -> Result<Option<String>> {
+    let (now, records) = (Record::new(project)?, Records::load(&project.root)?);
+    let now = match records.knows_accounts(&now) {
+        true => now.of(project.located()?.1),
+        false => now,
+    };
+    let is_anothers = !records.is_known(&now) && project.target().is_deployed(&project.config)?;
+    Ok(is_anothers.then(|| not_known(project)))
+}
+
+fn not_known(project: &Project) -> String {
+    let Project { config, .. } = project;
+    format!(
+        "{} is deployed in {} already, and .pmcp/deployed.json does not say that it is this project's",
+        config.server.name,
+        project.target().place(config)
+    )
+}
+
 /// Runs the subcommand that was typed.
 pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
     let named = deploy.target.and_then(|target| target.to_possible_value());
@@ -106,7 +147,8 @@ fn run_in(folder: &Path, deploy: Deploy, output: Output) -> Result {
         )
     );
     if is_about_a_deployment {
-        for note in renamed(&project)?.into_iter().chain(begun(&project)?) {
+        let notes = [renamed(&project)?, in_another_account(&project)?, begun(&project)?];
+        for note in notes.into_iter().flatten() {
             output.note(format_args!("note: {note}"));
         }
     }
@@ -119,8 +161,10 @@ fn run_in(folder: &Path, deploy: Deploy, output: Output) -> Result {
             DeployCommand::Outputs => output.result(&target.outputs(config)?),
             DeployCommand::Status => output.result(&target.status(config)?),
             DeployCommand::Rollback(options) => {
-                let _only_one = (!options.dry_run).then(|| lock::lock(&project.root)).transpose()?;
                 let done = !options.dry_run;
+                if done {
+                    lock_for_change(&project, output)?;
+                }
                 output.result(&Plan { done, ..target.rollback(config, &options)? })
             }
             DeployCommand::Test(options) => {

@@ -153,9 +153,12 @@ impl Records {
         }
         let Record { name, place, account, .. } = self.known().find(|record| record.is_called_as(now))?;
         let (there, here) = (account.as_deref()?, now.account.as_deref()?);
-        Some(format!(
-            "{name} is deployed in {place} of the account {there}, and this is the account {here}, which has none"
-        ))
+        Some(format!("{name} is deployed in {place} of the account {there}, and this is the account {here}"))
+    }
+
+    /// Whether which account this is tells what is called as `now` from another.
+    pub(super) fn knows_accounts(&self, now: &Record) -> bool {
+        self.known().any(|record| record.is_called_as(now) && record.account.is_some())
     }
 
     /// Whether this project has deployed it, or begun to.

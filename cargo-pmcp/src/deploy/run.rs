@@ -2,12 +2,15 @@
 
 use super::confirm::{confirm, is_anybody_there};
 use super::record::{Record, Records};
-use super::{Project, lock};
+use super::{Project, lock, not_known};
 use crate::cli::DeployRun;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::target::UNCHANGED;
+
+/// What nobody is to get by mistake.
+const SECOND: &str = "that would be a second server, with a URL of its own";
 
 pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Result {
     let root = &project.root;
@@ -15,8 +18,7 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     let record = Record::new(project)?;
     let known = Records::load(root)?;
     let other = known.other_than(&record);
-    let renamed = other
-        .map(|before| format!("{}: that would be a second server, with a URL of its own", before.differs(&record)));
+    let renamed = other.map(|before| format!("{}: {SECOND}", before.differs(&record)));
     let plan = target.plan(project)?;
     if let (Some(renamed), Some(before), false) = (&renamed, other, options.beside) {
         let advice = format!("{}, or destroy that one first, or add --beside to have both", before.put_back(&record));
@@ -28,7 +30,7 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
         plan.warnings.push(unasked(&project.config));
         return output.result(&plan);
     }
-    let _only_one = lock::lock(root)?;
+    lock::lock(root)?;
     for warning in &plan.warnings {
         output.note(format_args!("note: {warning}"));
     }
@@ -37,6 +39,10 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     let unchanged = |failure: Failure| failure.when_interrupted(UNCHANGED);
     let (project, account) = project.located().map_err(unchanged)?;
     let record = record.of(account);
+    if let Some(what) = records.in_another_account(&record).filter(|_| !options.beside) {
+        let advice = "log in to that one, or destroy that one first, or add --beside to have both";
+        return Err(Failure::refused(format!("{what}: {SECOND}"), advice));
+    }
     if !records.is_known(&record) {
         replace(&project, options.yes).map_err(unchanged)?;
     }
@@ -68,10 +74,7 @@ fn replace(project: &Project, is_meant: bool) -> Result {
         return Ok(());
     }
     let name = &config.server.name;
-    let what = format!(
-        "{name} is deployed in {} already, and .pmcp/deployed.json does not say that it is this project's",
-        target.place(config)
-    );
+    let what = not_known(project);
     if !is_anybody_there() {
         let advice = "if it is, add --yes, and keep that file under version control; else choose another `name` under \
                       [server] in .pmcp/deploy.toml";

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Read};
 
 use serde::Serialize;
 
-use super::{Project, lock};
+use super::{Project, lock_for_change};
 use crate::cli::{DeleteSecret, Secrets, SetSecret};
 use crate::config::{Config, TargetType, check_variable};
 use crate::exec::{Hidden, ask_hidden};
@@ -42,7 +42,7 @@ impl fmt::Display for Stored<'_> {
 }
 
 fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Output) -> Result {
-    let Project { root, config } = project;
+    let config = &project.config;
     let SetSecret { key, value: on_command_line, from_env, dry_run } = options;
     let refused = |what: String, advice: &str| Err(Failure::refused(what, advice));
     // No key is like that, so it is a value, which is not repeated.
@@ -73,7 +73,7 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
         return output.result(&plan);
     }
     let value = value(key, from_env.as_deref(), target.longest_secret(), config.target.target_type)?;
-    lock::lock(root)?;
+    lock_for_change(project, output)?;
     target.set_secret(config, key, value).map_err(|failure| {
         let advice =
             "whether the value was stored is not known: see `cargo pmcp deploy secrets list`, and run this again";
@@ -198,7 +198,7 @@ impl fmt::Display for List {
 }
 
 fn delete(project: &Project, target: &dyn Target, options: &DeleteSecret, output: Output) -> Result {
-    let Project { root, config } = project;
+    let config = &project.config;
     let DeleteSecret { key, dry_run } = options;
     let name = target.secret_name(config, key);
     let is_yours = config.secrets.get(key).is_some_and(|secret| secret.yours().is_some());
@@ -216,7 +216,7 @@ fn delete(project: &Project, target: &dyn Target, options: &DeleteSecret, output
         plan.warnings.push(format!("{what}: {}", readers.join(", ")));
     }
     if !dry_run {
-        lock::lock(root)?;
+        lock_for_change(project, output)?;
         target.delete_secret(config, key)?;
         plan.done = true;
     }

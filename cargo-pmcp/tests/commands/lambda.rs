@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::Folder;
 use super::halfway::{aws, deploy, project, stack};
+use super::{Folder, not_known};
 
 const THERE: &str = "{\"Outputs\":[]}";
 
@@ -91,7 +91,7 @@ fn a_rollback_goes_where_the_server_can_start() {
         )
     };
     let none = "*describe-secret*) echo 'An error occurred (ResourceNotFoundException): gone' >&2; exit 254 ;;";
-    let says = "error: version 2 of crm reads KEY at its start, which";
+    let says = not_known("us-east-1") + "error: version 2 of crm reads KEY at its start, which";
     for (branches, words) in [
         (
             [reads("2"), reads("$LATEST"), entry(",\"DeletedDate\":\"2026-11-22\"")],
@@ -117,7 +117,7 @@ fn a_rollback_goes_where_the_server_can_start() {
     folder.program("aws", &account("UPDATE_IN_PROGRESS", &branches));
     let words = "error: another change of the stack crm is under way (UPDATE_IN_PROGRESS)\nwait until `cargo pmcp deploy status` \
                  says COMPLETE, and run this again\n";
-    assert_eq!(folder.refused(&["deploy", "rollback"]), (Some(5), words.into()));
+    assert_eq!(folder.refused(&["deploy", "rollback"]), (Some(5), not_known("us-east-1") + words));
     for state in ["UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"] {
         folder.write("calls", "");
         folder.program("aws", &account(state, &branches));

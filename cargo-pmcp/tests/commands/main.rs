@@ -135,6 +135,14 @@ impl Folder {
     }
 }
 
+/// What is said of a server that no record knows.
+#[cfg(unix)]
+fn not_known(place: &str) -> String {
+    format!(
+        "note: crm is deployed in {place} already, and .pmcp/deployed.json does not say that it is this project's\n"
+    )
+}
+
 /// Compares with the file in tests/snapshots; `PMCP_UPDATE=1` writes it.
 fn assert_snapshot(name: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::Folder;
 use super::halfway::{aws, deploy, project, stack};
+use super::{Folder, not_known};
 
 fn record(folder: &Folder) -> String {
     fs::read_to_string(folder.0.join(".pmcp/deployed.json")).expect("something is deployed")
@@ -29,6 +29,31 @@ fn a_server_that_may_be_anothers_is_not_replaced_without_a_word() {
     // From then on it is known.
     assert_eq!(folder.printed(&["deploy"]), "Url = https://u/mcp\n");
     assert!(record(&folder).contains("\"account\": \"123456789012\""), "{}", record(&folder));
+}
+
+#[test]
+fn whatever_changes_it_says_whose_it_may_be() {
+    let folder = project("anothers-changed");
+    folder.program(
+        "aws",
+        &format!(
+            "case \"$*\" in *describe-secret*) echo ResourceNotFoundException >&2; exit 254 ;; esac\n{}",
+            aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE"))
+        ),
+    );
+    let note = not_known("us-east-1");
+    let set = || {
+        let mut set = folder.command(&["deploy", "secrets", "set", "KEY", "--from-env", "HERE"]);
+        String::from_utf8(set.env("HERE", "s3cret").output().expect("starts").stderr).expect("UTF-8")
+    };
+    assert_eq!(set(), note);
+    assert!(folder.refused(&["deploy", "rollback"]).1.starts_with(&note));
+    assert!(folder.printed(&["deploy", "destroy", "--dry-run"]).contains(&note));
+    assert!(folder.printed(&["deploy", "destroy", "--yes"]).contains(&note));
+    folder.printed(&["deploy", "--yes"]);
+    assert_eq!(set(), "");
+    assert!(!folder.refused(&["deploy", "rollback"]).1.contains(&note));
+    assert!(!folder.printed(&["deploy", "destroy", "--yes"]).contains(&note));
 }
 
 #[cfg(target_os = "linux")]
@@ -71,7 +96,18 @@ fn the_wrong_account_is_not_taken_for_an_empty_one() {
     account(&stack("UPDATE_COMPLETE"));
     folder.printed(&["deploy", "destroy", "--yes"]);
     assert!(record(&folder).contains("111111111111"), "{}", record(&folder));
-    assert_eq!(deploy(&folder).0, Some(0));
+    // Another account is another server.
+    let there = "crm is deployed in us-east-1 of the account 111111111111, and this is the account 123456789012";
+    let words = format!(
+        "error: {there}: that would be a second server, with a URL of its own\nlog in to that one, or destroy that one \
+         first, or add --beside to have both\n"
+    );
+    assert_eq!(deploy(&folder), (Some(5), words));
+    for command in ["status", "outputs", "logs"] {
+        let (_, told) = folder.refused(&["deploy", command]);
+        assert!(told.contains(&format!("note: {there}\n")), "{command}: {told}");
+    }
+    folder.printed(&["deploy", "--yes", "--beside"]);
     assert!(record(&folder).contains("111111111111") && record(&folder).contains("123456789012"));
 }
 

@@ -1,6 +1,6 @@
 //! `cargo pmcp deploy rollback`, and what is said of it before and after.
 
-use super::Folder;
+use super::{Folder, not_known};
 
 /// An account with a function of two versions, and what its alias leads to in a file.
 const AWS: &str = r#"
@@ -40,6 +40,7 @@ fn what_was_done_does_not_read_as_what_would_be() {
 fn whoever_is_at_an_end_is_told_the_way() {
     let folder = folder("rollback-refused");
     folder.write("live", "1\n");
+    let note = not_known("us-east-1");
     let advice = "choose from 2: `cargo pmcp deploy rollback 2`\n";
     for (version, what) in [
         (None, "there is no version before 1, which is live"),
@@ -47,6 +48,6 @@ fn whoever_is_at_an_end_is_told_the_way() {
         (Some("7"), "there is no version 7"),
     ] {
         let arguments: Vec<&str> = ["deploy", "rollback"].into_iter().chain(version).collect();
-        assert_eq!(folder.refused(&arguments), (Some(5), format!("error: {what}\n{advice}")));
+        assert_eq!(folder.refused(&arguments), (Some(5), format!("{note}error: {what}\n{advice}")));
     }
 }

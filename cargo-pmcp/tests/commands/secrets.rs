@@ -10,6 +10,7 @@ use super::Folder;
 const AWS: &str = r#"
 echo "$@" >> calls
 case "$*" in
+  *describe-stacks*) echo '(ValidationError) Stack does not exist' >&2; exit 254 ;;
   *describe-secret*) echo 'An error occurred (ResourceNotFoundException): not found' >&2; exit 254 ;;
   *--secret-string*) while IFS= read -r line; do printf '%s\n' "$line" >> told; done
     printf '%s|\n' "$line" >> told; echo '{}' ;;

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::images::{project, registry};
 use super::{CONFIG, Folder, NO_SERVICE, SERVICE};
+use crate::not_known;
 
 const DEPLOY: [&str; 4] = ["deploy", "--yes", "--builder", "cloud-build"];
 
@@ -215,7 +216,8 @@ fn a_rollback_to_what_cannot_start_is_refused() {
         } else {
             let words = "error: crm-0 reads version 2 of the secret crm-KEY, which is gone\nchoose another version, or deploy what \
                          you want to have once more\n";
-            assert_eq!(folder.refused(&["deploy", "rollback"]), (Some(5), words.into()));
+            let words = not_known("us-central1 of ada-project") + words;
+            assert_eq!(folder.refused(&["deploy", "rollback"]), (Some(5), words));
         }
         assert_eq!(count(&calls(&folder), "run services update-traffic"), usize::from(is_there));
     }
