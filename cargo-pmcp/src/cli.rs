@@ -132,7 +132,7 @@ pub(crate) struct DeployRun {
     /// Deploy under a new name or in a new place although another deployment of this folder exists, and leave that.
     #[arg(long)]
     pub(crate) beside: bool,
-    /// Do not ask before a server is replaced that .pmcp/deployed.json does not know.
+    /// Do not ask before a server is replaced that .pmcp/deployed.json does not know, or before its URL is.
     #[arg(long)]
     pub(crate) yes: bool,
     /// What makes the image for Google Cloud Run. Without it, what .pmcp/deploy.toml says, which is cargo by itself.

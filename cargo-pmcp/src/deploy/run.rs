@@ -12,6 +12,8 @@ use crate::target::UNCHANGED;
 /// What nobody is to get by mistake.
 const SECOND: &str = "that would be a second server, with a URL of its own";
 
+const UNDONE: &str = "nothing was deployed";
+
 pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Result {
     let root = &project.root;
     let target = project.target();
@@ -45,6 +47,15 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     }
     if !records.is_known(&record) {
         replace(&project, options.yes).map_err(unchanged)?;
+    }
+    if let Some(what) = target.loses_url(&project.config)? {
+        if options.yes {
+            output.note(format_args!("note: {what}"));
+        } else if is_anybody_there() {
+            confirm(what, &project.config.server.name, UNDONE)?;
+        } else {
+            return Err(Failure::refused(what, "put back what it said, or add --yes"));
+        }
     }
     // Before anything is made: what ends here, ends with a record of it.
     let is_new = records.begin(&record);
@@ -80,13 +91,13 @@ fn replace(project: &Project, is_meant: bool) -> Result {
                       [server] in .pmcp/deploy.toml";
         return Err(Failure::refused(what, advice));
     }
-    confirm(format_args!("{what}; deploying replaces it"), name, "nothing was deployed")
+    confirm(format_args!("{what}; deploying replaces it"), name, UNDONE)
 }
 
 /// Whether a deployment that failed has left nothing behind: only the platform knows, if it can be asked.
 fn is_nothing(project: &Project, failure: &Failure) -> bool {
     let is_something = matches!(failure, Failure::Interrupted { .. } | Failure::After { .. });
-    !is_something && project.target().status(&project.config).is_ok_and(|status| !status.deployed)
+    !is_something && project.target().status(&project.config).is_ok_and(|status| status.state.is_none())
 }
 
 /// What a plan does not look at, as it asks nobody.

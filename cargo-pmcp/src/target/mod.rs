@@ -79,6 +79,10 @@ pub(crate) trait Target {
     fn is_deployed(&self, config: &Config) -> Result<bool> {
         Ok(self.status(config)?.deployed)
     }
+    /// That deploying takes away the URL that clients know, if that is so.
+    fn loses_url(&self, _config: &Config) -> Result<Option<String>> {
+        Ok(None)
+    }
     /// The account that the place is in, where only the platform knows it; what follows may then be told of it.
     fn account(&self, _config: &mut Config) -> Result<Option<String>> {
         Ok(None)
@@ -284,7 +288,7 @@ pub(crate) struct Status {
     pub(crate) name: String,
     pub(crate) place: String,
     pub(crate) deployed: bool,
-    /// In the platform's words.
+    /// In the platform's words; also of what is there where nothing is deployed.
     pub(crate) state: Option<String>,
     pub(crate) live_version: Option<String>,
     /// Oldest first.
@@ -294,10 +298,11 @@ pub(crate) struct Status {
 impl fmt::Display for Status {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, place, .. } = self;
-        let Some(state) = &self.state else {
-            return write!(out, "{name} is not deployed in {place}");
-        };
-        write!(out, "{name} in {place}: {state}")?;
+        match (&self.state, self.deployed) {
+            (None, _) => return write!(out, "{name} is not deployed in {place}"),
+            (Some(state), false) => return write!(out, "{name} is not deployed in {place}: what is there is {state}"),
+            (Some(state), true) => write!(out, "{name} in {place}: {state}")?,
+        }
         if let Some(live) = &self.live_version {
             write!(out, "\nversion {live} is live, of {}", self.versions.join(", "))?;
         }

@@ -96,10 +96,22 @@ fn what_aws_says_is_told_with_what_to_do() {
         (
             Some(5),
             "error: us-east-1 has a stack crm that cargo pmcp did not make\nchoose another `name` under [server] in \
-             .pmcp/deploy.toml\n"
+             .pmcp/deploy.toml; if it is this server's, and has lost its tag, give it back: aws cloudformation update-stack \
+             --stack-name crm --use-previous-template --capabilities CAPABILITY_IAM --tags Key=pmcp:server,Value=crm --region \
+             us-east-1\n"
                 .into()
         )
     );
+    // What is in it has its own.
+    let tagged = r#"{"Properties":{"Tags":[{"Key":"pmcp:server","Value":"crm"}]}}"#;
+    folder.program(
+        "aws",
+        &format!(
+            "case \"$*\" in\n*get-template*) echo '{{\"TemplateBody\":{{\"Resources\":{{\"Log\":{tagged}}}}}}}' ;;\n\
+             *describe-stacks*) echo '{{\"Stacks\":[{{\"StackStatus\":\"CREATE_COMPLETE\"}}]}}' ;;\n*) echo '{{}}' ;;\nesac"
+        ),
+    );
+    assert_eq!(folder.printed(&["deploy", "outputs"]), "");
 }
 
 #[cfg(unix)]

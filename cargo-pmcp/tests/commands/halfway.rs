@@ -13,7 +13,7 @@ pub(super) fn project(name: &str) -> Folder {
     folder.write("Cargo.toml", "[workspace]\n");
     cargo(&folder, BUILDS);
     folder.printed(&["deploy", "init", "--target", "aws-lambda", "--name", "crm"]);
-    for path in ["package-lock.json", "node_modules/.package-lock.json"] {
+    for path in ["package-lock.json", "node_modules/.package-lock.json", "node_modules/.bin/cdk"] {
         folder.write(&format!("deploy/aws-lambda/{path}"), r#"{"packages":{}}"#);
     }
     folder.write("target/lambda/crm-lambda/bootstrap", "of a build before");

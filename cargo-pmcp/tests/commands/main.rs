@@ -41,6 +41,8 @@ mod rollback;
 #[cfg(unix)]
 mod secrets;
 #[cfg(unix)]
+mod states;
+#[cfg(unix)]
 mod table;
 #[cfg(unix)]
 mod workers;

@@ -7,7 +7,7 @@ use super::super::LogLine;
 use super::super::log_lines::{self, Event};
 use super::account::Account;
 use crate::cli::Logs;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::output::Output;
 
 #[derive(Deserialize)]
@@ -36,7 +36,14 @@ fn events(account: &Account, group: &str, filter: Option<&str>, begin: u64) -> R
     let pattern = filter.map(|pattern| json!({ "filterPattern": pattern }).to_string());
     arguments.extend(pattern.iter().flat_map(|input| ["--cli-input-json", input as &str]));
     let found: Option<Events> = account.ask(&arguments)?;
-    let events = found.map(|found| found.events).unwrap_or_default();
+    let gone = || {
+        let line = account.line(&format!("aws logs create-log-group --log-group-name {group}"));
+        Failure::failed(
+            format!("the log group {group} is gone"),
+            format!("make it anew, for the server to log to: {line}"),
+        )
+    };
+    let events = found.ok_or_else(gone)?.events;
     let event = |Found { id, timestamp, message }| Event {
         id,
         line: LogLine { timestamp: u64::try_from(timestamp).unwrap_or_default(), message },

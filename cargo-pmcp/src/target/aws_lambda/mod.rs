@@ -6,19 +6,19 @@ mod logs;
 mod node;
 mod outliving;
 mod secrets;
+mod settings;
 mod stack;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use self::account::Account;
-use self::secrets::Granted;
+use self::settings::Settings;
+use self::stack::Stack;
 use super::{Check, Login, Outliving, Outputs, Removal, SecretNotes, Status, Target, Traces, archive, not_deployed};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
-use crate::config::{Alarms, Architecture, Cognito, Config, Front, Throttling, Vpc, is_aws_region};
+use crate::config::{Config, Front, is_aws_region};
 use crate::deploy::Project;
 use crate::exec::{AWS, CARGO, Hidden, NPM, NPX};
 use crate::failure::{Failure, Result};
@@ -190,12 +190,14 @@ impl Target for AwsLambda {
     }
 
     fn outputs(&self, config: &Config) -> Result<Outputs> {
-        let mut outputs = self.stack_outputs(config)?;
-        // The stack knows which version was deployed last, and not which one a rollback chose.
-        if let Some(version) = outputs.get_mut("Version")
-            && let Some(live) = stack::live(&Account::new(config), &config.server.name)?
+        let (account, stack) = (Account::new(config), self.stack(config)?);
+        let function = stack.function(&config.server.name);
+        let mut outputs = stack.outputs();
+        // The stack knows which version was deployed last, and not which one a rollback chose, or that none is live.
+        if outputs.remove("Version").is_some()
+            && let Some(live) = stack::live(&account, &function)?
         {
-            *version = live;
+            outputs.insert("Version".into(), live);
         }
         Ok(Outputs(outputs))
     }
@@ -217,16 +219,30 @@ impl Target for AwsLambda {
         let account = Account::new(config);
         let name = config.server.name.clone();
         let found = stack::describe(&account, &name)?;
-        let (live_version, versions) = match &found {
-            Some(_) => (stack::live(&account, &name)?, stack::versions(&account, &name)?),
+        let deployed = found.as_ref().is_some_and(Stack::has_server);
+        let (live_version, versions) = match found.as_ref().map(|stack| stack.function(&name)) {
+            Some(function) => (stack::live(&account, &function)?, stack::versions(&account, &function)?),
             None => (None, Vec::new()),
         };
-        let state = found.map(|stack| stack.status);
-        Ok(Status { name, place: self.place(config), deployed: state.is_some(), state, live_version, versions })
+        let none = if deployed && live_version.is_none() { ", and no version is live" } else { "" };
+        let state = found.map(|stack| format!("{}{none}", stack.status));
+        Ok(Status { name, place: self.place(config), deployed, state, live_version, versions })
     }
 
     fn is_deployed(&self, config: &Config) -> Result<bool> {
-        Ok(stack::describe(&Account::new(config), &config.server.name)?.is_some())
+        let found = stack::describe(&Account::new(config), &config.server.name)?;
+        Ok(found.is_some_and(|stack| stack.has_server()))
+    }
+
+    fn loses_url(&self, config: &Config) -> Result<Option<String>> {
+        let found = stack::describe(&Account::new(config), &config.server.name)?;
+        let Some(url) = found.as_ref().and_then(|stack| stack.output("Url")) else { return Ok(None) };
+        let gone = match config.aws.front {
+            Front::FunctionUrl => ".execute-api.",
+            Front::HttpApi => ".lambda-url.",
+        };
+        let what = format!("`front` under [aws] is not what it was: {url} goes, and the server gets another URL");
+        Ok(url.contains(gone).then_some(what))
     }
 
     fn login_variable(&self, config: &Config) -> Option<&'static str> {
@@ -295,13 +311,12 @@ impl Target for AwsLambda {
 }
 
 impl AwsLambda {
-    fn stack_outputs(&self, config: &Config) -> Result<BTreeMap<String, String>> {
-        let stack = stack::describe(&Account::new(config), &config.server.name)?;
-        stack.map(stack::Stack::outputs).ok_or_else(|| not_deployed(config))
+    fn stack(&self, config: &Config) -> Result<Stack> {
+        stack::describe(&Account::new(config), &config.server.name)?.ok_or_else(|| not_deployed(config))
     }
 
     fn output(&self, config: &Config, name: &str) -> Result<String> {
-        self.stack_outputs(config)?.remove(name).ok_or_else(|| {
+        self.stack(config)?.outputs().remove(name).ok_or_else(|| {
             Failure::failed(
                 format!("the stack {} has no output `{name}`", config.server.name),
                 format!("put it back into {APP}/server-stack.ts and deploy again"),
@@ -351,47 +366,4 @@ fn prepare(project: &Project, account: &Account, output: Output) -> Result<PathB
     let settings = encode_json(&Settings::new(&project.config, &granted, zip.to_string_lossy().into_owned()))?;
     fs::write(&path, settings).map_err(Failure::file("writing", &path))?;
     std::path::absolute(&path).map_err(Failure::file("finding", &path))
-}
-
-/// What the CDK app reads: `Settings` in server-stack.ts.
-#[derive(Debug, Serialize)]
-struct Settings<'a> {
-    server: &'a str,
-    region: &'a str,
-    zip: String,
-    architecture: Architecture,
-    memory_mb: u32,
-    timeout_seconds: u32,
-    front: Front,
-    log_retention_days: u32,
-    reserved_concurrency: Option<u32>,
-    environment: &'a BTreeMap<String, String>,
-    secrets: &'a Granted,
-    vpc: Option<&'a Vpc>,
-    throttling: Option<Throttling>,
-    alarms: Option<&'a Alarms>,
-    cognito: Option<&'a Cognito>,
-}
-
-impl<'a> Settings<'a> {
-    fn new(config: &'a Config, secrets: &'a Granted, zip: String) -> Self {
-        let aws = &config.aws;
-        Self {
-            server: &config.server.name,
-            region: &aws.region,
-            zip,
-            architecture: aws.architecture,
-            memory_mb: aws.memory_mb,
-            timeout_seconds: aws.timeout_seconds,
-            front: aws.front,
-            log_retention_days: aws.log_retention_days,
-            reserved_concurrency: aws.reserved_concurrency,
-            environment: &config.environment,
-            secrets,
-            vpc: aws.vpc.as_ref(),
-            throttling: aws.throttling,
-            alarms: aws.alarms.as_ref(),
-            cognito: config.auth.as_ref().map(|auth| &auth.cognito),
-        }
-    }
 }

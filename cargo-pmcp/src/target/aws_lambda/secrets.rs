@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::without_value;
 use super::account::Account;
-use super::stack::{TAG, Tag};
+use super::stack::{self, TAG, Tag};
 use crate::config::Config;
 use crate::date;
 use crate::exec::Hidden;
@@ -159,7 +159,7 @@ pub(super) fn set(account: &Account, config: &Config, key: &str, value: Hidden) 
 
 /// Deletes an entry, which can be restored for a week.
 pub(super) fn delete(account: &Account, config: &Config, key: &str) -> Result {
-    if read_by(account, config, "live")?.contains_key(key) {
+    if read_by(account, &stack::function(account, &config.server.name)?, "live")?.contains_key(key) {
         return Err(Failure::refused(
             format!("the live version of {} reads {key} whenever an instance starts", config.server.name),
             "take it out of [secrets] in .pmcp/deploy.toml and run `cargo pmcp deploy` first",
@@ -196,21 +196,20 @@ impl Function {
 }
 
 /// What a version reads, or the one that an alias names.
-fn read_by(account: &Account, config: &Config, version: &str) -> Result<BTreeMap<String, String>> {
-    let name = &config.server.name;
-    let arguments = ["lambda", "get-function-configuration", "--function-name", name, "--qualifier", version];
+fn read_by(account: &Account, function: &str, version: &str) -> Result<BTreeMap<String, String>> {
+    let arguments = ["lambda", "get-function-configuration", "--function-name", function, "--qualifier", version];
     let function: Option<Function> = account.ask(&arguments)?;
     Ok(function.map(|function| function.secrets()).unwrap_or_default())
 }
 
 /// Whether a version could start: all that it reads then must be there, and its role may read what was deployed last.
-pub(super) fn check_version(account: &Account, config: &Config, version: &str) -> Result {
+pub(super) fn check_version(account: &Account, config: &Config, function: &str, version: &str) -> Result {
     let server = &config.server.name;
-    let wanted = read_by(account, config, version)?;
+    let wanted = read_by(account, function, version)?;
     if wanted.is_empty() {
         return Ok(());
     }
-    let allowed = read_by(account, config, "$LATEST")?;
+    let allowed = read_by(account, function, "$LATEST")?;
     for (key, arn) in wanted {
         let reads = format!("version {version} of {server} reads {key} at its start");
         // Of entries that are others' this account may know nothing.

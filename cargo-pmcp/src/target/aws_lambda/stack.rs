@@ -7,6 +7,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Rollback;
@@ -58,6 +59,21 @@ pub(super) struct Tag {
 }
 
 impl Stack {
+    /// Whether a server may be in it: a first deployment that failed leaves none, and a removal.
+    pub(super) fn has_server(&self) -> bool {
+        let none = ["CREATE_", "ROLLBACK_", "DELETE_", "REVIEW_"];
+        self.status == "CREATE_COMPLETE" || !none.iter().any(|none| self.status.starts_with(none))
+    }
+
+    /// What Lambda calls the function: in the template that is its author's to change.
+    pub(super) fn function(&self, server: &str) -> String {
+        self.output("FunctionName").unwrap_or(server).to_owned()
+    }
+
+    pub(super) fn output(&self, key: &str) -> Option<&str> {
+        self.outputs.iter().find(|output| output.output_key == key).map(|output| &*output.output_value)
+    }
+
     pub(super) fn outputs(self) -> BTreeMap<String, String> {
         self.outputs.into_iter().map(|output| (output.output_key, output.output_value)).collect()
     }
@@ -70,10 +86,43 @@ pub(super) fn describe(account: &Account, name: &str) -> Result<Option<Stack>> {
     if stack.tags.iter().any(|tag| tag.key == TAG && tag.value == name) {
         return Ok(Some(stack));
     }
+    // Tags in the CDK's own settings take the place of the stack's; what is in the stack has its own.
+    let template: Option<Template> = account.ask(&["cloudformation", "get-template", "--stack-name", name])?;
+    if template.is_some_and(|template| template.has_tag(name)) {
+        return Ok(Some(stack));
+    }
+    let line = format!(
+        "aws cloudformation update-stack --stack-name {name} --use-previous-template --capabilities CAPABILITY_IAM --tags \
+         Key={TAG},Value={name}"
+    );
     Err(Failure::refused(
         format!("{} has a stack {name} that cargo pmcp did not make", account.region),
-        "choose another `name` under [server] in .pmcp/deploy.toml",
+        format!(
+            "choose another `name` under [server] in .pmcp/deploy.toml; if it is this server's, and has lost its tag, give it \
+             back: {}",
+            account.line(&line)
+        ),
     ))
+}
+
+#[derive(Deserialize)]
+struct Template {
+    #[serde(rename = "TemplateBody", default)]
+    body: Value,
+}
+
+impl Template {
+    /// Whether something in it is this server's.
+    fn has_tag(&self, name: &str) -> bool {
+        let resources = self.body["Resources"].as_object().into_iter().flat_map(|resources| resources.values());
+        let mut tags = resources.filter_map(|resource| resource["Properties"]["Tags"].as_array()).flatten();
+        tags.any(|tag| tag["Key"] == TAG && tag["Value"] == name)
+    }
+}
+
+/// What Lambda calls the function of a server, whether or not it is there.
+pub(super) fn function(account: &Account, server: &str) -> Result<String> {
+    Ok(describe(account, server)?.map_or_else(|| server.to_owned(), |stack| stack.function(server)))
 }
 
 /// Whether the CDK has its own stack here.
@@ -98,9 +147,13 @@ fn obstacle(account: &Account, name: &str, state: &str) -> Option<(String, Strin
             format!("the stack {name} is in the state {state}: somebody prepared it, and nothing came of that"),
             remove,
         ),
+        "DELETE_IN_PROGRESS" => (
+            format!("the stack {name} is being removed ({state})"),
+            "wait until `cargo pmcp deploy status` names no state any more, and deploy again".to_owned(),
+        ),
         state if state.ends_with("_IN_PROGRESS") => under_way(name, state, "deploy again"),
         // The first deployment failed and was taken back; CloudFormation only lets such a stack be removed.
-        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED" => {
+        "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED" => {
             (format!("the stack {name} is in the state {state}, from which it cannot be changed"), remove)
         }
         "UPDATE_ROLLBACK_FAILED" => (
@@ -130,14 +183,15 @@ pub(super) fn after_failure(account: &Account, name: &str, failure: Failure) -> 
         ));
     }
     let now = || {
-        let Some(Stack { status, .. }) = describe(account, name)? else { return Ok(None) };
+        let Some(stack) = describe(account, name)? else { return Ok(None) };
+        let (function, status) = (stack.function(name), stack.status);
         let now = format!("the stack is now in the state {status}");
         let mend = "mend what it says, and deploy again";
         Ok(Some(match obstacle(account, name, &status) {
             Some((_, advice)) => (now, advice),
             None if status.contains("ROLLBACK") => (now, format!("the version before answers as ever; {mend}")),
             // Nothing was begun, or all was done and only its end was not heard of.
-            None => match live(account, name)? {
+            None => match live(account, &function)? {
                 Some(live) => {
                     (format!("{now}; version {live} is live"), format!("{mend}: what is done is not done twice"))
                 }
@@ -169,17 +223,18 @@ struct Alias {
 }
 
 /// The versions of the function, oldest first.
-pub(super) fn versions(account: &Account, name: &str) -> Result<Vec<String>> {
-    versions_that(account, name, |_| true)
+pub(super) fn versions(account: &Account, function: &str) -> Result<Vec<String>> {
+    versions_that(account, function, |_| true)
 }
 
 /// Those that read a secret at their start.
 pub(super) fn readers(account: &Account, config: &Config, key: &str) -> Result<Vec<String>> {
-    versions_that(account, &config.server.name, |function| function.secrets().contains_key(key))
+    let name = function(account, &config.server.name)?;
+    versions_that(account, &name, |function| function.secrets().contains_key(key))
 }
 
-fn versions_that(account: &Account, name: &str, is_meant: impl Fn(&Function) -> bool) -> Result<Vec<String>> {
-    let found: Option<Versions> = account.ask(&["lambda", "list-versions-by-function", "--function-name", name])?;
+fn versions_that(account: &Account, function: &str, is_meant: impl Fn(&Function) -> bool) -> Result<Vec<String>> {
+    let found: Option<Versions> = account.ask(&["lambda", "list-versions-by-function", "--function-name", function])?;
     let found = found.into_iter().flat_map(|found| found.versions).filter(|version| is_meant(&version.function));
     let mut numbers: Vec<u64> = found.filter_map(|version| version.version.parse().ok()).collect();
     numbers.sort_unstable();
@@ -187,31 +242,34 @@ fn versions_that(account: &Account, name: &str, is_meant: impl Fn(&Function) -> 
 }
 
 /// The version that answers.
-pub(super) fn live(account: &Account, name: &str) -> Result<Option<String>> {
-    let alias: Option<Alias> = account.ask(&["lambda", "get-alias", "--function-name", name, "--name", LIVE])?;
+pub(super) fn live(account: &Account, function: &str) -> Result<Option<String>> {
+    let alias: Option<Alias> = account.ask(&["lambda", "get-alias", "--function-name", function, "--name", LIVE])?;
     Ok(alias.map(|alias| alias.version))
 }
 
-fn point_to(account: &Account, name: &str, version: &str) -> Result {
+fn point_to(account: &Account, function: &str, version: &str) -> Result {
     // Without a share for any other, which somebody may have given by hand.
-    let arguments = ["lambda", "update-alias", "--function-name", name, "--name", LIVE, "--function-version", version];
+    let arguments =
+        ["lambda", "update-alias", "--function-name", function, "--name", LIVE, "--function-version", version];
     account.tell(&[&arguments[..], &["--routing-config", "AdditionalVersionWeights={}"]].concat())
 }
 
 /// Lets the version that was deployed last answer, if a rollback has chosen another, and sees that it is what was packed.
 pub(super) fn go_live(account: &Account, name: &str, zip: &Path) -> Result {
     let Some(stack) = describe(account, name)? else { return Err(elsewhere(account, name)) };
-    let deployed = stack.outputs().remove("Version");
-    // Whoever took that out of the template looks after it.
-    let Some(deployed) = deployed else { return Ok(()) };
-    match live(account, name)? {
-        None => return Err(no_alias(name)),
-        Some(live) if live != deployed => point_to(account, name, &deployed)?,
+    let function = stack.function(name);
+    // Whoever took that out of the template, or made something else of it, looks after it.
+    let Some(deployed) = stack.output("Version").filter(|version| version.parse::<u64>().is_ok()) else {
+        return Ok(());
+    };
+    match live(account, &function)? {
+        None => return Err(no_alias(&function)),
+        Some(live) if live != deployed => point_to(account, &function, deployed)?,
         Some(_) => {}
     }
     let packed = fs::read(zip).map_err(Failure::file("reading", zip))?;
     let packed = STANDARD.encode(Sha256::digest(packed));
-    let arguments = ["lambda", "get-function-configuration", "--function-name", name, "--qualifier", LIVE];
+    let arguments = ["lambda", "get-function-configuration", "--function-name", &function, "--qualifier", LIVE];
     match account.ask::<Code>(&arguments)?.and_then(|code| code.sha256) {
         Some(live) if live != packed => Err(Failure::failed(
             format!("its live version {deployed} has not the code that was packed"),
@@ -246,20 +304,25 @@ fn no_alias(name: &str) -> Failure {
 
 pub(super) fn rollback(account: &Account, config: &Config, options: &Rollback) -> Result<Plan> {
     let name = &config.server.name;
-    let Some(Stack { status, .. }) = describe(account, name)? else { return Err(not_deployed(config)) };
+    let Some(stack) = describe(account, name)? else { return Err(not_deployed(config)) };
+    let (function, has_server) = (stack.function(name), stack.has_server());
+    let status = stack.status;
+    if !has_server && let Some((what, advice)) = obstacle(account, name, &status) {
+        return Err(Failure::refused(what, advice));
+    }
     // While CloudFormation cleans up, the alias is as it will be.
     if status.ends_with("_IN_PROGRESS") && !status.ends_with("_CLEANUP_IN_PROGRESS") {
         let (what, advice) = under_way(name, &status, "run this again");
         return Err(Failure::refused(what, advice));
     }
-    let versions = versions(account, name)?;
-    let live = live(account, name)?.ok_or_else(|| no_alias(name))?;
+    let versions = versions(account, &function)?;
+    let live = live(account, &function)?.ok_or_else(|| no_alias(&function))?;
     let version = choose(&versions, &live, options.version.as_deref())?;
-    secrets::check_version(account, config, &version)?;
+    secrets::check_version(account, config, &function, &version)?;
     let mut plan = Plan::new();
     plan.detailed(Action::Change, format!("the live version of {name}"), format!("from {live} to {version}"));
     if !options.dry_run {
-        point_to(account, name, &version)?;
+        point_to(account, &function, &version)?;
     }
     Ok(plan)
 }
