@@ -137,6 +137,34 @@ impl fmt::Display for Written {
     }
 }
 
+/// The text of a file of up to so many MiB, if it is there: what has no end is not read, and nobody's pipe is waited for.
+pub(crate) fn read(path: &Path, longest: u64, advice: &str) -> Result<Option<String>> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() && found.len() <= longest << 20 => {}
+        Ok(_) => {
+            let what = format!("{} is no file of up to {longest} MiB", path.display());
+            return Err(Failure::refused(what, advice));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::file("reading", path)(error)),
+    }
+    fs::read_to_string(path).map(Some).map_err(Failure::file("reading", path))
+}
+
+/// Refuses to remove what is in no folder of the project's, but where a link leads.
+pub(crate) fn within(root: &Path, path: &str) -> Result {
+    let folders = Path::new(path).ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    for folder in folders.map(|folder| root.join(folder)) {
+        if folder.is_symlink() {
+            return Err(Failure::refused(
+                format!("{} is a link, and what is in it would be removed where it leads to", folder.display()),
+                "remove the link, or put what it leads to in its place",
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a link where something is about to be written: what it leads to is not this tool's.
 pub(crate) fn no_link(path: &Path) -> Result {
     match path.symlink_metadata() {

@@ -48,6 +48,11 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
         let what = "a Function URL cannot check tokens; set `front = \"http-api\"` under [aws]";
         return broken(&["auth"], what);
     }
+    // The sign-in page is called as the server.
+    if let Some(word) = ["aws", "amazon", "cognito"].into_iter().find(|word| config.server.name.contains(word)) {
+        let what = format!("with [auth], Cognito takes no name with `{word}` in it");
+        return broken(&["server", "name"], what);
+    }
     if auth.cognito.scopes.is_empty() || auth.cognito.callback_urls.is_empty() {
         return broken(&["auth", "cognito"], "`scopes` and `callback_urls` must name at least one each");
     }

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Config;
 use super::check::{Broken, broken};
+use super::{Config, TargetType};
 
 /// The numbers of days that CloudWatch Logs keeps logs for.
 const RETENTION: [u32; 23] =
@@ -192,6 +192,12 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
     if email.is_some_and(|email| !is_email(email)) {
         return broken(&["aws", "alarms", "email"], "this is no address; they look like `ops@example.com`");
     }
+    if config.target.target_type == TargetType::AwsLambda && are_too_long(config) {
+        let key = if config.environment.is_empty() { "secrets" } else { "environment" };
+        let what = "all variables of a function have 4 KB together, their names and where secrets are included; keep long values \
+                    elsewhere, such as in one entry that has several";
+        return broken(&[key], what);
+    }
     if let Some(vpc) = &aws.vpc {
         for (key, ids, prefix) in
             [("subnets", &vpc.subnets, "subnet-"), ("security_groups", &vpc.security_groups, "sg-")]
@@ -203,6 +209,24 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
         }
     }
     Ok(())
+}
+
+/// Whether all variables together are more than Lambda takes, as far as that is known before.
+fn are_too_long(config: &Config) -> bool {
+    // In bytes.
+    const LONGEST: usize = 4 << 10;
+    let own = config.environment.iter().map(|(name, value)| name.len() + value.len());
+    let entry = |name: &str| match config.secrets.get(name).and_then(|secret| secret.arn.as_ref()) {
+        Some(arn) => arn.len(),
+        None => {
+            let Config { aws, server, .. } = config;
+            format!("arn:aws:secretsmanager:{}:123456789012:secret:{}/{name}-abcdef", aws.region, server.name).len()
+        }
+    };
+    // `"name":"arn",`
+    let secrets: usize = config.secrets.keys().map(|name| name.len() + entry(name) + 6).sum();
+    let secrets = if secrets > 0 { secrets + "PMCP_SECRETS{PMCP_SECRETS_VERSION0123456789abcdef".len() } else { 0 };
+    own.sum::<usize>() + secrets + "PMCP_RESPONSE_MODEbuffered".len() > LONGEST
 }
 
 /// Whether a variable of a function may have this name.

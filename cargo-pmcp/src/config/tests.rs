@@ -298,7 +298,8 @@ fn what_cloudflare_would_refuse_is_refused_at_its_place() {
         "`environment.AB` is wrong: it has 5121 bytes, and Cloudflare takes 5120 at most\n --> .pmcp/deploy.toml:7:6\n";
     assert!(refused.starts_with(words), "{refused}");
     Config::parse(&format!("{least}{}", long(5120)), None).expect("is not too long");
-    Config::parse(&format!("{LEAST}{}", long(5121)), None).expect("only Cloudflare has that limit");
+    let elsewhere = LEAST.replace("aws-lambda", "pmcp-run");
+    Config::parse(&format!("{elsewhere}{}", long(5121)), None).expect("others have no such limit");
     let many: String = (0..129).map(|number| format!("V{number} = {{}}\n")).collect();
     let refused = told(&format!("{least}[secrets]\n{many}"));
     assert!(refused.contains("`secrets` is wrong: with [secrets] there are 129 variables"), "{refused}");
@@ -333,6 +334,19 @@ fn what_stands_in_for_auth_is_told_of_each_platform() {
         let told = told(&format!("{}{more}{auth}", LEAST.replace("aws-lambda", target)));
         assert!(told.contains(words), "{told}");
     }
+}
+
+#[test]
+fn what_lambda_and_cognito_would_refuse_late_is_refused_early() {
+    let long = format!("{LEAST}[environment]\nLONG = \"{}\"\n", "x".repeat(4090));
+    assert!(told(&long).contains("all variables of a function have 4 KB together"), "{}", told(&long));
+    let secrets: String = (0..40).map(|number| format!("A_RATHER_LONG_NAME_{number} = {{}}\n")).collect();
+    let many = format!("{LEAST}[secrets]\n{secrets}");
+    assert!(told(&many).contains("`secrets` is wrong: all variables of a function have 4 KB"), "{}", told(&many));
+    let auth =
+        "[aws]\nfront = \"http-api\"\n[auth.cognito]\nscopes = [\"read\"]\ncallback_urls = [\"http://localhost/\"]\n";
+    let named = format!("{}{auth}", LEAST.replace("my-mcp-server", "my-aws-server"));
+    assert!(told(&named).contains("with [auth], Cognito takes no name with `aws` in it"), "{}", told(&named));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::cli::Destroy;
 use crate::config::TargetType;
 use crate::exec::hear_interrupts;
 use crate::failure::{Failure, Result};
-use crate::files::Written;
+use crate::files::{Written, within};
 use crate::output::Output;
 use crate::plan::{Action, Plan};
 use crate::target::Traces;
@@ -68,6 +68,7 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
         list.retain(|path| kept.iter().all(|(kept, _)| kept != path));
     }
     if options.clean {
+        removed.iter().try_for_each(|path| within(root, path))?;
         let is_there = |path: &str| root.join(path).exists();
         for path in removed.iter().filter(|path| is_there(path)) {
             plan.step(Action::Remove, path);

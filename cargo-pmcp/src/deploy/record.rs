@@ -11,12 +11,18 @@ use serde_json::{Map, Value};
 use super::Project;
 use crate::config::{PATH as FILE, TargetType};
 use crate::failure::{Failure, Result};
-use crate::files::write_whole;
+use crate::files::{read, write_whole};
 use crate::output::encode_json;
 use crate::target::cloudflare_workers::account_at_cloudflare;
 
 /// The file's place in a project.
 const PATH: &str = ".pmcp/deployed.json";
+
+/// More is none, in MiB.
+const LONGEST: u64 = 1;
+
+/// Of a file that is not what this program wrote.
+const RESTORE: &str = "restore it from version control, or remove it if nothing is deployed";
 
 /// One deployment.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -123,17 +129,13 @@ impl Record {
 impl Records {
     pub(super) fn load(root: &Path) -> Result<Self> {
         let path = path(root);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(Failure::file("reading", path)(error)),
-        };
+        let Some(text) = read(&path, LONGEST, RESTORE)? else { return Ok(Self::default()) };
         match serde_json::from_str(&text) {
             Ok(Written::Several { deployments }) => Ok(Self { deployments }),
             Ok(Written::One(record)) => Ok(Self { deployments: vec![Entry::Known(record)] }),
             Err(error) => {
                 let what = format!("{} is not what cargo pmcp wrote: {error}", path.display());
-                Err(Failure::refused(what, "restore it from version control, or remove it if nothing is deployed"))
+                Err(Failure::refused(what, RESTORE))
             }
         }
     }

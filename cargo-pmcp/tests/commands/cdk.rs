@@ -66,3 +66,26 @@ fn what_was_deployed_elsewhere_is_not_forgotten() {
     let record = read(&folder, ".pmcp/deployed.json");
     assert!(record.contains("\"crm\"") && record.contains("\"begun\": true"), "{record}");
 }
+
+#[test]
+fn what_is_half_there_is_installed_again_and_by_itself() {
+    let folder = project("cdk-half");
+    folder.program("aws", &aws(THERE, &stack("UPDATE_COMPLETE")));
+    folder.program("npm", "echo \"$*\" >> ../../installed");
+    folder.printed(&["deploy", "--yes"]);
+    assert_eq!(read(&folder, "installed"), "");
+    fs::remove_dir_all(folder.0.join("deploy/aws-lambda/node_modules/.bin")).expect("was there");
+    folder.printed(&["deploy"]);
+    // Whatever workspace of npm's is around it.
+    assert_eq!(read(&folder, "installed"), "ci --no-audit --no-fund --ignore-scripts --workspaces=false\n");
+}
+
+#[test]
+fn the_builder_makes_what_is_packed_whatever_it_is_set_to() {
+    let folder = project("cdk-builder");
+    folder.program("aws", &aws(THERE, &stack("UPDATE_COMPLETE")));
+    super::halfway::cargo(&folder, "echo \"$*\" > built\necho ELF > target/lambda/crm-lambda/bootstrap");
+    folder.printed(&["deploy", "--yes"]);
+    let built = read(&folder, "built");
+    assert!(built.ends_with(" --output-format=binary --lambda-dir=target/lambda\n"), "{built}");
+}

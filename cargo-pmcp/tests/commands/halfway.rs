@@ -169,7 +169,7 @@ fn what_is_killed_half_way_is_not_forgotten() {
     // What it has started goes on, and nobody comes between.
     folder.program(
         "npx",
-        "kill -9 $PPID; echo > ../../began; while ! [ -f ../../go ]; do /bin/sleep 0.1; done; echo > ../../ended",
+        "exec > ../../said 2>&1; kill -9 $PPID; echo > ../../began; while ! [ -f ../../go ]; do /bin/sleep 0.1; done; echo > ../../ended",
     );
     assert_eq!(deploy(&folder).0, None);
     let wait = |path: &str| {

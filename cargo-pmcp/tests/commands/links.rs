@@ -50,3 +50,45 @@ fn init_does_not_write_where_a_link_leads() {
     assert_eq!(folder.refused(&init), (Some(5), words.into()));
     assert!(!folder.0.join("elsewhere.ts").exists() && !folder.0.join(".pmcp").exists());
 }
+
+#[test]
+fn nothing_is_removed_where_a_link_leads() {
+    let folder = project("links-removal");
+    folder.program("aws", &aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE")));
+    folder.printed(&["deploy", "--yes"]);
+    let move_out = |name: &str| {
+        fs::rename(folder.0.join(name), folder.0.join("elsewhere")).expect("is moved");
+        symlink("elsewhere", folder.0.join(name)).expect("a link");
+    };
+    let move_back = |name: &str| {
+        fs::remove_file(folder.0.join(name)).expect("is a link");
+        fs::rename(folder.0.join("elsewhere"), folder.0.join(name)).expect("is moved");
+    };
+    let destroy = ["deploy", "destroy", "--clean", "--yes"];
+    for link in ["deploy", ".pmcp"] {
+        move_out(link);
+        let (code, words) = folder.refused(&destroy);
+        let what = format!("error: ./{link} is a link, and what ");
+        assert!(code == Some(5) && words.contains(&what), "{words}");
+        move_back(link);
+    }
+    assert!(folder.0.join("deploy/aws-lambda/app.ts").exists() && folder.0.join(".pmcp/deployed.json").exists());
+    folder.printed(&destroy);
+    assert!(!folder.0.join("deploy/aws-lambda/app.ts").exists());
+}
+
+#[test]
+fn a_record_without_an_end_is_not_read() {
+    let folder = project("links-endless");
+    symlink("/dev/zero", folder.0.join(".pmcp/deployed.json")).expect("a link");
+    let words = "error: ./.pmcp/deployed.json is no file of up to 1 MiB\nrestore it from version control, or remove it if \
+                 nothing is deployed\n";
+    assert_eq!(folder.refused(&["deploy", "status"]), (Some(5), words.into()));
+    let lock = folder.0.join("deploy/aws-lambda/package-lock.json");
+    fs::remove_file(&lock).expect("was there");
+    symlink("/dev/zero", &lock).expect("a link");
+    fs::remove_file(folder.0.join(".pmcp/deployed.json")).expect("was there");
+    let words =
+        "error: ./deploy/aws-lambda/package-lock.json is no file of up to 16 MiB\nmake it anew with `npm install`\n";
+    assert_eq!(folder.refused(&["deploy", "--dry-run"]), (Some(5), words.into()));
+}

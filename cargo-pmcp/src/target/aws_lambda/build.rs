@@ -88,7 +88,12 @@ impl Builder {
         }
         let name = &package.name;
         let built = match self {
-            Self::CargoLambda => package.target_folder.join("lambda").join(name).join("bootstrap"),
+            Self::CargoLambda => {
+                // Its own settings may have it make a zip, or put it elsewhere.
+                let folder = package.target_folder.join("lambda");
+                call = call.always("--output-format=binary").always(&format!("--lambda-dir={}", folder.display()));
+                folder.join(name).join("bootstrap")
+            }
             Self::CargoZigbuild | Self::Host => {
                 let target = format!("{}-unknown-linux-gnu", architecture.rust_name());
                 package.target_folder.join(target).join("release").join(name)

@@ -1,14 +1,16 @@
 //! Node.js and the packages of the CDK app.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::exec::{NPM, NPX, Program};
 use crate::failure::{Failure, Result};
+use crate::files::read;
+
+/// More is no lock file, in MiB.
+const LONGEST: u64 = 16;
 
 const NODE: Program = Program { name: "node", ..NPM };
 
@@ -37,6 +39,10 @@ struct Package {
 
 /// Whether node_modules has what the lock file says.
 pub(super) fn is_installed(app: &Path) -> Result<bool> {
+    // Somebody may have removed a part of it.
+    if !app.join("node_modules/.bin/cdk").exists() {
+        return Ok(false);
+    }
     let (Some(wanted), Some(found)) =
         (lock(&app.join("package-lock.json"))?, lock(&app.join("node_modules/.package-lock.json"))?)
     else {
@@ -51,11 +57,7 @@ pub(super) fn is_installed(app: &Path) -> Result<bool> {
 }
 
 fn lock(path: &Path) -> Result<Option<Lock>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Failure::file("reading", path)(error)),
-    };
+    let Some(text) = read(path, LONGEST, "make it anew with `npm install`")? else { return Ok(None) };
     serde_json::from_str(&text).map(Some).map_err(|error| {
         Failure::failed(
             format!("{} is no lock file of npm: {error}", path.display()),
@@ -68,7 +70,8 @@ fn lock(path: &Path) -> Result<Option<Lock>> {
 pub(super) fn install(app: &Path) -> Result {
     // `npm ci` wants a lock file; whoever changed package.json may have removed it.
     let command = if app.join("package-lock.json").exists() { "ci" } else { "install" };
-    let call = NPM.call([command, "--no-audit", "--no-fund", "--ignore-scripts"])?.folder(app);
+    // What is above this folder is another's, even where it calls this one a part of it.
+    let call = NPM.call([command, "--no-audit", "--no-fund", "--ignore-scripts", "--workspaces=false"])?.folder(app);
     call.run("see that npm reaches its registry; nothing was deployed")?;
     NPX.call([""; 0]).map(drop)
 }
