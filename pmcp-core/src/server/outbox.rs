@@ -9,6 +9,8 @@ use std::{
 
 /// How many notifications wait at the most before a handler does.
 const MOST_WAITING: usize = 16;
+/// And after how many bytes of them it does: one message more may be there, as long as it likes to be.
+const MOST_BYTES: usize = 1 << 20;
 
 #[derive(Default)]
 pub(crate) struct Outbox(Mutex<State>);
@@ -24,6 +26,12 @@ struct State {
     progress: Option<f64>,
 }
 
+impl State {
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= MOST_WAITING || self.waiting.iter().map(Vec::len).sum::<usize>() >= MOST_BYTES
+    }
+}
+
 impl Outbox {
     /// Puts an encoded notification in, as soon as there is room; drops it once nobody reads any more.
     pub(crate) async fn send(&self, notification: Vec<u8>) {
@@ -33,7 +41,7 @@ impl Outbox {
             if state.closed {
                 return Poll::Ready(());
             }
-            if state.waiting.len() >= MOST_WAITING {
+            if state.is_full() {
                 if !state.writers.iter().any(|waker| waker.will_wake(task.waker())) {
                     state.writers.push(task.waker().clone());
                 }
@@ -106,5 +114,30 @@ impl Outbox {
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs under the lock, and the state is whole at every step.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Waker},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_handler_waits_behind_many_messages_and_behind_long_ones() {
+        let task = &mut Context::from_waker(Waker::noop());
+        for (length, most) in [(1, MOST_WAITING), (MOST_BYTES / 2, 2), (3 * MOST_BYTES, 1)] {
+            let outbox = Outbox::default();
+            for _ in 0..most {
+                assert!(pin!(outbox.send(vec![b'x'; length])).poll(task).is_ready(), "{length}");
+            }
+            let mut waits = pin!(outbox.send(vec![b'x'; length]));
+            assert!(waits.as_mut().poll(task).is_pending(), "{length}");
+            assert_eq!(outbox.take().len(), most);
+            assert!(waits.as_mut().poll(task).is_ready(), "{length}");
+        }
     }
 }
