@@ -239,7 +239,7 @@ impl Place {
             "name": name,
             "main": upload["main_module"],
             "compatibility_date": upload["compatibility_date"],
-            "compatibility_flags": upload["compatibility_flags"],
+            "compatibility_flags": upload["compatibility_flags"].as_array().cloned().unwrap_or_default(),
             "no_bundle": true,
             "find_additional_modules": true,
             "vars": vars,
