@@ -76,6 +76,26 @@ fn a_notifier_of_no_server_says_so_once() {
     assert_eq!(heard, [""; 0]);
 }
 
+struct Kitchen;
+
+#[server(name = "kitchen", version = "1.0.0")]
+impl Kitchen {
+    #[tool(task)]
+    async fn cook(&self) -> &'static str {
+        "done"
+    }
+}
+
+#[test]
+fn tasks_need_no_notifier() {
+    let client = Client::new(Kitchen).expect("a server").with_tasks();
+    let heard = warnings(async {
+        let result = client.call_tool("cook", json!({})).await.expect("a result");
+        assert!(!result.is_error);
+    });
+    assert_eq!(heard, [""; 0]);
+}
+
 struct Shop;
 
 #[server(name = "shop", version = "1.0.0")]

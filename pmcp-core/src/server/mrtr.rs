@@ -222,8 +222,9 @@ impl Context {
             tracing::warn!(
                 handler = self.name(),
                 revision = self.revision().as_str(),
-                "a handler asks a client that cannot be asked: it speaks an older revision and has no session. If \
-                 sessions are off, turn them on with PMCP_SESSIONS (or StreamableHttp::sessions); it is said once"
+                "a handler asks a client that cannot be asked: it speaks an older revision and has no session. Where the \
+                 platform has sessions, PMCP_SESSIONS (or StreamableHttp::sessions) turns them on; AWS Lambda has none, and \
+                 only clients of 2026-07-28 can be asked there. It is said once"
             );
         }
         Err(Error::CannotAsk)

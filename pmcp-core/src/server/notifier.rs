@@ -74,6 +74,11 @@ impl Notifier {
         Self { bus: Arc::new(bus), is_heard: Arc::new(AtomicBool::new(true)) }
     }
 
+    /// What the tasks of a server without one tell each other with: that clients do not hear is no mistake there.
+    pub(super) fn of_tasks() -> Self {
+        Self::new(LocalBus::default())
+    }
+
     /// The list of tools changed, or what one of them takes.
     ///
     /// # Errors

@@ -157,7 +157,7 @@ impl Tasks {
             poll_interval,
             running: Arc::default(),
             listener,
-            notifier: notifier.cloned().unwrap_or_default(),
+            notifier: notifier.cloned().unwrap_or_else(Notifier::of_tasks),
             is_told: notifier.is_some(),
         }
     }
