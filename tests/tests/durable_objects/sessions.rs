@@ -96,12 +96,15 @@ fn ids_that_are_none_find_no_session() {
     assert!(!pair.keeps_anything());
     let session = pair.open_session(0);
     assert!(pair.keeps_anything());
-    // An id of a request that is as long as a client likes is no reason to fail.
-    let request = call(&session, "test_tool_with_progress", json!({})).set("id", json!(long));
+    // An id of a request that is as long as any may be is no reason to fail; a longer one is refused.
+    let longest = "x".repeat(1024);
+    let request = call(&session, "test_tool_with_progress", json!({})).set("id", json!(longest));
     let messages = pair.send(1, &request).messages();
-    assert_eq!(messages.last().expect("an answer")["id"], long.as_str());
-    let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": long}});
+    assert_eq!(messages.last().expect("an answer")["id"], longest.as_str());
+    let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": longest}});
     assert_eq!(pair.send(0, &post(&session, &cancel)).status(), 202);
+    let refused = call(&session, "test_tool_with_progress", json!({})).set("id", json!(long));
+    assert_eq!(pair.send(1, &refused).status(), 400);
     pair.assert_nothing_uncaught();
 }
 
