@@ -24,12 +24,14 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
         // Before it is looked: what a run that was killed has begun may still come to its end.
         lock::lock_to_look(&project.root)?;
     }
+    // As `init` wrote them, which had not asked whose account this is.
+    let written = target.files(project);
     let (project, account) = project.located()?;
     let Project { root, config } = &project;
     let record = record.of(account);
     let what = format!("look for what there is of {} in {}", config.server.name, target.place(config));
     let mut removal = output.wait(what, || target.removal(&project, options.clean))?;
-    let mut files = Written::compare(root, &target.files(&project))?;
+    let mut files = Written::compare(root, &written)?;
     let mut plan = Plan::new();
     plan.warnings.extend(renamed);
     let (name, place) = (&config.server.name, target.place(config));
@@ -100,12 +102,8 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
         removal.outliving.clear();
     }
     target.destroy(&project, &removal, output)?;
-    // Read again: another target may have been deployed meanwhile, before the lock.
-    let mut records = Records::load(root)?;
-    records.remove(&record);
     records.save(root)?;
     if options.clean {
-        removed.retain(|path| !is_needed(&records, config.target.target_type, path));
         // Last, and while it is held: whoever comes next makes another.
         removed.extend(records.is_empty().then(|| ".pmcp/lock".to_owned()));
         clean(root, &removed)?;

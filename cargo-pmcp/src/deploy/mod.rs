@@ -147,7 +147,12 @@ fn run_in(folder: &Path, deploy: Deploy, output: Output) -> Result {
         )
     );
     if is_about_a_deployment {
-        let notes = [renamed(&project)?, in_another_account(&project)?, begun(&project)?];
+        let elsewhere = match in_another_account(&project) {
+            Err(failure @ Failure::Interrupted { .. }) => return Err(failure),
+            // Whoever may not ask that may have a right to the rest.
+            other => other.unwrap_or_default(),
+        };
+        let notes = [renamed(&project)?, elsewhere, begun(&project)?];
         for note in notes.into_iter().flatten() {
             output.note(format_args!("note: {note}"));
         }

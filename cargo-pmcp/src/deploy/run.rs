@@ -48,7 +48,7 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     if !records.is_known(&record) {
         replace(&project, options.yes).map_err(unchanged)?;
     }
-    if let Some(what) = target.loses_url(&project.config)? {
+    if let Some(what) = target.loses_url(&project.config).map_err(unchanged)? {
         if options.yes {
             output.note(format_args!("note: {what}"));
         } else if is_anybody_there() {

@@ -34,6 +34,10 @@ fn a_stack_without_a_server_is_no_deployment() {
             let (code, words) = folder.refused(arguments);
             assert!(code == Some(5) && words.ends_with(advice), "{arguments:?} {state}: {words}");
         }
+        for arguments in [&["deploy", "outputs"][..], &["deploy", "logs"], &["deploy", "test"]] {
+            let (code, words) = folder.refused(arguments);
+            assert!(code == Some(1) && words.contains("crm is not deployed in us-east-1"), "{arguments:?}: {words}");
+        }
     }
 }
 

@@ -48,8 +48,9 @@ impl Account {
     /// The CDK's call with nothing but what this program says: every other option can be a variable or stand in a file of
     /// settings, such as a profile of another account.
     pub(super) fn of_the_cdk(&self, call: Call) -> Call {
-        // Which program makes images is no option.
-        let call = call.without_all("CDK", &["CDK_DOCKER", "CDK_HOME"]).always("--output=cdk.out");
+        // These are none: which program makes images, where it keeps what it caches, and what it tells its makers.
+        let kept = ["CDK_DOCKER", "CDK_HOME", "CDK_DISABLE_CLI_TELEMETRY", "CDK_DISABLE_VERSION_CHECK"];
+        let call = call.without_all("CDK", &kept).always("--output=cdk.out");
         match &self.profile {
             Some(_) => call,
             None => call.always("--profile="),

@@ -312,7 +312,8 @@ impl Target for AwsLambda {
 
 impl AwsLambda {
     fn stack(&self, config: &Config) -> Result<Stack> {
-        stack::describe(&Account::new(config), &config.server.name)?.ok_or_else(|| not_deployed(config))
+        let stack = stack::describe(&Account::new(config), &config.server.name)?;
+        stack.filter(Stack::has_server).ok_or_else(|| not_deployed(config))
     }
 
     fn output(&self, config: &Config, name: &str) -> Result<String> {
