@@ -113,10 +113,27 @@ fn derive(settings: SchemaSettings, of_type: fn(&mut SchemaGenerator) -> schemar
     // `true`, the schema of anything, is `{}` as an object.
     let mut schema = of_type(&mut generator);
     let object = schema.ensure_object();
+    let mut definitions = generator.take_definitions(false);
+    // A type that contains itself stands among them, once more.
+    let itself = definitions.iter().find(|(_, definition)| definition.as_object() == Some(object));
+    let itself = itself.map(|(name, _)| name.clone());
+    if let Some(name) = &itself {
+        definitions.remove(name);
+    }
     object.remove("title");
-    let definitions = generator.take_definitions(false);
-    if !definitions.is_empty() {
+    if let Some(own) = object.get_mut("$defs").and_then(Value::as_object_mut) {
+        own.extend(definitions);
+    } else if !definitions.is_empty() {
         object.insert("$defs".to_owned(), Value::Object(definitions));
+    }
+    if let Some(name) = itself {
+        let path = Value::String(format!("#/$defs/{name}"));
+        let name_root = |schema: &mut schemars::Schema| {
+            if let Some(reference) = schema.get_mut("$ref").filter(|reference| **reference == path) {
+                *reference = "#".into();
+            }
+        };
+        RecursiveTransform(name_root).transform(&mut schema);
     }
     RecursiveTransform(remove_number_format).transform(&mut schema);
     std::mem::take(schema.ensure_object())
@@ -352,6 +369,30 @@ mod tests {
 
     fn check(schema: Value) -> Result<Vec<HeaderParam>, SchemaError> {
         check_input(schema.as_object().expect("an object"))
+    }
+
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Node {
+        #[schemars(extend("x-mcp-header" = "Region"))]
+        region: String,
+        child: Option<Box<Node>>,
+        other: Option<Leaf>,
+    }
+
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Leaf {
+        tree: Vec<Node>,
+    }
+
+    #[test]
+    fn a_type_that_contains_itself_is_told_once() {
+        let schema = output_schema::<Node>();
+        assert_eq!(schema["properties"]["child"]["anyOf"][0], json!({"$ref": "#"}));
+        assert_eq!(schema["$defs"]["Leaf"]["properties"]["tree"]["items"], json!({"$ref": "#"}));
+        assert!(schema["$defs"].get("Node").is_none());
+        assert_eq!(check_input(&schema).expect("one header, told once").len(), 1);
     }
 
     #[test]

@@ -135,7 +135,11 @@ impl<'a> RequestParams<'a> {
         if !raw.is_object() {
             return Err(invalid(format!("params.{name} must be an object.")));
         }
-        Ok(raw.members().find(|(name, _)| name == member).map(|(_, value)| value))
+        let mut found = raw.members().filter(|(name, _)| name == member).map(|(_, value)| value);
+        match (found.next(), found.next()) {
+            (one, None) => Ok(one),
+            _ => Err(invalid(format!("params.{name}.{member} is there twice."))),
+        }
     }
 
     /// The same, which must be a string.

@@ -108,7 +108,9 @@ impl Objects {
     /// no such binding, every request is answered 500, and the log says what is missing.
     pub fn bound_as(binding: &str) -> Self {
         let objects = Self { binding: binding.into() };
-        NEEDED.with_borrow_mut(|needed| needed.push(objects.clone()));
+        if ENV.with_borrow(Option::is_none) {
+            NEEDED.with_borrow_mut(|needed| needed.push(objects.clone()));
+        }
         objects
     }
 
