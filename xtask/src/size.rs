@@ -13,9 +13,9 @@ use crate::wasm;
 /// Binaries as they are deployed, and how many bytes they may have: 2,214,720 when this was set, and 4 % more.
 const LIMITS: [(&str, u64); 1] = [("calculator-lambda", 2_300_000)];
 
-/// A Worker, and how many bytes its WebAssembly may have: as it is, and gzipped, as Cloudflare counts it. It had 480,165 and
-/// 208,354 when this was set; names of folders, which the compiler sorts by, and versions of Rust move that by 2 %.
-const WORKER: (&str, u64, u64) = ("calculator-workers", 490_000, 212_500);
+/// A Worker, and how many bytes its WebAssembly may have: as it is, and gzipped, as Cloudflare counts it. It had 483,806 and
+/// 209,973 when this was set; names of folders, which the compiler sorts by, and versions of Rust move that by 2 %.
+const WORKER: (&str, u64, u64) = ("calculator-workers", 495_000, 213_000);
 
 /// Prints how many bytes a file has, and how many when it is gzipped.
 const WEIGH: &str = "const all = require('fs').readFileSync(process.argv[1]); \
