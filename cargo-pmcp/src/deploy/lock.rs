@@ -14,7 +14,8 @@ pub(super) fn lock(root: &Path) -> Result {
     hear_interrupts()
 }
 
-/// Held until this process has ended, however it ends, and so have those that it starts.
+/// Held until this process has ended, however it ends, and so have those that it starts: on Unix, and but for the ones
+/// that are given a secret on their standard input, which is how the others hold it.
 pub(super) fn lock_to_look(root: &Path) -> Result {
     let path = root.join(".pmcp/lock");
     fs::create_dir_all(root.join(".pmcp")).map_err(Failure::file("creating", root.join(".pmcp")))?;

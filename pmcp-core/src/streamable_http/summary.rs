@@ -43,11 +43,7 @@ impl StreamableHttp {
         let params = RequestParams::parse(params);
         let revision = self.revision_of(headers, &method, &params);
         let name = params.ok().and_then(|params| {
-            let (raw, member) = match &*method {
-                "resources/read" => (params.uri, "uri"),
-                "tasks/get" | "tasks/update" | "tasks/cancel" => (params.task_id, "taskId"),
-                _ => (params.name, "name"),
-            };
+            let (member, raw) = params.named(&method)?;
             RequestParams::optional_str(raw, member).ok().flatten()
         });
         Some(Summary { revision, method: short(method), name: name.map(short) })
