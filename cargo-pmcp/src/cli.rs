@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, ImageBuilder, TargetType};
 use crate::failure::{Failure, Result};
@@ -87,6 +88,21 @@ pub(crate) struct Dev {
     /// The port to listen on. Without it, 8080, 9000 for AWS Lambda, or 8787 for Cloudflare Workers.
     #[arg(long)]
     pub(crate) port: Option<u16>,
+}
+
+/// Of a subcommand of `deploy` that was typed without that word, says so.
+pub(crate) fn explain(mut error: clap::Error) -> clap::Error {
+    let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) =
+        (error.kind(), error.get(ContextKind::InvalidSubcommand))
+    else {
+        return error;
+    };
+    if Cli::command().find_subcommand("deploy").is_some_and(|deploy| deploy.find_subcommand(word).is_some()) {
+        let line = format!("it is `cargo pmcp deploy {word}`").into();
+        error.remove(ContextKind::SuggestedSubcommand);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![line]));
+    }
+    error
 }
 
 /// A platform that a server has a `main` for.
@@ -313,7 +329,7 @@ pub(crate) struct Rollback {
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// Go on printing until Ctrl-C.
-    #[arg(long)]
+    #[arg(long, visible_alias = "follow")]
     pub(crate) tail: bool,
     /// How far back to begin: 30s, 10m, 1h, 2d. Without it, 1h; Cloudflare Workers has no logs of the past.
     #[arg(long, value_name = "TIME")]

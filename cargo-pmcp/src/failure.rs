@@ -120,6 +120,16 @@ impl Failure {
         self
     }
 
+    /// The same with another advice in the place of this one.
+    pub(crate) fn advising(mut self, old: &str, new: &str) -> Self {
+        if let Some((_, advice)) = self.words()
+            && advice == old
+        {
+            new.clone_into(advice);
+        }
+        self
+    }
+
     /// The same in one line: what happened, without what a program had to say further, and what to do.
     pub(crate) fn in_a_line(mut self) -> String {
         if let Self::After { done, failure } = self {

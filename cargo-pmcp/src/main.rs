@@ -18,6 +18,7 @@ mod mcp;
 mod new;
 mod output;
 mod plan;
+mod random;
 mod target;
 mod toml_text;
 mod workspace;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     if arguments.get(1).is_some_and(|first| first == "pmcp") {
         arguments.remove(1);
     }
-    let cli = Cli::parse_from(arguments);
+    let cli = Cli::try_parse_from(arguments).unwrap_or_else(|error| cli::explain(error).exit());
     let output = Output { json: cli.json };
     match run(cli, output) {
         Ok(()) => ExitCode::SUCCESS,

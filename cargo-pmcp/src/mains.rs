@@ -17,28 +17,24 @@ macro_rules! template {
 /// In the Cargo.toml of a workspace that has a Worker; a profile has its effect nowhere else.
 pub(crate) const WORKERS_PROFILE: &str = template!("workers/profile.toml.in");
 
+/// The oldest Rust that the crates of pmcp take.
+pub(crate) const RUST: &str = env!("CARGO_PKG_RUST_VERSION");
+
 /// What a platform's `main` and its package are made of.
 pub(crate) struct MainTemplate {
     /// The folder of its `main`.
     pub(crate) folder: &'static str,
     pub(crate) adapter: &'static Adapter,
     /// As in "The server …".
-    place: &'static str,
+    pub(crate) place: &'static str,
     /// What its `main` does before the server is made.
     first: &'static str,
-    /// How to try it.
-    pub(crate) start: &'static str,
 }
 
 impl Platform {
-    /// The target that needs its `main`, as it is typed.
-    pub(crate) fn target(self) -> Option<&'static str> {
-        match self {
-            Self::AwsLambda => Some("aws-lambda"),
-            Self::CloudflareWorkers => Some("cloudflare-workers"),
-            Self::GoogleCloudRun => Some("google-cloud-run, or pmcp-run"),
-            Self::Stdio => None,
-        }
+    /// The targets that need its `main`, as they are typed.
+    pub(crate) fn targets(self) -> &'static [&'static str] {
+        self.main_template().adapter.targets
     }
 
     pub(crate) fn main_template(self) -> MainTemplate {
@@ -49,31 +45,24 @@ impl Platform {
                 place: "on AWS Lambda",
                 first: "    // Puts [secrets] of .pmcp/deploy.toml into the environment, where there are any.\n    \
                         pmcp_lambda::load_secrets().await?;\n",
-                start: "`cargo lambda watch -p {{name}}-lambda` emulates AWS Lambda; `cargo pmcp deploy init --target aws-lambda` \
-                        and `cargo pmcp deploy` bring it there.",
             },
             Self::CloudflareWorkers => MainTemplate {
                 folder: "cloudflare-workers",
                 adapter: &WORKERS,
                 place: "on Cloudflare Workers",
                 first: "",
-                start: "`cargo pmcp dev --target cloudflare-workers` runs it in the runtime of Cloudflare Workers; `cargo pmcp \
-                        deploy init --target cloudflare-workers` and `cargo pmcp deploy` bring it there.",
             },
             Self::GoogleCloudRun => MainTemplate {
                 folder: "google-cloud-run",
                 adapter: &CLOUDRUN,
                 place: "over HTTP: on Google Cloud Run, in any container, on your own machine",
                 first: "",
-                start: "`cargo run -p {{name}}-cloudrun` serves it at http://127.0.0.1:8080/mcp; `cargo pmcp deploy init --target \
-                        google-cloud-run` and `cargo pmcp deploy` bring it to Google Cloud Run, with `--target pmcp-run` to pmcp.run.",
             },
             Self::Stdio => MainTemplate {
                 folder: "stdio",
                 adapter: &STDIO,
                 place: "over standard input and output, started by its client",
                 first: "",
-                start: "`claude mcp add {{name}} -- cargo run -q -p {{name}}-stdio` lets Claude Code start it.",
             },
         }
     }
@@ -141,11 +130,12 @@ pub(crate) fn files(platform: Platform, server: &str, module: &str, dependencies
             (template!("platform/Cargo.toml.in"), "src/main.rs", template!("platform/main.rs.in"))
         }
     };
-    let MainTemplate { folder, adapter, place, first, .. } = platform.main_template();
+    let MainTemplate { folder, adapter, place, first } = platform.main_template();
     let fill = |template: &str| {
         let text = template.replace("{{server}}", &dependencies.server).replace("{{adapter}}", &dependencies.adapter);
         let text = text.replace("{{tokio}}", &dependencies.tokio).replace("{{suffix}}", adapter.suffix);
         let text = text.replace("{{first}}", first);
+        let text = text.replace("{{rust}}", RUST);
         text.replace("{{place}}", place).replace("{{module}}", module).replace("{{name}}", server)
     };
     let mut files = vec![

@@ -1,5 +1,7 @@
 //! `cargo pmcp new`: a workspace whose server has a test, and a `main` for each platform.
 
+mod readme;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +12,12 @@ use crate::cli::{New, Platform};
 use crate::config::check_name;
 use crate::failure::{Failure, Result};
 use crate::files::{NewFile, Written};
-use crate::mains::{self, Dependencies, MainTemplate, WORKERS_PROFILE};
+use crate::mains::{self, Dependencies, MainTemplate, RUST, WORKERS_PROFILE};
 use crate::output::Output;
 
 const WORKSPACE: &str = include_str!("../templates/new/Cargo.toml.in");
 const SERVER: &str = include_str!("../templates/new/server/Cargo.toml.in");
 const LIB: &str = include_str!("../templates/new/server/lib.rs.in");
-const README: &str = include_str!("../templates/new/README.md.in");
 const GITIGNORE: &str = include_str!("../templates/new/gitignore.in");
 
 /// What was made.
@@ -29,14 +30,17 @@ struct Made {
     start: &'static str,
     /// What it can be deployed to.
     #[serde(skip)]
-    deploy: Option<&'static str>,
+    deploy: &'static [&'static str],
 }
 
 impl fmt::Display for Made {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "made {} in {} ({} files)", self.name, self.folder.display(), self.files.len())?;
         write!(out, "next: cd {} && cargo test && {}", word(&self.folder), self.start)?;
-        self.deploy.map_or(Ok(()), |target| write!(out, "\nthen: cargo pmcp deploy init --target {target}"))
+        match self.deploy {
+            [] => Ok(()),
+            targets => write!(out, "\nthen: cargo pmcp deploy init --target {}", targets.join(", or ")),
+        }
     }
 }
 
@@ -75,14 +79,25 @@ pub(crate) fn run(folder: &Path, new: &New, output: Output) -> Result {
     }
     platforms.sort();
     platforms.dedup();
-    let files = files(&new.name, &platforms, &source(new)?);
+    let files = files(&new.name, &platforms, &source(new, folder)?);
     if new.dry_run {
         return output.result(&Written::compare(&root, &files)?.into_plan());
     }
     let written = Written::write(&root, &files)?.written;
-    let deploy = platforms.iter().find_map(|platform| platform.target());
+    let deploy = platforms.iter().map(|platform| platform.targets()).find(|targets| !targets.is_empty());
     let start = if deploy.is_some() { "cargo pmcp dev" } else { "cargo build" };
+    let deploy = deploy.unwrap_or_default();
     output.result(&Made { name: new.name.clone(), folder: root, files: written, start, deploy })
+}
+
+/// The server's type: `my-crm` is `MyCrmServer`. The word at its end keeps it from being one of Rust's own.
+fn type_name(name: &str) -> String {
+    let capital = |part: &str| {
+        let mut letters = part.chars();
+        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
+    };
+    let whole: String = name.split('-').map(capital).collect();
+    if whole.ends_with("Server") { whole } else { whole + "Server" }
 }
 
 /// Why no crate can have this name in a project that builds.
@@ -97,7 +112,7 @@ fn taken(name: &str) -> Option<&'static str> {
         _ if WORDS.contains(&name) => Some("it is a word of Rust"),
         "core" | "std" | "alloc" | "proc-macro" | "test" => Some("a crate of Rust's own is called so"),
         // The names of what the workspace depends on, and of their cargo packages.
-        "tokio" | "serde-json" | "worker" => Some("the project depends on a crate of this name"),
+        "tokio" | "schemars" | "serde" | "serde-json" | "worker" => Some("the project depends on a crate of this name"),
         "pmcp" => Some("its packages would be called as those of pmcp are"),
         _ if name.starts_with("pmcp-") => Some("the packages of pmcp begin so"),
         _ => None,
@@ -110,7 +125,18 @@ enum Source {
     Git(String),
 }
 
-fn source(new: &New) -> Result<Source> {
+impl Source {
+    /// What installs `cargo pmcp` from there.
+    fn install_line(&self) -> String {
+        match self {
+            Self::Path(path) => format!("cargo install --path {}", word(&path.join("cargo-pmcp"))),
+            Self::Git(url) => format!("cargo install --git {} cargo-pmcp", word(Path::new(url))),
+        }
+    }
+}
+
+/// `folder` is where the project's own is made.
+fn source(new: &New, folder: &Path) -> Result<Source> {
     if let Some(url) = &new.git {
         let is_plain = url.chars().all(|letter| letter.is_ascii_graphic() && !"\"\'\\<>".contains(letter));
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
@@ -123,15 +149,21 @@ fn source(new: &New) -> Result<Source> {
         return Ok(Source::Git(url.clone()));
     }
     // clap asks for one of the two.
-    let path = new.path.clone().unwrap_or_default();
-    let path = std::path::absolute(&path).map_err(Failure::file("finding", &path))?;
+    let given = new.path.clone().unwrap_or_default();
+    let path = std::path::absolute(&given).map_err(Failure::file("finding", &given))?;
     if !path.join("pmcp-core/Cargo.toml").exists() {
         return Err(Failure::usage(
             format!("{} is no checkout of pmcp: it has no pmcp-core/Cargo.toml", path.display()),
             "give the folder of a checkout to --path, or a repository to --git",
         ));
     }
-    Ok(Source::Path(path))
+    if given.is_absolute() {
+        return Ok(Source::Path(path));
+    }
+    // Both may then be moved together. Links are followed first: above one is another folder than its name says.
+    let real = |path: &Path| fs::canonicalize(path).map_err(Failure::file("finding", path));
+    let project = real(folder)?.join(&new.name);
+    Ok(Source::Path(mains::relative(&project, &real(&path)?)))
 }
 
 fn files(name: &str, platforms: &[Platform], source: &Source) -> Vec<NewFile> {
@@ -149,7 +181,6 @@ fn files(name: &str, platforms: &[Platform], source: &Source) -> Vec<NewFile> {
         })
         .collect();
     let members: String = mains.iter().map(|main| format!(", \"{}\"", main.folder)).collect();
-    let starts: String = mains.iter().map(|main| format!("- {}\n", main.start)).collect();
     let profile = match platforms.contains(&Platform::CloudflareWorkers) {
         true => format!("\n{WORKERS_PROFILE}"),
         false => String::new(),
@@ -158,12 +189,13 @@ fn files(name: &str, platforms: &[Platform], source: &Source) -> Vec<NewFile> {
         let text = template
             .replace("{{members}}", &members)
             .replace("{{dependencies}}", dependencies.trim_end())
-            .replace("{{starts}}", starts.trim_end());
+            .replace("{{type}}", &type_name(name))
+            .replace("{{rust}}", RUST);
         text.replace("{{name}}", name)
     };
     let mut files = vec![
         NewFile::new("Cargo.toml", fill(WORKSPACE) + &profile),
-        NewFile::new("README.md", fill(README)),
+        NewFile::new("README.md", readme::readme(name, platforms, source)),
         NewFile::new(".gitignore", GITIGNORE),
         NewFile::new("server/Cargo.toml", fill(SERVER)),
         NewFile::new("server/src/lib.rs", fill(LIB)),

@@ -17,15 +17,26 @@ pub(crate) struct Adapter {
     pub(crate) suffix: &'static str,
     /// What their `main` calls.
     pub(crate) call: &'static str,
+    /// The targets that need such a `main`, as they are typed.
+    pub(crate) targets: &'static [&'static str],
 }
 
 pub(crate) const LAMBDA: Adapter =
-    Adapter { name: "pmcp-lambda", suffix: "lambda", call: "pmcp_lambda::run(server())" };
-pub(crate) const CLOUDRUN: Adapter =
-    Adapter { name: "pmcp-cloudrun", suffix: "cloudrun", call: "pmcp_cloudrun::run(server())" };
-pub(crate) const WORKERS: Adapter =
-    Adapter { name: "pmcp-workers", suffix: "workers", call: "pmcp_workers::start(server())" };
-pub(crate) const STDIO: Adapter = Adapter { name: "pmcp-stdio", suffix: "stdio", call: "pmcp_stdio::run(server())" };
+    Adapter { name: "pmcp-lambda", suffix: "lambda", call: "pmcp_lambda::run(server())", targets: &["aws-lambda"] };
+pub(crate) const CLOUDRUN: Adapter = Adapter {
+    name: "pmcp-cloudrun",
+    suffix: "cloudrun",
+    call: "pmcp_cloudrun::run(server())",
+    targets: &["google-cloud-run", "pmcp-run"],
+};
+pub(crate) const WORKERS: Adapter = Adapter {
+    name: "pmcp-workers",
+    suffix: "workers",
+    call: "pmcp_workers::start(server())",
+    targets: &["cloudflare-workers"],
+};
+pub(crate) const STDIO: Adapter =
+    Adapter { name: "pmcp-stdio", suffix: "stdio", call: "pmcp_stdio::run(server())", targets: &[] };
 
 /// All of them.
 const ADAPTERS: [&Adapter; 4] = [&LAMBDA, &CLOUDRUN, &WORKERS, &STDIO];
@@ -85,6 +96,14 @@ struct Dependency {
     path: Option<PathBuf>,
 }
 
+/// That there is no package in a folder.
+pub(crate) fn no_server(folder: &Path) -> Failure {
+    Failure::refused(
+        format!("{} has no Cargo.toml, so there is no server in it", folder.display()),
+        "make one with `cargo pmcp new`, or name the folder of its workspace with -C",
+    )
+}
+
 impl Workspace {
     /// Its own packages.
     pub(crate) fn load(root: &Path) -> Result<Self> {
@@ -98,7 +117,10 @@ impl Workspace {
 
     fn ask(root: &Path, arguments: &[&str]) -> Result<Self> {
         let call = CARGO.call(arguments.iter().copied())?.folder(root);
-        let text = call.capture()?.map_err(|said| said.failed("mend the Cargo.toml that it names"))?;
+        let text = call.capture()?.map_err(|said| match said.words.contains("could not find `Cargo.toml`") {
+            true => no_server(root),
+            false => said.failed("mend the Cargo.toml that it names"),
+        })?;
         serde_json::from_str(&text).map_err(|error| {
             Failure::failed(
                 format!("`cargo metadata` answered what is not understood: {error}"),
@@ -176,8 +198,9 @@ impl Workspace {
             [] => Err(Failure::refused(
                 format!("no package here uses {crate_name}: {}", names()),
                 format!(
-                    "`cargo pmcp deploy init --target …` writes one; or make a `main` that calls `{}`, in a package that depends \
-                     on {crate_name}",
+                    "`cargo pmcp deploy init --target {}` writes one, and makes that the project's target; or make a `main` \
+                     that calls `{}`, in a package that depends on {crate_name}",
+                    adapter.targets.join("`, or `--target "),
                     adapter.call
                 ),
             )),

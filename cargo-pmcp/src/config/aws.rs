@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::{Broken, broken};
+use super::check::{Broken, broken, is_direction};
 use super::{Config, TargetType};
 
 /// The numbers of days that CloudWatch Logs keeps logs for.
@@ -246,13 +246,15 @@ pub(super) fn check_variable(name: &str) -> Result<(), String> {
     }
 }
 
-/// Words with hyphens in between, and a digit.
+/// Words with hyphens in between, the last a direction, and a digit.
 pub(crate) fn is_region(region: &str) -> bool {
     let parts: Vec<&str> = region.split('-').collect();
     let letters = |part: &&str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_lowercase());
     match &parts[..] {
         [words @ .., number] => {
-            words.len() >= 2 && words.iter().all(letters) && number.len() == 1 && number.parse::<u8>().is_ok()
+            let is_last_right = words.last().is_some_and(|last| is_direction(last));
+            let is_number = number.len() == 1 && number.parse::<u8>().is_ok();
+            words.len() >= 2 && words.iter().all(letters) && is_last_right && is_number
         }
         [] => false,
     }

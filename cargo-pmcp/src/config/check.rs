@@ -58,6 +58,13 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
     auth::check(config)
 }
 
+/// What every region of AWS and of Google Cloud ends with, before its number.
+pub(super) fn is_direction(word: &str) -> bool {
+    let simple = ["north", "south", "east", "west", "central"];
+    let double = ["northeast", "northwest", "southeast", "southwest"];
+    simple.contains(&word) || double.contains(&word)
+}
+
 /// Whether a server may have this name on every platform.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let fits = name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -67,6 +74,24 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
     if fits {
         return Ok(());
     }
-    Err("a name has up to 50 lower-case letters, digits and hyphens, begins with a letter and does not end with a hyphen"
-        .into())
+    let rule = "a name has up to 50 lower-case letters, digits and hyphens, begins with a letter and does not end with a hyphen";
+    let better = like(name);
+    match better.is_empty() {
+        true => Err(rule.into()),
+        false => Err(format!("{rule}, as {better} does")),
+    }
+}
+
+/// A name that is as like another as it may be.
+fn like(name: &str) -> String {
+    let lower =
+        name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' });
+    let mut better = String::new();
+    for letter in lower.skip_while(|letter| !letter.is_ascii_lowercase()).take(50) {
+        if letter != '-' || !better.ends_with('-') {
+            better.push(letter);
+        }
+    }
+    better.truncate(better.trim_end_matches('-').len());
+    better
 }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::{Broken, broken};
+use super::check::{Broken, broken, is_direction};
 use super::{Config, TargetType};
 
 /// For the target google-cloud-run.
@@ -335,12 +335,12 @@ pub(crate) fn is_project(id: &str) -> bool {
         && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
 }
 
-/// Two words with a hyphen in between, and a number.
+/// A word and a direction with a hyphen in between, and a number.
 pub(crate) fn is_region(region: &str) -> bool {
     let Some((area, place)) = region.split_once('-') else { return false };
     let word = place.trim_end_matches(|letter: char| letter.is_ascii_digit());
     let is_word = |word: &str| !word.is_empty() && word.chars().all(|letter| letter.is_ascii_lowercase());
-    is_word(area) && is_word(word) && word.len() < place.len()
+    is_word(area) && is_direction(word) && word.len() < place.len()
 }
 
 #[cfg(test)]
@@ -453,7 +453,9 @@ mod tests {
         for region in ["us-central1", "europe-west12", "northamerica-northeast1", "me-central2"] {
             assert!(is_region(region), "{region}");
         }
-        for region in ["us-east-1", "europe", "europe-west", "Europe-west1", "europe-1", "europe-west1-b"] {
+        for region in
+            ["us-east-1", "europe", "europe-west", "Europe-west1", "europe-1", "europe-west1-b", "europe-wets1"]
+        {
             assert!(!is_region(region), "{region}");
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::confirm::{confirm, is_anybody_there};
-use super::record::{Record, Records};
+use super::record::{self, Record, Records};
 use super::{Project, lock, not_known, renamed};
 use crate::cli::Destroy;
 use crate::config::TargetType;
@@ -81,16 +81,17 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
             plan.detailed(Action::Leave, path, why);
         }
     }
-    if options.dry_run {
-        return output.result(&plan);
-    }
     let there_is_more = plan.steps.iter().any(|step| matches!(step.action, Action::Remove));
     if !there_is_more {
         output.note(format_args!("{name} is not deployed in {place}"));
-        if !is_recorded {
-            return output.result(&plan);
-        }
-    } else if !options.yes {
+    }
+    if is_recorded && records.is_empty() && options.clean {
+        plan.step(Action::Remove, record::PATH);
+    }
+    if options.dry_run || !(there_is_more || is_recorded) {
+        return output.result(&plan);
+    }
+    if there_is_more && !options.yes {
         if !is_anybody_there() {
             let advice = "look at what --dry-run prints, and add --yes";
             return Err(Failure::refused("nothing was removed: there is nobody to ask", advice));

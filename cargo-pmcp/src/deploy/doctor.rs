@@ -24,7 +24,14 @@ impl fmt::Display for Checks {
 }
 
 pub(super) fn run(project: &Project, output: Output) -> Result {
-    let checks = Checks(project.target().doctor(&project.config));
+    let Project { root, config } = project;
+    let mut checks = Checks(project.target().doctor(config));
+    if let Some(what) = project.target().needed_file(project) {
+        let ok = root.join(&what).exists();
+        let detail =
+            if ok { "is there" } else { "write it: `cargo pmcp deploy init`; what you changed elsewhere stays" };
+        checks.0.push(Check { what, ok, detail: detail.into() });
+    }
     output.result(&checks)?;
     match checks.0.iter().filter(|check| !check.ok).count() {
         0 => Ok(()),

@@ -14,6 +14,7 @@ use crate::failure::{Failure, Result};
 use crate::files::{Changed, NewFile, Written, write_whole};
 use crate::output::Output;
 use crate::toml_text::{append, has, insert_string, replace_string, string_at};
+use crate::workspace::no_server;
 
 pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, output: Output) -> Result {
     // What is there already decides, so that running it again changes nothing.
@@ -60,10 +61,7 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
         _ => Default::default(),
     };
     if !folder.join("Cargo.toml").exists() {
-        return Err(Failure::refused(
-            format!("{} has no Cargo.toml, so there is no server to deploy", folder.display()),
-            "make one with `cargo pmcp new`, or name the folder of its workspace with -C",
-        ));
+        return Err(no_server(folder));
     }
     let project = Project { root: folder.to_path_buf(), config };
     let mut files = platform.files(&project);

@@ -22,7 +22,7 @@ use crate::config::{self, Config, TargetType};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::plan::Plan;
-use crate::target::Target;
+use crate::target::{DEPLOY_IT, Target};
 
 /// A folder with a `.pmcp/deploy.toml`.
 pub(crate) struct Project {
@@ -135,7 +135,6 @@ fn run_in(folder: &Path, deploy: Deploy, output: Output) -> Result {
         (_, target) => Project::load(folder, target)?,
     };
     deploy.run.settle(&mut project.config)?;
-    let (config, target) = (&project.config, project.target());
     let is_about_a_deployment = matches!(
         deploy.command,
         Some(
@@ -146,39 +145,49 @@ fn run_in(folder: &Path, deploy: Deploy, output: Output) -> Result {
                 | DeployCommand::Logs(_)
         )
     );
+    // What is stored elsewhere than the server is, it does not read.
+    let is_about_a_place = is_about_a_deployment || matches!(deploy.command, Some(DeployCommand::Secrets { .. }));
+    let drifted = if is_about_a_place { renamed(&project)? } else { None };
+    let is_drifted = drifted.is_some();
+    let mut notes = Vec::from_iter(drifted);
     if is_about_a_deployment {
-        let elsewhere = match in_another_account(&project) {
+        notes.extend(match in_another_account(&project) {
             Err(failure @ Failure::Interrupted { .. }) => return Err(failure),
             // Whoever may not ask that may have a right to the rest.
             other => other.unwrap_or_default(),
-        };
-        let notes = [renamed(&project)?, elsewhere, begun(&project)?];
-        for note in notes.into_iter().flatten() {
-            output.note(format_args!("note: {note}"));
-        }
+        });
+        notes.extend(begun(&project)?);
     }
-    match deploy.command {
+    for note in notes {
+        output.note(format_args!("note: {note}"));
+    }
+    let result = match deploy.command {
         None => run::run(&project, &deploy.run, output),
-        Some(command) => match command {
-            DeployCommand::Init(_) => Ok(()),
-            DeployCommand::Login(options) => login::run(target, config, &options, output),
-            DeployCommand::Logout => output.result(&target.logout(config)?),
-            DeployCommand::Outputs => output.result(&target.outputs(config)?),
-            DeployCommand::Status => output.result(&target.status(config)?),
-            DeployCommand::Rollback(options) => {
-                let done = !options.dry_run;
-                if done {
-                    lock_for_change(&project, output)?;
-                }
-                output.result(&Plan { done, ..target.rollback(config, &options)? })
+        Some(command) => run_command(&project, command, output),
+    };
+    let back = "put back what .pmcp/deploy.toml said, or have both: `cargo pmcp deploy --beside`";
+    result.map_err(|failure| if is_drifted { failure.advising(DEPLOY_IT, back) } else { failure })
+}
+
+fn run_command(project: &Project, command: DeployCommand, output: Output) -> Result {
+    let (config, target) = (&project.config, project.target());
+    match command {
+        DeployCommand::Init(_) => Ok(()),
+        DeployCommand::Login(options) => login::run(target, config, &options, output),
+        DeployCommand::Logout => output.result(&target.logout(config)?),
+        DeployCommand::Outputs => output.result(&target.outputs(config)?),
+        DeployCommand::Status => output.result(&target.status(config)?),
+        DeployCommand::Rollback(options) => {
+            let done = !options.dry_run;
+            if done {
+                lock_for_change(project, output)?;
             }
-            DeployCommand::Test(options) => {
-                test::run(target.url(config)?, target.token_advice(config), &options, output)
-            }
-            DeployCommand::Logs(options) => target.logs(config, &options, output),
-            DeployCommand::Secrets { command } => secrets::run(&project, target, &command, output),
-            DeployCommand::Destroy(options) => destroy::run(&project, &options, output),
-            DeployCommand::Doctor => doctor::run(&project, output),
-        },
+            output.result(&Plan { done, ..target.rollback(config, &options)? })
+        }
+        DeployCommand::Test(options) => test::run(target.url(config)?, target.token_advice(config), &options, output),
+        DeployCommand::Logs(options) => target.logs(config, &options, output),
+        DeployCommand::Secrets { command } => secrets::run(project, target, &command, output),
+        DeployCommand::Destroy(options) => destroy::run(project, &options, output),
+        DeployCommand::Doctor => doctor::run(project, output),
     }
 }

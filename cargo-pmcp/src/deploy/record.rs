@@ -16,7 +16,7 @@ use crate::output::encode_json;
 use crate::target::cloudflare_workers::account_at_cloudflare;
 
 /// The file's place in a project.
-const PATH: &str = ".pmcp/deployed.json";
+pub(super) const PATH: &str = ".pmcp/deployed.json";
 
 /// More is none, in MiB.
 const LONGEST: u64 = 1;

@@ -18,8 +18,8 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     let root = &project.root;
     let target = project.target();
     let record = Record::new(project)?;
-    let known = Records::load(root)?;
-    let other = known.other_than(&record);
+    let records = Records::load(root)?;
+    let other = records.other_than(&record);
     let renamed = other.map(|before| format!("{}: {SECOND}", before.differs(&record)));
     let plan = target.plan(project)?;
     if let (Some(renamed), Some(before), false) = (&renamed, other, options.beside) {
@@ -29,7 +29,7 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     if options.dry_run {
         let mut plan = plan;
         plan.warnings.extend(renamed);
-        plan.warnings.push(unasked(&project.config));
+        plan.warnings.push(unasked(&project.config, records.is_known(&record)));
         return output.result(&plan);
     }
     lock::lock(root)?;
@@ -74,7 +74,9 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     };
     records.put(record);
     records.save(root)?;
-    output.result(&outputs)
+    output.result(&outputs)?;
+    output.note("next: `cargo pmcp deploy test` talks to it; keep .pmcp/deployed.json under version control");
+    Ok(())
 }
 
 /// Asks before a server is replaced that nothing here says is this project's. Whoever cannot look at the platform begins
@@ -101,11 +103,16 @@ fn is_nothing(project: &Project, failure: &Failure) -> bool {
 }
 
 /// What a plan does not look at, as it asks nobody.
-fn unasked(config: &Config) -> String {
+fn unasked(config: &Config, is_known: bool) -> String {
     let platform = config.target.target_type.title();
     let secrets = match config.secrets.is_empty() {
         true => "",
         false => "; secrets without a value are refused only then: see `cargo pmcp deploy secrets list`",
     };
-    format!("{platform} was not asked: what is not there yet is made{secrets}")
+    let name = &config.server.name;
+    let replaced = match is_known {
+        true => String::new(),
+        false => format!("; a {name} that is there is replaced only if you say so then, or with --yes"),
+    };
+    format!("{platform} was not asked: what is not there yet is made{replaced}{secrets}")
 }

@@ -205,6 +205,7 @@ fn delete(project: &Project, target: &dyn Target, options: &DeleteSecret, output
     if is_yours || !target.secrets(config)?.contains_key(key) {
         return Err(Failure::refused(format!("there is no secret {key}"), "see `cargo pmcp deploy secrets list`"));
     }
+    target.check_unread(config, key)?;
     let mut plan = Plan::new();
     plan.detailed(Action::Remove, name, target.secret_notes().deleted);
     if config.secrets.contains_key(key) {

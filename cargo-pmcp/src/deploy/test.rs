@@ -106,10 +106,12 @@ pub(super) fn run(url: String, token_advice: Option<&str>, options: &TestServer,
 
 fn advice(refusal: Option<&Refusal>, options: &TestServer) -> String {
     let advice = match refusal {
-        Some(Refusal::Unasked(_)) => "give them: --arguments '{\"name\":\"Ada\"}'",
-        Some(Refusal::Tool { why: Some(_) }) => {
-            "mend what it says, or give other arguments: --arguments '{\"name\":\"Ada\"}'"
+        Some(Refusal::Unasked { suggested, .. }) => return format!("give them: {}", option(suggested)),
+        Some(Refusal::Tool { why: Some(_), suggested }) if takes_nothing(suggested) => "mend what it says",
+        Some(Refusal::Tool { why: Some(_), suggested }) => {
+            return format!("mend what it says, or give other arguments: {}", option(suggested));
         }
+        Some(Refusal::Asks(_)) => "call it from a client with a person, or name another tool",
         Some(Refusal::NoTool { known }) if known.is_empty() => "leave out --tool: the server has no tools",
         Some(Refusal::NoTool { known }) => return format!("choose from {}", known.join(", ").replace('\n', "\\n")),
         Some(Refusal::Unreachable(_)) if options.url.is_some() => {
@@ -125,6 +127,17 @@ fn advice(refusal: Option<&Refusal>, options: &TestServer) -> String {
     };
     advice.to_owned()
 }
+
+/// Arguments as a shell takes them.
+fn option(arguments: &Value) -> String {
+    format!("--arguments '{}'", arguments.to_string().replace('\'', r"'\''"))
+}
+
+fn takes_nothing(suggested: &Value) -> bool {
+    suggested.as_object().is_none_or(Map::is_empty)
+}
+
+const METHOD_NOT_FOUND: i64 = -32601;
 
 struct Conversation {
     client: Client,
@@ -160,17 +173,24 @@ impl Conversation {
     fn hold(&mut self, tool: Option<&str>, given: Option<Map<String, Value>>) -> Held {
         let capabilities = self.open()?["capabilities"].take();
         let mut tools = Vec::new();
-        for (capability, method) in
-            [("tools", "tools/list"), ("resources", "resources/list"), ("prompts", "prompts/list")]
-        {
+        for (capability, method, member, noun) in [
+            ("tools", "tools/list", "tools", "tool"),
+            ("resources", "resources/list", "resources", "resource"),
+            ("resources", "resources/templates/list", "resourceTemplates", "template"),
+            ("prompts", "prompts/list", "prompts", "prompt"),
+        ] {
             if !capabilities[capability].is_object() {
                 self.skip(method, format!("the server declares no {capability}"));
                 continue;
             }
             let found = self.step(
                 method,
-                |client| mcp::list(client, method, capability),
-                |_, found| plural(found.len(), capability.trim_end_matches('s')),
+                |client| match mcp::list(client, method, member) {
+                    // Who has no templates need not know the method.
+                    Err(Refusal::Error { code: METHOD_NOT_FOUND, .. }) if noun == "template" => Ok(Vec::new()),
+                    found => found,
+                },
+                |_, found| plural(found.len(), noun),
             )?;
             if capability == "tools" {
                 tools = found;
@@ -234,11 +254,12 @@ impl Conversation {
         };
         let schema = tool.get("inputSchema").cloned().unwrap_or_default();
         let is_made_up = given.is_none() && mcp::are_required(tool);
+        let suggested = mcp::suggested(&schema);
         if is_made_up && !only_reads(tool) {
             let why = "it does not say that it only reads, and its arguments would be made up";
             return self.step(
                 &format!("tools/call {}", name(tool)),
-                |_| Err(Refusal::Unasked(why)),
+                |_| Err(Refusal::Unasked { why, suggested }),
                 |_, ()| String::new(),
             );
         }
@@ -248,7 +269,7 @@ impl Conversation {
         let call = |client: &mut Client| {
             let result = client.request_with("tools/call", params, mcp::mirrored(&schema, &arguments))?;
             match result["isError"] == true && !is_made_up {
-                true => Err(Refusal::Tool { why: first_text(&result) }),
+                true => Err(Refusal::Tool { why: first_text(&result), suggested }),
                 false => Ok(result),
             }
         };
@@ -259,7 +280,16 @@ impl Conversation {
             (_, Value::Array(blocks)) => format!("answered with {} of content", plural(blocks.len(), "block")),
             _ => "answered".into(),
         };
-        self.step(&format!("tools/call {name}"), call, detail).map(drop)
+        let step = format!("tools/call {name}");
+        match self.step(&step, call, detail) {
+            // Nobody has said that this one can be called by a program.
+            Err(refusal @ Refusal::Asks(_)) if named.is_none() => {
+                self.steps.pop();
+                self.skip(&step, refusal.to_string());
+                Ok(())
+            }
+            called => called.map(drop),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
-use self::server::{Runtime, Server};
+use self::server::{Runtime, STATE_KEYS, Server};
 use self::sources::Sources;
 use crate::cli::Dev;
 use crate::config::{Config, PATH, TargetType};
@@ -79,7 +79,8 @@ pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
         return Err(Failure::refused(format!("the port {port} is taken"), advice));
     }
     for (key, _) in config.iter().flat_map(|config| &config.secrets) {
-        if std::env::var_os(key).is_none() {
+        // Of that one it makes its own.
+        if key != STATE_KEYS && std::env::var_os(key).is_none() {
             output.note(format_args!(
                 "note: {key} is under [secrets] in .pmcp/deploy.toml, and not set here: export it before, if the server reads it"
             ));

@@ -11,7 +11,11 @@ use crate::config::{Config, Front};
 use crate::exec::{CARGO, CARGO_LAMBDA, Interrupt, Running, call_file, has_listener};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
+use crate::random::random;
 use crate::workspace::{Adapter, CLOUDRUN, LAMBDA};
+
+/// The variable of the keys that seal what clients carry between the rounds of a request.
+pub(super) const STATE_KEYS: &str = "PMCP_STATE_KEYS";
 
 /// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,6 +54,8 @@ pub(super) struct Server {
     package: String,
     port: u16,
     environment: Vec<(String, String)>,
+    /// Seals what clients carry, so that a question is still good that was asked before the last build.
+    state_key: Option<String>,
     executable: Option<PathBuf>,
     // In this order they end.
     process: Option<Running>,
@@ -70,7 +76,9 @@ impl Server {
         }
         let environment = environment(runtime, &package, port, config);
         let folder = folder.to_path_buf();
-        Ok(Self { folder, runtime, package, port, environment, executable: None, process: None, emulator: None })
+        let state_key = std::env::var_os(STATE_KEYS).is_none().then(random).transpose()?;
+        let (executable, process, emulator) = (None, None, None);
+        Ok(Self { folder, runtime, package, port, environment, state_key, executable, process, emulator })
     }
 
     /// From its next start on, its environment is as deploy.toml has it now.
@@ -143,6 +151,9 @@ impl Server {
         let mut call = call_file(executable).folder(&self.folder);
         for (name, value) in &self.environment {
             call = call.env(name, value);
+        }
+        if let Some(key) = &self.state_key {
+            call = call.env(STATE_KEYS, key);
         }
         self.process = Some(call.start()?);
         match self.runtime {

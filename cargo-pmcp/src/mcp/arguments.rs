@@ -10,6 +10,15 @@ pub(crate) fn made_up(schema: &Value) -> Value {
     make_up(schema, schema, DEEPEST)
 }
 
+/// The same with all that the schema names, as an example for a person to change.
+pub(crate) fn suggested(schema: &Value) -> Value {
+    let mut all = schema.clone();
+    if let Some(names) = schema["properties"].as_object() {
+        all["required"] = names.keys().cloned().collect();
+    }
+    made_up(&all)
+}
+
 fn make_up(root: &Value, schema: &Value, depth: usize) -> Value {
     if depth == 0 {
         return Value::Null;

@@ -11,7 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-pub(crate) use arguments::{are_required, made_up, mirrored};
+pub(crate) use arguments::{are_required, made_up, mirrored, suggested};
 
 use crate::exec::{Hidden, HttpClient, NoResponse, Request, StreamedResponse};
 
@@ -43,10 +43,12 @@ pub(crate) enum Refusal {
     Http { status: u16, challenge: Option<String> },
     /// The answer breaks the rules.
     Malformed(String),
-    /// The tool says that it failed, and perhaps why.
-    Tool { why: Option<String> },
-    /// It was not called, and why.
-    Unasked(&'static str),
+    /// The tool says that it failed, and perhaps why; with the arguments that its schema suggests.
+    Tool { why: Option<String>, suggested: Value },
+    /// It was not called, and why; with the same.
+    Unasked { why: &'static str, suggested: Value },
+    /// It asks the client something, which is named; this one answers nothing.
+    Asks(&'static str),
     /// The one that was named is not among those that there are.
     NoTool { known: Vec<String> },
     /// The server's own refusal.
@@ -60,9 +62,10 @@ impl fmt::Display for Refusal {
             Self::Http { status, challenge: Some(challenge) } => write!(out, "status {status}, {challenge}"),
             Self::Http { status, challenge: None } => write!(out, "status {status}"),
             Self::Malformed(what) => write!(out, "no answer of MCP: {what}"),
-            Self::Tool { why: Some(why) } => write!(out, "the tool failed: {why}"),
-            Self::Tool { why: None } => out.write_str("the tool failed, and does not say why"),
-            Self::Unasked(what) => out.write_str(what),
+            Self::Tool { why: Some(why), .. } => write!(out, "the tool failed: {why}"),
+            Self::Tool { why: None, .. } => out.write_str("the tool failed, and does not say why"),
+            Self::Unasked { why, .. } => out.write_str(why),
+            Self::Asks(whom) => write!(out, "it asks {whom}, and this test cannot answer"),
             Self::NoTool { .. } => out.write_str("the server has no tool of this name"),
             Self::Error { code, message } => write!(out, "error {code}: {message}"),
         }
@@ -81,6 +84,24 @@ struct Message {
 struct ErrorObject {
     code: i64,
     message: String,
+    #[serde(default)]
+    data: Value,
+}
+
+/// That a client must have declared what is then named.
+const MISSING_CAPABILITY: i64 = -32021;
+
+impl ErrorObject {
+    fn into_refusal(self) -> Refusal {
+        let Self { code, message, data } = self;
+        let is_wanted = |capability: &str| data["requiredCapabilities"].get(capability).is_some();
+        let asked =
+            [("elicitation", "the person"), ("sampling", "the client's model"), ("roots", "for the client's folders")];
+        match asked.into_iter().find(|(capability, _)| code == MISSING_CAPABILITY && is_wanted(capability)) {
+            Some((_, whom)) => Refusal::Asks(whom),
+            None => Refusal::Error { code, message },
+        }
+    }
 }
 
 impl Client {
@@ -188,7 +209,7 @@ impl Client {
         let status = response.status;
         let message = if response.is_events() { self.find_event(response)? } else { self.parse(response)? };
         match (message.error, message.result) {
-            (Some(ErrorObject { code, message }), _) => Err(Refusal::Error { code, message }),
+            (Some(error), _) => Err(error.into_refusal()),
             (None, Some(result)) if status == 200 && result.is_object() => Ok(result),
             (None, Some(_)) => Err(Refusal::Malformed(format!("a result of status {status} that is no object"))),
             (None, None) => Err(Refusal::Malformed("neither a result nor an error".into())),

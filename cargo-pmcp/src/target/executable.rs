@@ -16,7 +16,7 @@ pub(super) fn build(call: Call, package: &str, executable: PathBuf) -> Result<Pa
         }
         _ => {}
     }
-    call.run("mend what the compiler says above; nothing was deployed")?;
+    call.run("mend what the compiler says above; nothing new was deployed")?;
     if executable.is_file() {
         return Ok(executable);
     }

@@ -1,5 +1,6 @@
 //! What a platform must be able to do: one trait, one folder per platform.
 
+mod answers;
 mod archive;
 mod aws_lambda;
 pub(crate) mod cloudflare_workers;
@@ -9,15 +10,16 @@ mod log_lines;
 mod pmcp_run;
 mod static_binary;
 mod versions;
+mod zig;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+pub(crate) use self::answers::{LogLine, LogLines, Login, Logout, Outputs, Status, Term};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
 use crate::config::{Config, PATH, TargetType};
-use crate::date;
 use crate::deploy::Project;
 use crate::exec::{Hidden, Program};
 use crate::failure::{Failure, Result};
@@ -43,6 +45,10 @@ pub(crate) trait Target {
     }
     /// What stands in the way of deploying, on this machine and in the account.
     fn doctor(&self, config: &Config) -> Vec<Check>;
+    /// A file of the project that deploying cannot do without, and that `deploy init` writes.
+    fn needed_file(&self, _project: &Project) -> Option<String> {
+        None
+    }
     /// What `deploy` would do. Changes nothing and asks nobody.
     fn plan(&self, project: &Project) -> Result<Plan>;
     fn deploy(&self, project: &Project, output: Output) -> Result<Outputs>;
@@ -105,6 +111,11 @@ pub(crate) trait Target {
         64 << 10
     }
     fn set_secret(&self, config: &Config, key: &str, value: Hidden) -> Result;
+    /// Refuses to delete what the live version reads, as far as that can be asked for before.
+    fn check_unread(&self, _config: &Config, _key: &str) -> Result {
+        Ok(())
+    }
+    /// Deletes one that is not read.
     fn delete_secret(&self, config: &Config, key: &str) -> Result;
     /// Versions that read a secret at their start, where a rollback brings back what a version reads.
     fn readers(&self, _config: &Config, _key: &str) -> Result<Vec<String>> {
@@ -171,7 +182,18 @@ fn not_deployed(config: &Config) -> Failure {
 
 /// The same where the platform has said more of the place than deploy.toml.
 fn not_deployed_in(config: &Config, place: &str) -> Failure {
-    Failure::failed(format!("{} is not deployed in {place}", config.server.name), "deploy it: `cargo pmcp deploy`")
+    Failure::failed(format!("{} is not deployed in {place}", config.server.name), DEPLOY_IT)
+}
+
+/// What to do about that, where nothing else is deployed.
+pub(crate) const DEPLOY_IT: &str = "deploy it: `cargo pmcp deploy`";
+
+/// That a secret cannot be deleted before the live version does without it.
+fn read_at_start(config: &Config, key: &str) -> Failure {
+    Failure::refused(
+        format!("the live version of {} reads {key} whenever an instance starts", config.server.name),
+        "take it out of [secrets] in .pmcp/deploy.toml and run `cargo pmcp deploy` first",
+    )
 }
 
 /// That deploy.toml gives to the server what has no value.
@@ -209,129 +231,6 @@ fn after_failure<A: Into<String>>(
         Err(asking) => (format!("what exists of it is not known: {asking}"), "see `cargo pmcp deploy status`".into()),
     };
     Failure::failed(format!("{}\nthe deployment of {name} failed, and {now}", failure.to_string().trim_end()), advice)
-}
-
-/// What the deployed server has: its URL above all.
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub(crate) struct Outputs(pub(crate) BTreeMap<String, String>);
-
-impl fmt::Display for Outputs {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.0.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        out.write_str(&lines.join("\n"))
-    }
-}
-
-/// Who is logged in.
-#[derive(Debug, Serialize)]
-pub(crate) struct Login {
-    pub(crate) account: String,
-    pub(crate) who: String,
-    /// Of a login that this program made.
-    #[serde(flatten)]
-    pub(crate) term: Option<Term>,
-}
-
-/// Where a login is good, and how long.
-#[derive(Debug, Serialize)]
-pub(crate) struct Term {
-    /// The address of the service.
-    pub(crate) service: String,
-    /// The file, the keyring or the variable that has it.
-    pub(crate) kept_in: String,
-    /// As far as that is known.
-    pub(crate) until: Option<String>,
-    /// Whether this program then gets another by itself.
-    pub(crate) is_renewed: bool,
-}
-
-impl fmt::Display for Login {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "logged in to {} as {}", self.account, self.who)?;
-        let Some(Term { service, kept_in, until, is_renewed }) = &self.term else { return Ok(()) };
-        write!(out, "\nat {service}; kept in {kept_in}")?;
-        if let Some(until) = until {
-            let then = if *is_renewed { ", and then renewed by itself" } else { "" };
-            write!(out, "; good until {until}{then}")?;
-        }
-        Ok(())
-    }
-}
-
-/// That nobody is logged in any more.
-#[derive(Debug, Serialize)]
-pub(crate) struct Logout {
-    pub(crate) place: String,
-    pub(crate) was_logged_in: bool,
-    /// The variable that logs in all the same.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) still_logged_in_by: Option<&'static str>,
-}
-
-impl fmt::Display for Logout {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.was_logged_in {
-            true => write!(out, "logged out of {}", self.place),
-            false => write!(out, "no login to {} was kept here", self.place),
-        }?;
-        match self.still_logged_in_by {
-            Some(variable) => write!(out, "\n{variable} is set, and logs in all the same: unset it"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// What is deployed at the moment.
-#[derive(Debug, Serialize)]
-pub(crate) struct Status {
-    pub(crate) name: String,
-    pub(crate) place: String,
-    pub(crate) deployed: bool,
-    /// In the platform's words; also of what is there where nothing is deployed.
-    pub(crate) state: Option<String>,
-    pub(crate) live_version: Option<String>,
-    /// Oldest first.
-    pub(crate) versions: Vec<String>,
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, place, .. } = self;
-        match (&self.state, self.deployed) {
-            (None, _) => return write!(out, "{name} is not deployed in {place}"),
-            (Some(state), false) => return write!(out, "{name} is not deployed in {place}: what is there is {state}"),
-            (Some(state), true) => write!(out, "{name} in {place}: {state}")?,
-        }
-        if let Some(live) = &self.live_version {
-            write!(out, "\nversion {live} is live, of {}", self.versions.join(", "))?;
-        }
-        Ok(())
-    }
-}
-
-/// What the server logged.
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub(crate) struct LogLines(pub(crate) Vec<LogLine>);
-
-/// One line of it.
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct LogLine {
-    /// In milliseconds since 1970.
-    pub(crate) timestamp: u64,
-    pub(crate) message: String,
-}
-
-impl fmt::Display for LogLines {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // One line each, whatever is in it: none can look like two.
-        let line = |LogLine { timestamp, message }: &LogLine| {
-            format!("{} {}", date::encode(timestamp / 1000), message.trim_end().replace('\n', "\\n"))
-        };
-        let lines: Vec<String> = self.0.iter().map(line).collect();
-        out.write_str(&lines.join("\n"))
-    }
 }
 
 /// One thing that deploying needs.

@@ -3,7 +3,7 @@
 use std::env::consts::{ARCH, OS};
 use std::path::PathBuf;
 
-use super::executable;
+use super::{executable, zig};
 use crate::config::Architecture;
 use crate::deploy::Project;
 use crate::exec::{CARGO, Program};
@@ -41,7 +41,11 @@ impl Builder {
             return Ok(Self::Host);
         }
         if CARGO_ZIGBUILD.find().is_some() {
-            return Ok(Self::CargoZigbuild);
+            let (what, install) = zig::missing(&CARGO_ZIGBUILD);
+            return match zig::is_there() {
+                true => Ok(Self::CargoZigbuild),
+                false => Err(Failure::missing(what, format!("to get what does: {install}"))),
+            };
         }
         let target = Self::CargoZigbuild.target(architecture);
         Err(Failure::missing(

@@ -60,7 +60,7 @@ fn nothing_is_guessed_where_nothing_is_known() {
         folder.refused(&["deploy", "init", "--target", "aws-lambda", "--name", "crm"]),
         (
             Some(5),
-            "error: . has no Cargo.toml, so there is no server to deploy\nmake one with `cargo pmcp new`, or name the folder \
+            "error: . has no Cargo.toml, so there is no server in it\nmake one with `cargo pmcp new`, or name the folder \
              of its workspace with -C\n"
                 .into()
         )
@@ -130,6 +130,7 @@ fn a_dry_run_says_everything_and_does_nothing() {
          alarms = { email = \"ops@example.com\" }\n[environment]\nGREETING = \"Hello\"\nMOOD = \"good\"\n",
     );
     folder.program("cargo-lambda", "exit 1");
+    folder.program("zig", "exit 1");
     let package = r#"{"name":"crm-lambda","dependencies":[{"name":"pmcp-lambda"}]}"#;
     folder.program("cargo", &format!("echo '{{\"packages\":[{package}],\"target_directory\":\"target\"}}'"));
     assert_eq!(
@@ -158,7 +159,8 @@ fn a_dry_run_says_everything_and_does_nothing() {
         plan.contains("now says crm in us-east-1: that would be a second server, with a URL of its own\n"),
         "{plan}"
     );
-    assert!(plan.ends_with("\nnote: AWS Lambda was not asked: what is not there yet is made\n"), "{plan}");
+    assert!(plan.ends_with("\nnote: AWS Lambda was not asked: what is not there yet is made; a crm that is there is replaced only if you say so \
+             then, or with --yes\n"), "{plan}");
     folder.program(
         "aws",
         "case \"$*\" in *get-caller-identity*) echo '{\"Account\":\"1\",\"Arn\":\"a\"}'; exit ;; esac\n\
@@ -167,7 +169,10 @@ fn a_dry_run_says_everything_and_does_nothing() {
     let words = "note: this project is deployed as crm in eu-central-1, and .pmcp/deploy.toml now says crm in us-east-1: this \
                  is the latter\n";
     assert_eq!(folder.refused(&["deploy", "status"]), (Some(0), words.into()));
-    let missing = format!("{words}error: crm is not deployed in us-east-1\ndeploy it: `cargo pmcp deploy`\n");
+    let missing = format!(
+        "{words}error: crm is not deployed in us-east-1\nput back what .pmcp/deploy.toml said, or have both: `cargo pmcp deploy \
+         --beside`\n"
+    );
     for command in ["logs", "test", "rollback"] {
         assert_eq!(folder.refused(&["deploy", command]), (Some(1), missing.clone()), "{command}");
     }
@@ -204,7 +209,7 @@ fn init_writes_the_main_that_is_missing_and_makes_it_a_member() {
     assert_eq!(read("Cargo.toml"), manifest.replace("\"server\"", "\"server\", \"aws-lambda\""));
     assert_eq!(
         read("aws-lambda/Cargo.toml"),
-        "[package]\nname = \"my-crm-lambda\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+        "[package]\nname = \"my-crm-lambda\"\nversion = \"0.1.0\"\nedition = \"2024\"\nrust-version = \"1.91\"\n\n[dependencies]\n\
          my-crm = { path = \"../server\" }\npmcp-lambda = { path = \"/src/pmcp/pmcp-lambda\" }\n\
          tokio = { version = \"1\", features = [\"macros\", \"rt-multi-thread\"] }\n"
     );
@@ -232,6 +237,20 @@ fn what_all_commands_know_stands_before_or_after_them() {
         );
         assert_eq!(folder.refused(&[&["deploy"], options, &["rollback"]].concat()), (Some(2), words));
     }
+}
+
+#[test]
+fn a_subcommand_of_deploy_is_known_without_that_word() {
+    let folder = Folder::new("without-deploy");
+    for word in ["destroy", "logs", "init", "doctor", "secrets"] {
+        let (code, words) = folder.refused(&[word]);
+        assert_eq!(code, Some(2));
+        let begin =
+            format!("error: unrecognized subcommand '{word}'\n\n  tip: it is `cargo pmcp deploy {word}`\n\nUsage: ");
+        assert!(words.starts_with(&begin), "{words}");
+    }
+    let (_, words) = folder.refused(&["depoy"]);
+    assert!(words.contains("  tip: a similar subcommand exists: 'deploy'\n"), "{words}");
 }
 
 #[test]
@@ -264,15 +283,15 @@ fn nothing_is_changed_with_arguments_that_are_made_up() {
     let output = folder.run(&["deploy", "test", "--url", &url, "--tool", "restock"]);
     let printed = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(printed.ends_with("it does not say that it only reads, and its arguments would be made up\n"), "{printed}");
-    let words =
-        format!("error: {url} failed the test at tools/call restock\ngive them: --arguments '{{\"name\":\"Ada\"}}'\n");
+    let words = format!("error: {url} failed the test at tools/call restock\ngive them: --arguments '{{\"n\":1}}'\n");
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).expect("UTF-8")), (Some(1), words));
 }
 
 #[test]
 fn why_a_tool_failed_is_told() {
-    let tools = r#"[{"name":"lend","annotations":{"readOnlyHint":true}}]"#;
-    let give = "mend what it says, or give other arguments: --arguments '{\"name\":\"Ada\"}'";
+    let tools = r#"[{"name":"lend","annotations":{"readOnlyHint":true},"inputSchema":{"type":"object","properties":{"book":
+        {"type":"string","default":"Ada's"}}}}]"#;
+    let give = r#"mend what it says, or give other arguments: --arguments '{"book":"Ada'\''s"}'"#;
     let look = "see what the server logs there";
     for (content, told, advice) in [
         (r#"[{"type":"image"},{"type":"text","text":"no book\nof this name"}]"#, ": no book\\nof this name\n", give),
@@ -287,6 +306,23 @@ fn why_a_tool_failed_is_told() {
     }
 }
 
+#[test]
+fn a_question_is_not_answered_by_a_test() {
+    let refusal = r#"{"code":-32021,"message":"declare those","data":{"requiredCapabilities":{"elicitation":{}}}}"#;
+    let asks = "it asks the person, and this test cannot answer";
+    let reads = r#"[{"name":"order","annotations":{"readOnlyHint":true}}]"#;
+    let url = answering(reads, format!(r#""error":{refusal}"#));
+    let printed = Folder::new("asks").printed(&["deploy", "test", "--url", &url]);
+    assert!(printed.contains("\nskipped tools/call order") && printed.ends_with(&format!("  {asks}\n")), "{printed}");
+    let url = answering(reads, format!(r#""error":{refusal}"#));
+    let output = Folder::new("asks-named").run(&["deploy", "test", "--url", &url, "--tool", "order"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains(asks));
+    let words = format!(
+        "error: {url} failed the test at tools/call order\ncall it from a client with a person, or name another tool\n"
+    );
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).expect("UTF-8")), (Some(1), words));
+}
+
 /// Answers as a server of MCP with these tools: its URL.
 fn server(tools: &'static str) -> String {
     serving(tools, String::new())
@@ -294,6 +330,11 @@ fn server(tools: &'static str) -> String {
 
 /// The same, and calls of them with this result.
 fn serving(tools: &'static str, called: String) -> String {
+    answering(tools, format!(r#""result":{called}"#))
+}
+
+/// The same, and calls of them with this result or error.
+fn answering(tools: &'static str, called: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/mcp", listener.local_addr().expect("an address"));
     thread::spawn(move || {
@@ -308,11 +349,11 @@ fn serving(tools: &'static str, called: String) -> String {
             }
             stream.read_exact(&mut vec![0; length]).expect("a body");
             let result = match id {
-                1 => r#"{"capabilities":{"tools":{}}}"#.to_owned(),
-                2 => format!(r#"{{"tools":{tools}}}"#),
+                1 => r#""result":{"capabilities":{"tools":{}}}"#.to_owned(),
+                2 => format!(r#""result":{{"tools":{tools}}}"#),
                 _ => called.to_owned(),
             };
-            let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+            let body = format!(r#"{{"jsonrpc":"2.0","id":{id},{result}}}"#);
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ";
             write!(stream.get_mut(), "{head}{}\r\n\r\n{body}", body.len()).expect("it reads");
         }

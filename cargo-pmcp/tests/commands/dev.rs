@@ -59,9 +59,23 @@ fn a_server_that_does_not_start_has_no_url() {
 }
 
 #[test]
+fn where_there_is_no_server_that_is_said() {
+    let folder = Folder::new("dev-nothing");
+    let said = "error: could not find `Cargo.toml` in `/home/ada` or any parent directory";
+    folder.program("cargo", &format!("echo '{said}' >&2; exit 101"));
+    let words = "error: . has no Cargo.toml, so there is no server in it\nmake one with `cargo pmcp new`, or name the \
+                 folder of its workspace with -C\n";
+    assert_eq!(folder.refused(&["dev"]), (Some(5), words.into()));
+    folder.config();
+    folder.program("cargo-lambda", "exit 0");
+    assert_eq!(folder.refused(&["deploy", "--dry-run"]), (Some(5), words.into()));
+}
+
+#[test]
 fn what_deploy_toml_says_by_now_is_told_to_the_server() {
     let settings = "[environment]\nMOOD = \"good\"\n";
-    let folder = project("dev-environment", settings, "echo \"$MOOD\" >> told; exec /bin/sleep 60");
+    let script = "echo \"$PMCP_STATE_KEYS\" >> keys; echo \"$MOOD\" >> told; exec /bin/sleep 60";
+    let folder = project("dev-environment", settings, script);
     let told = || fs::read_to_string(folder.0.join("told")).unwrap_or_default();
     let change = || {
         until(|| told() == "good\n");
@@ -70,6 +84,9 @@ fn what_deploy_toml_says_by_now_is_told_to_the_server() {
     };
     let output = dev(&folder, change, || told() == "good\nbetter\n");
     assert_eq!(told(), "good\nbetter\n", "{}", fs::read_to_string(folder.0.join("words")).unwrap_or_default());
+    // What a client was asked before is still good.
+    let keys = fs::read_to_string(folder.0.join("keys")).expect("was told");
+    assert!(matches!(keys.lines().collect::<Vec<_>>()[..], [one, other] if one == other && one.len() == 43), "{keys}");
     let lines = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(lines.contains("claude mcp add --transport http crm http://127.0.0.1:"), "{lines}");
 }

@@ -17,7 +17,7 @@ pub(super) fn project(name: &str) -> Folder {
         folder.write(&format!("deploy/aws-lambda/{path}"), r#"{"packages":{}}"#);
     }
     folder.write("target/lambda/crm-lambda/bootstrap", "of a build before");
-    for program in ["npm", "npx", "node", "cargo-lambda"] {
+    for program in ["npm", "npx", "node", "cargo-lambda", "zig"] {
         folder.program(program, "exit 0");
     }
     folder.program("aws", &aws("{\"Outputs\":[]}", ""));
@@ -116,7 +116,7 @@ fn what_does_not_compile_is_not_deployed() {
     cargo(&folder, "echo 'expected `;`' >&2; exit 101");
     folder.program("npx", "echo deployed >> began");
     let words = "error: `cargo lambda build --release --target aarch64-unknown-linux-gnu --package crm-lambda` failed (exit status: \
-                 101); its own words are above\nmend what the compiler says above; nothing was deployed\n";
+                 101); its own words are above\nmend what the compiler says above; nothing new was deployed\n";
     assert_eq!(deploy(&folder), (Some(1), words.into()));
     assert!(!folder.0.join("deploy/aws-lambda/began").exists(), "nothing was deployed");
 }

@@ -211,6 +211,32 @@ fn a_secret_that_is_there_again_without_its_new_value_is_told_of() {
 }
 
 #[test]
+fn what_builds_for_other_machines_wants_zig() {
+    let (own, other) = if cfg!(target_arch = "x86_64") { ("x86_64", "arm64") } else { ("arm64", "x86_64") };
+    let folder = project("lambda-zig");
+    fs::remove_file(folder.0.join("bin/zig")).expect("is there");
+    let config = fs::read_to_string(folder.0.join(".pmcp/deploy.toml")).expect("is there");
+    let plan = |architecture: &str| {
+        let set = format!("[aws]\narchitecture = \"{architecture}\"");
+        folder.write(".pmcp/deploy.toml", &config.replacen("[aws]", &set, 1));
+        folder.run(&["deploy", "--dry-run"])
+    };
+    let refused = String::from_utf8(plan(other).stderr).expect("UTF-8");
+    let what = "cargo-lambda is there, and Zig, with which it links for other machines, is not";
+    assert!(refused.starts_with(&format!("error: {what}\nto get what does: pip install ziglang")), "{refused}");
+    let doctor = String::from_utf8(folder.run(&["deploy", "doctor"]).stdout).expect("UTF-8");
+    assert!(doctor.contains(&format!("MISSING a compiler for {other}: {what}")), "{doctor}");
+    // As a package of Python it will do too.
+    folder.program("python3", "[ \"$*\" = '-m ziglang version' ]");
+    assert!(plan(other).status.success());
+    folder.program("python3", "exit 1");
+    if cfg!(all(target_os = "linux", target_env = "gnu")) {
+        let planned = String::from_utf8(plan(own).stdout).expect("UTF-8");
+        assert!(planned.contains("run     cargo build --release --target "), "{planned}");
+    }
+}
+
+#[test]
 fn a_line_from_before_1970_is_a_line() {
     let folder = Folder::new("lambda-past");
     folder.config();

@@ -1,6 +1,8 @@
 //! The commands as a person meets them: exact words and exit codes, with an AWS CLI that says what the test wants.
 
 #[cfg(unix)]
+mod advice;
+#[cfg(unix)]
 mod answers;
 #[cfg(unix)]
 mod cdk;

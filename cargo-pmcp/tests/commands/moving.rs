@@ -15,7 +15,7 @@ fn project(name: &str) -> Folder {
         folder.program(program, &format!("echo \"{program} $@\" >> {}/asked; exit 1", folder.0.display()));
     }
     // Whatever machine this is, it builds for the platform.
-    for program in ["cargo-lambda", "cargo-zigbuild", "worker-build"] {
+    for program in ["cargo-lambda", "cargo-zigbuild", "zig", "worker-build"] {
         folder.program(program, "exit 0");
     }
     let checkout =
@@ -44,7 +44,8 @@ fn from_lambda_to_google_and_back() {
     let before = read(&folder, ".pmcp/deploy.toml");
     // Half-way: nothing is there for it yet, and the way is said.
     let (code, words) = folder.refused(&["deploy", "--target", "google-cloud-run", "--dry-run"]);
-    let advice = "error: no package here uses pmcp-cloudrun: crm, crm-lambda\n`cargo pmcp deploy init --target …` writes one; or";
+    let advice = "error: no package here uses pmcp-cloudrun: crm, crm-lambda\n`cargo pmcp deploy init --target \
+                  google-cloud-run`, or `--target pmcp-run` writes one, and makes that the project's target; or";
     assert!(code == Some(5) && words.starts_with(advice), "{words}");
 
     let place = ["--project", "ada-project", "--region", "europe-west1"];

@@ -31,6 +31,51 @@ fn a_new_project_is_what_it_was() {
 }
 
 #[test]
+fn its_readme_names_commands_that_there_are() {
+    let folder = Folder::new("new-readme");
+    folder.write("pmcp/pmcp-core/Cargo.toml", "");
+    for (name, target) in
+        [("lambda", "aws-lambda"), ("workers", "cloudflare-workers"), ("run", "pmcp-run"), ("io", "stdio")]
+    {
+        folder.printed(&["new", name, "--target", target, "--path", "pmcp"]);
+        let readme = fs::read_to_string(folder.0.join(name).join("README.md")).expect("was written");
+        assert!(!readme.contains("{{"), "{readme}");
+        let commands = readme.split("cargo pmcp ").skip(1);
+        let mut count = 0;
+        for command in commands.map(|rest| rest.split(['`', '\n']).next().unwrap_or_default()) {
+            if command.starts_with(char::is_lowercase) {
+                let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+                assert!(folder.printed(&words).contains("Usage:"), "{command}");
+                count += 1;
+            }
+        }
+        assert!(count > 10, "{readme}");
+        for part in ["cargo install --path ../pmcp/cargo-pmcp", "## Deploy it", "deploy secrets set PMCP_STATE_KEYS"] {
+            assert!(readme.contains(part), "{readme}");
+        }
+        assert_eq!(readme.contains("cargo pmcp dev"), target != "stdio", "{readme}");
+        assert_eq!(readme.contains("/lambda-url/lambda-lambda/mcp"), target == "aws-lambda", "{readme}");
+    }
+}
+
+#[test]
+fn the_way_to_a_checkout_is_short() {
+    let folder = Folder::new("new-way");
+    folder.write("here/pmcp/pmcp-core/Cargo.toml", "");
+    folder.write("there/file", "");
+    let written = |path: &str| {
+        drop(fs::remove_dir_all(folder.0.join("there/crm")));
+        folder.printed(&["-C", "there", "new", "crm", "--path", path]);
+        fs::read_to_string(folder.0.join("there/crm/Cargo.toml")).expect("was written")
+    };
+    let text = written("there/../here/pmcp");
+    assert!(text.contains(r#"pmcp-core = { path = "../../here/pmcp/pmcp-core" }"#), "{text}");
+    let whole = folder.0.join("here/pmcp");
+    let text = written(&whole.display().to_string());
+    assert!(text.contains(&format!("pmcp-core = {{ path = {:?} }}", whole.join("pmcp-core"))), "{text}");
+}
+
+#[test]
 fn new_says_what_is_next() {
     let folder = Folder::new("new-next");
     folder.write("pmcp/pmcp-core/Cargo.toml", "");
@@ -59,7 +104,7 @@ fn new_says_why_not() {
             &["new", "My_Server", "--path", "pmcp"],
             2,
             "error: `My_Server` cannot be the server's name: a name has up to 50 lower-case letters, digits and hyphens, \
-             begins with a letter and does not end with a hyphen\nchoose another name\n",
+             begins with a letter and does not end with a hyphen, as my-server does\nchoose another name\n",
         ),
         (
             &["new", "crm", "--git", "not a url\"'"],
@@ -82,6 +127,8 @@ fn new_says_why_not() {
         ("std", "a crate of Rust's own is called so"),
         ("core", "a crate of Rust's own is called so"),
         ("tokio", "the project depends on a crate of this name"),
+        ("schemars", "the project depends on a crate of this name"),
+        ("serde", "the project depends on a crate of this name"),
         ("serde-json", "the project depends on a crate of this name"),
         ("pmcp-core", "the packages of pmcp begin so"),
         ("pmcp", "its packages would be called as those of pmcp are"),
@@ -90,7 +137,7 @@ fn new_says_why_not() {
         assert!(code == Some(2) && words.contains(&format!("would have it too: {why}\n")), "{words}");
         assert!(!folder.0.join(name).join("Cargo.toml").exists());
     }
-    for name in ["serde", "server", "main", "greeter", "core-crm"] {
+    for name in ["server", "main", "greeter", "core-crm"] {
         folder.printed(&["new", name, "--path", "pmcp", "--dry-run"]);
     }
     let (code, words) = folder.refused(&["new", "crm", "--path", "elsewhere"]);

@@ -69,7 +69,7 @@ fn at_a_terminal_it_is_asked_for() {
         "{shown}"
     );
     let shown = folder.at_terminal("deploy", prompt, b"crm\n");
-    assert!(shown.contains("Url = https://u/mcp\nended with 0\n"), "{shown}");
+    assert!(shown.contains("Url = https://u/mcp\nnext: ") && shown.contains("\nended with 0\n"), "{shown}");
 }
 
 #[test]

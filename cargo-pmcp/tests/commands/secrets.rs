@@ -140,6 +140,27 @@ fn what_cannot_be_stored_is_not() {
 }
 
 #[test]
+fn that_the_server_is_elsewhere_is_told_first() {
+    let folder = Folder::new("secrets-elsewhere");
+    folder.config();
+    folder.program("aws", &AWS.replace("CHANGED", "0"));
+    folder.write(
+        ".pmcp/deployed.json",
+        r#"{"deployments":[{"target_type":"aws-lambda","name":"crm","place":"eu-central-1"}]}"#,
+    );
+    let note = "note: this project is deployed as crm in eu-central-1, and .pmcp/deploy.toml now says crm in us-east-1: \
+                this is the latter\n";
+    for arguments in [&["KEY"][..], &["KEY", "--dry-run"]] {
+        let (code, _, stderr) = set(&folder, arguments, "x");
+        assert_eq!((code, &stderr as &str), (Some(0), note));
+    }
+    for arguments in [&["list"][..], &["delete", "KEY", "--dry-run"]] {
+        let (_, words) = folder.refused(&[&["deploy", "secrets"], arguments].concat());
+        assert!(words.starts_with(note), "{words}");
+    }
+}
+
+#[test]
 fn an_entry_of_somebodys_is_looked_for() {
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:";
     let folder = super::halfway::project("secrets-yours");
@@ -183,6 +204,7 @@ fn what_lets_a_function_read_secrets_is_named_line_by_line() {
         "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n[secrets]\nKEY = {}\n",
     );
     folder.program("cargo-lambda", "exit 1");
+    folder.program("zig", "exit 1");
     let manifest = folder.0.join("aws-lambda/Cargo.toml").display().to_string();
     let package = r#"{"name":"crm-lambda","manifest_path":"MANIFEST","dependencies":[{"name":"pmcp-lambda"}]}"#;
     let package = package.replace("MANIFEST", &manifest);
@@ -201,6 +223,9 @@ fn what_lets_a_function_read_secrets_is_named_line_by_line() {
         );
         assert_eq!(folder.refused(&["deploy", "--dry-run"]), (Some(5), words));
     }
+    folder.write("aws-lambda/src/main.rs", "async fn main() { pmcp_lambda::load_secrets().await?; }");
+    let (_, words) = folder.refused(&["deploy", "--dry-run"]);
+    assert!(words.ends_with(&format!("{shared} under [dependencies] in {manifest}\n")), "{words}");
 }
 
 #[test]
@@ -223,15 +248,17 @@ fn secrets_are_listed_by_name_and_deleted_when_nobody_reads_them() {
     folder.program("aws", &AWS.replace("CHANGED", "\"2026-11-22T15:03:27.123000+01:00\""));
     let list = folder.printed(&["deploy", "secrets", "list"]);
     assert!(list.starts_with("KEY: stored 2026-11-22T15:03:27.123000+01:00, "), "{list}");
-    assert_eq!(
-        folder.refused(&["deploy", "secrets", "delete", "KEY"]),
-        (
-            Some(5),
-            "error: the live version of crm reads KEY whenever an instance starts\ntake it out of [secrets] in \
-             .pmcp/deploy.toml and run `cargo pmcp deploy` first\n"
-                .into()
-        )
-    );
+    for options in [&[][..], &["--dry-run"]] {
+        assert_eq!(
+            folder.refused(&[&["deploy", "secrets", "delete", "KEY"], options].concat()),
+            (
+                Some(5),
+                "error: the live version of crm reads KEY whenever an instance starts\ntake it out of [secrets] in \
+                 .pmcp/deploy.toml and run `cargo pmcp deploy` first\n"
+                    .into()
+            )
+        );
+    }
     assert_eq!(
         folder.refused(&["deploy", "secrets", "delete", "OTHERS"]),
         (Some(5), "error: there is no secret OTHERS\nsee `cargo pmcp deploy secrets list`\n".into())

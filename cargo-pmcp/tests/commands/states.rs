@@ -75,7 +75,7 @@ fn a_function_of_another_name_is_found() {
     };
     account(more);
     let printed = folder.printed(&["deploy", "--yes"]);
-    assert_eq!(printed, "FunctionName = crm-fn\nUrl = https://u/mcp\nVersion = 1\n");
+    assert_eq!(printed, "Url = https://u/mcp\nFunctionName = crm-fn\nVersion = 1\n");
     assert!(calls(&folder).contains("update-alias --function-name crm-fn --name live --function-version 2 "));
     // What is written otherwise there is its author's.
     folder.write("calls", "");

@@ -110,11 +110,11 @@ fn a_server_is_built_and_started_anew() {
     project.edit("server/src/lib.rs", "Hello, ", "Moin, ");
     dev.greets("Moin, Ada!");
     // What does not compile leaves the server as it was, and says why.
-    project.edit("server/src/lib.rs", "Greeter\n}", "Greeter + nonsense\n}");
+    project.edit("server/src/lib.rs", "GreeterServer\n}", "GreeterServer + nonsense\n}");
     dev.says("the server that was built before goes on");
     assert!(dev.words().contains("cannot find value `nonsense`"), "{}", dev.words());
     dev.greets("Moin, Ada!");
-    project.edit("server/src/lib.rs", "Greeter + nonsense", "Greeter");
+    project.edit("server/src/lib.rs", "GreeterServer + nonsense", "GreeterServer");
     project.edit("server/src/lib.rs", "Moin, ", "Servus, ");
     dev.greets("Servus, Ada!");
     dev.interrupt();

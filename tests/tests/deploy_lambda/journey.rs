@@ -105,8 +105,8 @@ fn secrets_come_first(project: &Project) {
     // Where most people read it: while the server is made.
     project.edit(
         "server/src/lib.rs",
-        "    Greeter\n",
-        "    std::env::var(\"GREETING\").expect(\"GREETING is set\");\n    Greeter\n",
+        "    GreeterServer\n",
+        "    std::env::var(\"GREETING\").expect(\"GREETING is set\");\n    GreeterServer\n",
     );
     let (code, words) = project.refused(&["deploy"]);
     assert!(code == Some(5) && words.contains("has [secrets], and greeter-lambda could not read them"), "{words}");
@@ -160,8 +160,8 @@ fn what_was_uploaded_answers(aws: &Aws, project: &Project, emulator: &Path, clie
     let step = |index: usize| (report["steps"][index]["step"].clone(), report["steps"][index]["outcome"].clone());
     assert_eq!(step(0), (json!("server/discover"), json!("ok")));
     assert_eq!(step(1), (json!("tools/list"), json!("ok")));
-    assert_eq!(step(4), (json!("tools/call greet"), json!("ok")));
-    assert!(report["steps"][4]["milliseconds"].as_f64().is_some_and(|time| time > 0.0), "{report}");
+    assert_eq!(step(5), (json!("tools/call greet"), json!("ok")));
+    assert!(report["steps"][5]["milliseconds"].as_f64().is_some_and(|time| time > 0.0), "{report}");
     // moto tells a URL that leads nowhere.
     let (code, words) = project.refused(&["deploy", "test"]);
     assert!(code == Some(1) && words.contains("failed the test at server/discover"), "{words}");

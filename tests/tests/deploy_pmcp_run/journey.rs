@@ -138,7 +138,7 @@ fn what_was_uploaded_answers(project: &Project, server: &AuthorizationServer, cl
     assert!(called.is_success() && called.stdout.contains("Hello, Ada! Moin, \\\"dear\\\" good"), "{called}");
     let report = project.pmcp(&["deploy", "test"]);
     assert_eq!(
-        (&report["passed"], &report["steps"][4]["step"]),
+        (&report["passed"], &report["steps"][5]["step"]),
         (&json!(true), &json!("tools/call greet")),
         "{report}"
     );

@@ -8,13 +8,13 @@ use crate::config::{Architecture, Config};
 use crate::deploy::Project;
 use crate::exec::{CARGO, CARGO_LAMBDA, Program};
 use crate::failure::{Failure, Result};
-use crate::target::executable;
+use crate::target::{executable, zig};
 use crate::toml_text::has;
 use crate::workspace::{LAMBDA, Workspace};
 
 const CARGO_ZIGBUILD: Program = Program { name: "cargo-zigbuild", install: "pip install cargo-zigbuild" };
 
-/// What builds, in the order in which it is looked for.
+/// What builds, in the order in which it is looked for: the first two with Zig.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Builder {
     CargoLambda,
@@ -34,24 +34,26 @@ pub(super) struct Package {
 
 impl Builder {
     pub(super) fn find(architecture: Architecture) -> Result<Self> {
-        if CARGO_LAMBDA.find().is_some() {
-            return Ok(Self::CargoLambda);
-        }
-        if CARGO_ZIGBUILD.find().is_some() {
-            return Ok(Self::CargoZigbuild);
-        }
-        if fits_host(architecture, OS, ARCH) {
-            return Ok(Self::Host);
+        let found = [(CARGO_LAMBDA, Self::CargoLambda), (CARGO_ZIGBUILD, Self::CargoZigbuild)];
+        let found = found.into_iter().find(|(program, _)| program.find().is_some());
+        match &found {
+            Some((_, builder)) if zig::is_there() => return Ok(*builder),
+            _ if fits_host(architecture, OS, ARCH) => return Ok(Self::Host),
+            _ => {}
         }
         let own = [Architecture::Arm64, Architecture::X86_64].into_iter().find(|own| fits_host(*own, OS, ARCH));
         let own = own.map(|own| {
             let name = own.name();
             format!("; or set `architecture = \"{name}\"` under [aws] in .pmcp/deploy.toml, which needs nothing else")
         });
-        Err(Failure::missing(
-            format!("nothing on this machine ({OS} on {ARCH}) builds for Linux on {}", architecture.name()),
-            format!("to get what does: {}{}", CARGO_LAMBDA.install, own.unwrap_or_default()),
-        ))
+        let (what, install) = match found {
+            Some((program, _)) => zig::missing(&program),
+            None => (
+                format!("nothing on this machine ({OS} on {ARCH}) builds for Linux on {}", architecture.name()),
+                CARGO_LAMBDA.install,
+            ),
+        };
+        Err(Failure::missing(what, format!("to get what does: {install}{}", own.unwrap_or_default())))
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -128,12 +130,15 @@ impl Package {
             true => "write `pmcp-lambda = { workspace = true, features = [\"secrets\"] }`",
             false => "add `features = [\"secrets\"]` to pmcp-lambda",
         };
+        // As `new` writes it.
+        let main = fs::read_to_string(self.folder.join("src/main.rs")).unwrap_or_default();
+        let call = match main.contains("pmcp_lambda::load_secrets()") {
+            true => "",
+            false => ", and let its `main` begin with `pmcp_lambda::load_secrets().await?;`",
+        };
         Err(Failure::refused(
             format!(".pmcp/deploy.toml has [secrets], and {} could not read them", self.name),
-            format!(
-                "{line} under [dependencies] in {}, and let its `main` begin with `pmcp_lambda::load_secrets().await?;`",
-                manifest.display()
-            ),
+            format!("{line} under [dependencies] in {}{call}", manifest.display()),
         ))
     }
 }

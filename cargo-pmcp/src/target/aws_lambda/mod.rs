@@ -5,6 +5,7 @@ mod build;
 mod logs;
 mod node;
 mod outliving;
+mod parts;
 mod secrets;
 mod settings;
 mod stack;
@@ -88,14 +89,18 @@ impl Target for AwsLambda {
     }
 
     fn doctor(&self, config: &Config) -> Vec<Check> {
-        let mut checks: Vec<Check> = [CARGO, NPM, NPX, AWS].iter().map(Check::of_program).collect();
+        let mut checks: Vec<Check> = [CARGO, AWS].iter().map(Check::of_program).collect();
         let mut check = |what: String, found: Result<String>| checks.push(Check::of(what, found));
+        // It comes with npm and npx: one thing to get.
         check("Node.js 20 or newer".into(), node::version());
         let architecture = config.aws.architecture;
         check(
             format!("a compiler for {}", architecture.name()),
             build::Builder::find(architecture).map(|b| b.name().into()),
         );
+        if AWS.find().is_none() {
+            return checks;
+        }
         let account = Account::new(config);
         let identity = account.identity();
         let known = identity.is_ok();
@@ -106,6 +111,10 @@ impl Target for AwsLambda {
             checks.push(Check::of(format!("a bootstrapped {region}"), found));
         }
         checks
+    }
+
+    fn needed_file(&self, _project: &Project) -> Option<String> {
+        Some(format!("{APP}/cdk.json"))
     }
 
     fn plan(&self, project: &Project) -> Result<Plan> {
@@ -136,22 +145,7 @@ impl Target for AwsLambda {
                 aws.memory_mb, aws.timeout_seconds, aws.log_retention_days
             ),
         );
-        let mut more = |there: bool, what: String| {
-            if there {
-                plan.step(Action::Change, what);
-            }
-        };
-        let variables: Vec<&str> = project.config.environment.keys().map(String::as_str).collect();
-        more(!variables.is_empty(), format!("its environment: {}", variables.join(", ")));
-        let secrets: Vec<&str> = project.config.secrets.keys().map(String::as_str).collect();
-        more(!secrets.is_empty(), format!("its right to read secrets at its start: {}", secrets.join(", ")));
-        more(aws.vpc.is_some(), "its private network".into());
-        more(aws.throttling.is_some(), "the throttling of its HTTP API".into());
-        more(aws.alarms.is_some(), "its alarms".into());
-        more(project.config.auth.is_some(), "a Cognito user pool, and a check of its tokens".into());
-        if project.config.auth.is_none() {
-            plan.warnings.push("there is no [auth]: everybody who knows the URL may call the server".into());
-        }
+        parts::plan(&mut plan, &project.config);
         Ok(plan)
     }
 
@@ -278,6 +272,10 @@ impl Target for AwsLambda {
 
     fn set_secret(&self, config: &Config, key: &str, value: Hidden) -> Result {
         secrets::set(&Account::new(config), config, key, value)
+    }
+
+    fn check_unread(&self, config: &Config, key: &str) -> Result {
+        secrets::check_unread(&Account::new(config), config, key)
     }
 
     fn delete_secret(&self, config: &Config, key: &str) -> Result {

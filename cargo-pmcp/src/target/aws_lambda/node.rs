@@ -16,6 +16,9 @@ const NODE: Program = Program { name: "node", ..NPM };
 
 /// The version of Node.js, if the CDK runs on it.
 pub(super) fn version() -> Result<String> {
+    for program in [NPM, NPX] {
+        program.call([""; 0])?;
+    }
     let said = NODE.call(["--version"])?.capture()?.map_err(|said| said.failed(NODE.install))?;
     let version = said.trim();
     let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());

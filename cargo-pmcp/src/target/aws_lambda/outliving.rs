@@ -21,7 +21,7 @@ const UPLOADS: &str = "uploaded versions in";
 pub(super) fn find(account: &Account, config: &Config, clean: bool) -> Result<Vec<Outliving>> {
     let name = &config.server.name;
     let mut found: Vec<Outliving> =
-        secrets::all(account, config)?.into_iter().map(|name| Outliving { kind: SECRET, name }).collect();
+        secrets::all(account, config, clean)?.into_iter().map(|name| Outliving { kind: SECRET, name }).collect();
     // CloudFormation names what has no name after the stack; only the tag says whose it is.
     let prefix = format!("{name}-Log");
     let groups: Option<LogGroups> =

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::super::without_value;
+use super::super::{read_at_start, without_value};
 use super::account::Account;
 use super::stack::{self, TAG, Tag};
 use crate::config::Config;
@@ -79,9 +79,10 @@ fn is_there(account: &Account, arn: &str) -> bool {
     found.map_or(true, |found| found.is_some_and(|entry| entry.deleted_date.is_none()))
 }
 
-/// The names of all that are there in any way, those about to be deleted too.
-pub(super) fn all(account: &Account, config: &Config) -> Result<Vec<String>> {
-    Ok(entries(account, config)?.into_iter().map(|entry| entry.name).collect())
+/// The names of all that are there, with `deleted` also of those that can still be restored.
+pub(super) fn all(account: &Account, config: &Config, deleted: bool) -> Result<Vec<String>> {
+    let entries = entries(account, config)?.into_iter().filter(|entry| deleted || entry.deleted_date.is_none());
+    Ok(entries.map(|entry| entry.name).collect())
 }
 
 fn entries(account: &Account, config: &Config) -> Result<Vec<Entry>> {
@@ -157,14 +158,16 @@ pub(super) fn set(account: &Account, config: &Config, key: &str, value: Hidden) 
     })
 }
 
+/// Refuses what the live version could not start without.
+pub(super) fn check_unread(account: &Account, config: &Config, key: &str) -> Result {
+    match read_by(account, &stack::function(account, &config.server.name)?, "live")?.contains_key(key) {
+        true => Err(read_at_start(config, key)),
+        false => Ok(()),
+    }
+}
+
 /// Deletes an entry, which can be restored for a week.
 pub(super) fn delete(account: &Account, config: &Config, key: &str) -> Result {
-    if read_by(account, &stack::function(account, &config.server.name)?, "live")?.contains_key(key) {
-        return Err(Failure::refused(
-            format!("the live version of {} reads {key} whenever an instance starts", config.server.name),
-            "take it out of [secrets] in .pmcp/deploy.toml and run `cargo pmcp deploy` first",
-        ));
-    }
     let name = name(config, key);
     account.tell(&["secretsmanager", "delete-secret", "--secret-id", &name, "--recovery-window-in-days", "7"])
 }

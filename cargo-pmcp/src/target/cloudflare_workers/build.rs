@@ -31,5 +31,5 @@ pub(super) fn check(settings: &Settings) -> Result {
 
 pub(super) fn run(settings: &Settings) -> Result {
     let (command, folder) = settings.build();
-    shell(&command)?.folder(&folder).run("mend what the compiler says above; nothing was deployed")
+    shell(&command)?.folder(&folder).run("mend what the compiler says above; nothing new was deployed")
 }

@@ -85,6 +85,10 @@ impl Target for CloudflareWorkers {
         settings::traces(&project.root, &project.config)
     }
 
+    fn needed_file(&self, project: &Project) -> Option<String> {
+        Some(format!("{}/{}", settings::folder(&project.root, &project.config), settings::OWN))
+    }
+
     fn doctor(&self, config: &Config) -> Vec<Check> {
         let mut checks: Vec<Check> = [CARGO, WORKER_BUILD, WRANGLER].iter().map(Check::of_program).collect();
         checks.push(Check::of("Rust's standard library for WebAssembly", build::target()));
@@ -274,14 +278,18 @@ impl Target for CloudflareWorkers {
         LONGEST_VALUE
     }
 
-    fn delete_secret(&self, config: &Config, key: &str) -> Result {
+    fn check_unread(&self, config: &Config, key: &str) -> Result {
         let name = &config.server.name;
-        if config.secrets.contains_key(key) {
-            return Err(Failure::refused(
+        match config.secrets.contains_key(key) {
+            true => Err(Failure::refused(
                 format!("{name} reads {key} with every request"),
                 "take it out of [secrets] in .pmcp/deploy.toml first",
-            ));
+            )),
+            false => Ok(()),
         }
+    }
+
+    fn delete_secret(&self, config: &Config, key: &str) -> Result {
         secrets::delete(&Account::open(config)?, config, key)
     }
 

@@ -105,6 +105,14 @@ impl Target for GoogleCloudRun {
         ]
     }
 
+    fn needed_file(&self, project: &deploy::Project) -> Option<String> {
+        match project.config.gcp.builder {
+            ImageBuilder::Cargo => None,
+            ImageBuilder::Docker => Some(format!("{FOLDER}/Dockerfile")),
+            ImageBuilder::CloudBuild => Some(format!("{FOLDER}/cloudbuild.yaml")),
+        }
+    }
+
     fn doctor(&self, config: &Config) -> Vec<Check> {
         let mut checks: Vec<Check> = [CARGO, GCLOUD].iter().map(Check::of_program).collect();
         let mut check = |what: String, found: Result<String>| {
@@ -282,8 +290,12 @@ impl Target for GoogleCloudRun {
         secrets::set(&CloudProject::new(config)?, config, key, value)
     }
 
+    fn check_unread(&self, config: &Config, key: &str) -> Result {
+        secrets::check_unread(&CloudProject::new(config)?, config, key)
+    }
+
     fn delete_secret(&self, config: &Config, key: &str) -> Result {
-        secrets::delete(&CloudProject::new(config)?, config, key)
+        secrets::delete_entry(&CloudProject::new(config)?, &secrets::name(config, key))
     }
 
     fn removal(&self, project: &deploy::Project, _clean: bool) -> Result<Removal> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::super::without_value;
+use super::super::{read_at_start, without_value};
 use super::gcloud::CloudProject;
 use super::service::{self, LABEL};
 use crate::config::Config;
@@ -95,15 +95,12 @@ pub(super) fn set(project: &CloudProject, config: &Config, key: &str, value: Hid
     project.tell_hidden(&[&arguments[..], &["--data-file", "-"]].concat(), value)
 }
 
-pub(super) fn delete(project: &CloudProject, config: &Config, key: &str) -> Result {
-    let entry = name(config, key);
-    if service::live_reads(project, &config.server.name, &entry)? {
-        return Err(Failure::refused(
-            format!("the live version of {} reads {key} whenever an instance starts", config.server.name),
-            "take it out of [secrets] in .pmcp/deploy.toml and run `cargo pmcp deploy` first",
-        ));
+/// Refuses what the live version could not start without.
+pub(super) fn check_unread(project: &CloudProject, config: &Config, key: &str) -> Result {
+    match service::live_reads(project, &config.server.name, &name(config, key))? {
+        true => Err(read_at_start(config, key)),
+        false => Ok(()),
     }
-    delete_entry(project, &entry)
 }
 
 /// Deletes an entry with all its versions. Nothing brings it back.

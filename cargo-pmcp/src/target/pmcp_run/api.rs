@@ -7,13 +7,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::login::{Session, encode_part, random};
+use super::login::{Session, encode_part};
 use super::problem::{Problem, not_understood, unreachable};
 use super::{SERVICE, address, is_chosen_here};
 use crate::config::{Config, PmcpRun};
 use crate::exec::{Hidden, HttpClient, NoResponse, Request, Response, go_on, pause as wait};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
+use crate::random::random;
 use crate::target::log_lines::Event;
 use crate::target::{LogLine, Term};
 

@@ -171,7 +171,7 @@ fn what_is_not_deployed_or_not_ours_is_told() {
     folder.program("gcloud", &gcloud(SERVICE, ""));
     assert_eq!(
         folder.printed(&["deploy", "outputs"]),
-        "Image = i@sha256:1\nProject = ada-project\nRegion = us-central1\nRevision = crm-1\nService = crm\nUrl = https://u/mcp\n"
+        "Url = https://u/mcp\nImage = i@sha256:1\nProject = ada-project\nRegion = us-central1\nRevision = crm-1\nService = crm\n"
     );
     folder.config();
     let words = "error: AWS Lambda takes no image, so there is no --builder\nleave it out\n";
@@ -208,6 +208,7 @@ fn doctor_counts_what_is_missing_once_and_says_it_in_a_line() {
     folder.write(".pmcp/deploy.toml", CONFIG);
     folder.program("cargo", "exit 0");
     folder.program("cargo-zigbuild", "exit 0");
+    folder.program("zig", "exit 1");
     let doctor = || {
         let output = folder.run(&["deploy", "doctor"]);
         assert_eq!(output.status.code(), Some(4));

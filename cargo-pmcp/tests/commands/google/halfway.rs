@@ -13,6 +13,7 @@ fn project(name: &str, build: &str) -> Folder {
     let metadata = format!(r#"{{"packages":[{package}],"target_directory":"target"}}"#);
     folder.program("cargo", &format!("if [ $1 = metadata ]; then echo '{metadata}'; exit 0; fi\n{build}"));
     folder.program("cargo-zigbuild", "exit 1");
+    folder.program("zig", "exit 1");
     folder.program("cat", "while IFS= read -r line; do printf '%s\\n' \"$line\"; done");
     folder
 }
@@ -34,8 +35,7 @@ fn what_does_not_compile_is_not_deployed() {
     let absent = "*'repositories describe'*) echo 'ERROR: NOT_FOUND: Requested entity was not found.' >&2; exit 1 ;;";
     folder.program("gcloud", &gcloud("", absent));
     let (code, words) = deploy(&folder);
-    let ending =
-        "failed (exit status: 101); its own words are above\nmend what the compiler says above; nothing was deployed\n";
+    let ending = "failed (exit status: 101); its own words are above\nmend what the compiler says above; nothing new was deployed\n";
     assert!(code == Some(1) && words.ends_with(ending), "{words}");
     assert!(!calls(&folder).contains("create") && !calls(&folder).contains("replace"), "{}", calls(&folder));
 }

@@ -47,6 +47,7 @@ fn a_dry_run_says_everything_and_asks_nobody() {
     let package = r#"{"name":"crm-cloudrun","dependencies":[{"name":"pmcp-cloudrun"}]}"#;
     folder.program("cargo", &format!("echo '{{\"packages\":[{package}],\"target_directory\":\"target\"}}'"));
     folder.program("cargo-zigbuild", "exit 1");
+    folder.program("zig", "exit 1");
     folder.program("gcloud", "echo asked >> calls; exit 1");
     let plan = folder.printed(&["deploy", "--dry-run"]);
     assert!(!plan.contains("Hello"), "values stay out of what is printed: {plan}");

@@ -27,6 +27,7 @@ impl Place {
         let build = "/bin/mkdir -p target/$4/release; echo ELF > target/$4/release/crm-cloudrun";
         folder.program("cargo", &format!("if [ $1 = metadata ]; then echo '{metadata}'; exit 0; fi\n{build}"));
         folder.program("cargo-zigbuild", "exit 1");
+        folder.program("zig", "exit 1");
         Self { folder, base }
     }
 
@@ -77,6 +78,7 @@ fn what_is_written_and_planned_is_what_it_was() {
                   memory_mb = 512\n[environment]\nGREETING = \"Hello\"\n[secrets]\nKEY = {}\n";
     folder.write(".pmcp/deploy.toml", &config.replace("OTHER", other));
     folder.program("cargo-zigbuild", "exit 1");
+    folder.program("zig", "exit 1");
     let plan = folder.printed(&["deploy", "--dry-run"]);
     assert!(!plan.contains("Hello"), "values stay out of what is printed: {plan}");
     shown.push_str(&format!("\n=== the plan\n{}", plan.replace(rust, "OTHER").replace(other, "OTHER")));

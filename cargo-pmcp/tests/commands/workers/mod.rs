@@ -224,8 +224,8 @@ fn what_builds_is_looked_for_and_what_does_not_compile_is_not_deployed() {
     let words = "error: Rust has no standard library for WebAssembly here\nto get it: rustup target add wasm32-unknown-unknown\n";
     assert_eq!(place.refused(&["deploy"]), (Some(4), words.into()));
     build("exit 7");
-    let words = "error: `exit 7` failed (exit status: 7); its own words are above\nmend what the compiler says above; nothing was \
-                 deployed\n";
+    let words = "error: `exit 7` failed (exit status: 7); its own words are above\nmend what the compiler says above; nothing \
+                 new was deployed\n";
     assert_eq!(place.refused(&["deploy"]), (Some(1), words.into()));
     fs::remove_file(place.folder.0.join("w/wrangler.toml")).expect("is there");
     let (code, words) = place.refused(&["deploy"]);

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 
 use super::discovery::Provider;
@@ -13,6 +12,7 @@ use super::{CLIENT, form};
 use crate::exec::{HttpClient, Loopback, browser};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
+use crate::random::random;
 
 /// How long somebody may take to log in.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -94,15 +94,6 @@ fn parse(provider: &Provider, query: &str) -> Result<String> {
     form::parse(query, "code").ok_or_else(|| super::refused("its answer has no code"))
 }
 
-/// 32 bytes that nobody can guess, as text.
-pub(in super::super) fn random() -> Result<String> {
-    let mut bytes = [0; 32];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| {
-        Failure::failed("this machine has no random numbers, which a login needs", "see that /dev/urandom can be read")
-    })?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::discovery::AuthorizationServer;
@@ -153,11 +144,5 @@ mod tests {
             words,
             "pmcp.run did not let you in: End-User aborted (access_denied)\nlog in again: `cargo pmcp deploy login`"
         );
-    }
-
-    #[test]
-    fn nothing_random_comes_twice() {
-        let (one, other) = (random().expect("is random"), random().expect("is random"));
-        assert!(one != other && one.len() == 43, "{one} {other}");
     }
 }

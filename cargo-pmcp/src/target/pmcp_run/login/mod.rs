@@ -12,7 +12,6 @@ use std::cell::RefCell;
 use std::env;
 use std::time::Duration;
 
-pub(super) use code::random;
 pub(super) use form::encode_part;
 
 use self::store::Store;
