@@ -11,16 +11,12 @@ use std::{
     time::Duration,
 };
 
-use hyper::{
-    Request,
-    body::Incoming,
-    server::conn::{http1, http2},
-    service::service_fn,
-};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::graceful::GracefulConnection,
-};
+#[cfg(feature = "http2")]
+use hyper::server::conn::http2;
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+#[cfg(feature = "http2")]
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulConnection};
 use pmcp_core::Server;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -115,23 +111,34 @@ fn announce(server: &Server, address: SocketAddr, config: &Config) {
 /// How HTTP is spoken.
 struct Http {
     http1: http1::Builder,
+    #[cfg(feature = "http2")]
     http2: http2::Builder<TokioExecutor>,
 }
 
 impl Http {
     fn new(config: &Config) -> Self {
-        let (mut http1, mut http2) = (http1::Builder::new(), http2::Builder::new(TokioExecutor::new()));
+        let mut http1 = http1::Builder::new();
         let header_bytes = usize::try_from(config.max_header_bytes).unwrap_or(usize::MAX);
         // How long a head may take is watched by the connection, which needs no timer of its own for each request.
         http1.header_read_timeout(None).max_header_size(header_bytes).max_buf_size(header_bytes);
-        http2
-            .timer(TokioTimer::new())
-            .keep_alive_interval(config.write_timeout)
-            .keep_alive_timeout(config.write_timeout)
-            .max_concurrent_streams(200)
-            .max_header_list_size(config.max_header_bytes);
-        Self { http1, http2 }
+        Self {
+            http1,
+            #[cfg(feature = "http2")]
+            http2: http2_as(config),
+        }
     }
+}
+
+#[cfg(feature = "http2")]
+fn http2_as(config: &Config) -> http2::Builder<TokioExecutor> {
+    let mut http2 = http2::Builder::new(TokioExecutor::new());
+    http2
+        .timer(TokioTimer::new())
+        .keep_alive_interval(config.write_timeout)
+        .keep_alive_timeout(config.write_timeout)
+        .max_concurrent_streams(200)
+        .max_header_list_size(config.max_header_bytes);
+    http2
 }
 
 struct Connections {
@@ -192,14 +199,24 @@ async fn run(
         () = async { closing.cancelled().await; sleep(LAST_WORDS).await } => return,
     };
     let io = TokioIo::new(StallGuard::new(stream, write_timeout, Arc::clone(&activity)));
-    if is_http1 {
-        // Without what HTTP/2 needs, a connection takes half the memory.
-        let connection = pin!(http.http1.serve_connection(io, answer));
-        drive(connection, &activity, &begins, closing, limits).await;
-    } else {
+    #[cfg(feature = "http2")]
+    if !is_http1 {
+        // Apart: without what it needs, a connection of HTTP/1 takes half the memory.
         let mut connection = Box::pin(http.http2.serve_connection(io, answer));
-        drive(connection.as_mut(), &activity, &begins, closing, limits).await;
+        return drive(connection.as_mut(), &activity, &begins, closing, limits).await;
     }
+    #[cfg(not(feature = "http2"))]
+    if !is_http1 {
+        static SAID: std::sync::Once = std::sync::Once::new();
+        SAID.call_once(|| {
+            tracing::warn!(
+                "a client speaks HTTP/2, and this server was built without: if the service asks for it (--use-http2, a \
+                 port called h2c), turn on the feature `http2` of pmcp-cloudrun, else ask for HTTP/1. It is said once"
+            );
+        });
+    }
+    let connection = pin!(http.http1.serve_connection(io, answer));
+    drive(connection, &activity, &begins, closing, limits).await;
 }
 
 /// Whether a connection speaks HTTP/1, by its first bytes, which stay unread: those of HTTP/2 are `PRI`, which begins no

@@ -1,4 +1,4 @@
-//! Serves a pmcp-core server over HTTP/1 and HTTP/2: on Google Cloud Run, in any container, or on your own machine.
+//! Serves a pmcp-core server over HTTP: on Google Cloud Run, in any container, or on your own machine.
 //!
 //! ```no_run
 //! # use pmcp_core::prelude::*;
@@ -12,6 +12,9 @@
 //! The endpoint is `/mcp`; `/health` answers probes (`/healthz` too, which Cloud Run keeps from outside
 //! callers). [`Config`] lists the environment variables that are read, and
 //! what they default to. Those who have an axum app take `router` (feature `axum`) instead.
+//!
+//! HTTP/1.1 is what Cloud Run speaks to a container, whatever the client speaks to Cloud Run. Only a service that asks
+//! for [HTTP/2 end to end](https://cloud.google.com/run/docs/configuring/http2) needs the feature `http2`.
 
 mod activity;
 mod body;

@@ -1,4 +1,4 @@
-//! Builds a workspace binary once and says where it is.
+//! Builds executables of the workspace once and says where they are.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -15,26 +15,39 @@ static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
 ///
 /// If cargo cannot be started, the build fails, or the package has no executable of that name.
 pub fn binary(name: &str) -> PathBuf {
-    let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    built.get_or_insert_default().entry(name.to_owned()).or_insert_with(|| build(name)).clone()
+    built(&["--package", name], name)
 }
 
-fn build(name: &str) -> PathBuf {
+/// The same for an example, which has the features of its package's tests.
+///
+/// # Panics
+///
+/// As [`binary`].
+pub fn example(package: &str, name: &str) -> PathBuf {
+    built(&["--package", package, "--example", name], name)
+}
+
+fn built(what: &[&str], name: &str) -> PathBuf {
+    let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    built.get_or_insert_default().entry(what.join(" ")).or_insert_with(|| build(what, name)).clone()
+}
+
+fn build(what: &[&str], name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--message-format=json", "--package", name]);
+    command.args(["build", "--quiet", "--message-format=json"]).args(what);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
     let output =
         command.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output().expect("cargo starts");
     let messages = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "cargo build --package {name} failed:\n{messages}");
+    assert!(output.status.success(), "cargo build {} failed:\n{messages}", what.join(" "));
 
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .unwrap_or_else(|| panic!("package {name} has no executable called {name}"))
+        .unwrap_or_else(|| panic!("cargo build {} makes no executable called {name}", what.join(" ")))
 }

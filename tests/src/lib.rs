@@ -37,7 +37,7 @@ mod workerd;
 mod wrangler;
 
 pub use aws::Aws;
-pub use binary::binary;
+pub use binary::{binary, example};
 pub use client::{Client, one_at_a_time};
 pub use connection::{Connection, exchange};
 pub use container::Container;

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -27,7 +28,17 @@ impl Server {
     ///
     /// If it does not say within 30 s where it listens.
     pub fn start(name: &str, env: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(binary(name))
+        Self::start_executable(&binary(name), env)
+    }
+
+    /// The same for the executable at `path`.
+    ///
+    /// # Panics
+    ///
+    /// If it does not say within 30 s where it listens.
+    pub fn start_executable(path: &Path, env: &[(&str, &str)]) -> Self {
+        let name = path.display();
+        let mut child = Command::new(path)
             .env("PORT", "0")
             .env("HOST", "127.0.0.1")
             .envs(env.iter().copied())

@@ -6,13 +6,19 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use h2::{Reason, RecvStream};
 use http::{Method, Response, StatusCode};
-use pmcp_tests::{MODERN, Request, Server};
+use pmcp_tests::{MODERN, Request, Server, example, exchange};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{CALCULATOR, add, countdown};
+use super::{CALCULATOR, add, assert_five, countdown};
+
+/// The calculator with the feature `http2`.
+pub(super) fn start(env: &[(&str, &str)]) -> Server {
+    Server::start_executable(&example("pmcp-cloudrun", "http2"), env)
+}
 
 /// One connection; requests on it are streams of their own.
 struct Client {
@@ -82,7 +88,7 @@ fn assert_counted(message: &Value) {
 
 #[tokio::test]
 async fn calls_and_health() {
-    let server = Server::start(CALCULATOR, &[]);
+    let server = start(&[]);
     let client = Client::connect(&server).await;
     for _ in 0..20 {
         assert_eq!(client.call(&add()).await["result"]["content"][0]["text"], "5");
@@ -96,7 +102,7 @@ async fn calls_and_health() {
 
 #[tokio::test]
 async fn progress_comes_while_the_handler_runs() {
-    let server = Server::start(CALCULATOR, &[]);
+    let server = start(&[]);
     let client = Client::connect(&server).await;
     let begin = Instant::now();
     let mut response = client.send(&countdown(3, 300).with_progress()).await.expect("an answer");
@@ -114,7 +120,7 @@ async fn progress_comes_while_the_handler_runs() {
 
 #[tokio::test]
 async fn a_hundred_streams_at_once_on_one_connection() {
-    let server = Server::start(CALCULATOR, &[]);
+    let server = start(&[]);
     let client = std::sync::Arc::new(Client::connect(&server).await);
     let begin = Instant::now();
     let calls: Vec<_> = (0..100)
@@ -141,7 +147,7 @@ async fn a_hundred_streams_at_once_on_one_connection() {
 
 #[tokio::test]
 async fn a_stream_that_is_reset_leaves_its_place() {
-    let server = Server::start(CALCULATOR, &[("PMCP_MAX_CONCURRENCY", "1")]);
+    let server = start(&[("PMCP_MAX_CONCURRENCY", "1")]);
     let client = Client::connect(&server).await;
     for _ in 0..3 {
         // Its head comes with the first event, and shows that it has the place.
@@ -168,7 +174,7 @@ async fn a_stream_that_is_reset_leaves_its_place() {
 
 #[tokio::test]
 async fn bodies_over_the_limit() {
-    let server = Server::start(CALCULATOR, &[("PMCP_MAX_BODY_BYTES", "10000")]);
+    let server = start(&[("PMCP_MAX_BODY_BYTES", "10000")]);
     let client = Client::connect(&server).await;
     let head =
         || http::Request::post(format!("http://{}/mcp", client.authority)).header("content-type", "application/json");
@@ -181,15 +187,39 @@ async fn bodies_over_the_limit() {
 
 #[tokio::test]
 async fn a_foreign_name_is_refused() {
-    let server = Server::start(CALCULATOR, &[]);
+    let server = start(&[]);
     let mut client = Client::connect(&server).await;
     client.authority = format!("evil.example:{}", server.addr().port());
     assert_eq!(client.send(&add()).await.expect("an answer").status(), StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
+async fn a_client_that_stops_within_the_preface_is_let_go() {
+    let server = start(&[("PMCP_HEADER_TIMEOUT_MS", "300")]);
+    let mut stream = TcpStream::connect(server.addr()).await.expect("the server accepts");
+    stream.write_all(b"PRI * HTTP/2.0\r\n").await.expect("the server reads");
+    let mut rest = Vec::new();
+    let ended = timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await.expect("it is closed");
+    assert!(ended.is_ok(), "{ended:?}");
+}
+
+#[tokio::test]
+async fn without_the_feature_a_client_is_let_go_and_the_log_says_why() {
+    let server = Server::start(CALCULATOR, &[]);
+    for _ in 0..2 {
+        let client = Client::connect(&server).await;
+        let answer = timeout(Duration::from_secs(5), client.send(&add())).await.expect("the connection is closed");
+        assert!(answer.is_err(), "a server without HTTP/2 answered over it");
+    }
+    assert_eq!(server.log().matches("turn on the feature `http2` of pmcp-cloudrun").count(), 1, "{}", server.log());
+    let (address, request) = (server.addr(), add().to_bytes(server.addr()));
+    let reply = tokio::task::spawn_blocking(move || exchange(address, &request)).await.expect("no panic");
+    assert_five(&reply.expect("an answer"));
+}
+
+#[tokio::test]
 async fn sigterm_lets_streams_end() {
-    let mut server = Server::start(CALCULATOR, &[]);
+    let mut server = start(&[]);
     let client = Client::connect(&server).await;
     let mut streamed = client.send(&countdown(5, 100).with_progress()).await.expect("an answer");
     server.terminate();

@@ -2,34 +2,16 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
-use pmcp_tests::{Connection, Finished, Request, Server, binary, exchange, run_to_end};
+use pmcp_tests::{Connection, Finished, Request, Server, binary, example, exchange, run_to_end};
 use serde_json::{Value, json};
 
 use super::{CALCULATOR, add, assert_five, countdown, open_and_send};
 
 const LIMIT: Duration = Duration::from_secs(10);
-
-/// The executable of tests/probe, which `cargo test` builds only where it is not told which tests to run.
-static PROBE: LazyLock<PathBuf> = LazyLock::new(|| {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--message-format=json", "--package", "pmcp-cloudrun", "--example", "probe"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo starts");
-    assert!(output.status.success(), "cargo build --example probe failed");
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("an example is an executable")
-});
 
 /// A running probe whose standard error is read line by line.
 struct Probe {
@@ -42,7 +24,7 @@ struct Probe {
 
 impl Probe {
     fn start(variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(&*PROBE)
+        let mut child = Command::new(example("pmcp-cloudrun", "probe"))
             .envs([("PORT", "0"), ("HOST", "127.0.0.1")])
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
@@ -131,7 +113,7 @@ fn a_port_in_use() {
 
 #[test]
 fn a_server_that_cannot_be_built() {
-    let finished = start_in_vain(Command::new(&*PROBE).arg("broken").env("PORT", "0"));
+    let finished = start_in_vain(Command::new(example("pmcp-cloudrun", "probe")).arg("broken").env("PORT", "0"));
     let mistakes = finished.stderr.lines().filter(|line| line.starts_with("  - ")).count();
     assert_eq!(mistakes, 3, "{finished}");
     for name in ["`twice`", "`handbook`", "`docs://{page`"] {

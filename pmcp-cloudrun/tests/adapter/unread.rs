@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::{CALCULATOR, add, assert_five, countdown};
+use super::{add, assert_five, countdown, http2::start};
 
 const LIMITS: [(&str, &str); 2] = [("PMCP_WRITE_TIMEOUT_MS", "500"), ("PMCP_MAX_CONCURRENCY", "1")];
 /// The limit, once more for its check, and room for a busy machine.
@@ -67,7 +67,7 @@ async fn assert_answers(server: &Server) {
 
 #[tokio::test]
 async fn an_answer_without_a_window_closes_the_connection() {
-    let server = Server::start(CALCULATOR, &LIMITS);
+    let server = start(&LIMITS);
     let client = Client::connect(&server, 0).await;
     let answer = client.send(&add()).await.await.expect("heads have no window");
     assert_eq!(answer.status(), 200);
@@ -77,7 +77,7 @@ async fn an_answer_without_a_window_closes_the_connection() {
 
 #[tokio::test]
 async fn a_stream_of_events_without_a_window_closes_the_connection() {
-    let server = Server::start(CALCULATOR, &LIMITS);
+    let server = start(&LIMITS);
     for window in [0, 1000] {
         let client = Client::connect(&server, window).await;
         let answer = client.send(&countdown(1_000_000, 0).with_progress()).await.await.expect("a head");
@@ -89,7 +89,7 @@ async fn a_stream_of_events_without_a_window_closes_the_connection() {
 
 #[tokio::test]
 async fn a_handler_that_is_quiet_is_no_reader_that_stalls() {
-    let server = Server::start(CALCULATOR, &LIMITS);
+    let server = start(&LIMITS);
     let client = Client::connect(&server, 65_535).await;
     // Longer than the limit before the head, and between two events.
     for request in [countdown(1, 1500), countdown(2, 1500).with_progress()] {
@@ -109,7 +109,7 @@ async fn a_handler_that_is_quiet_is_no_reader_that_stalls() {
 
 #[tokio::test]
 async fn a_window_of_one_byte_closes_the_connection() {
-    let server = Server::start(CALCULATOR, &[LIMITS[0], LIMITS[1], ("PMCP_HEADER_TIMEOUT_MS", "500")]);
+    let server = start(&[LIMITS[0], LIMITS[1], ("PMCP_HEADER_TIMEOUT_MS", "500")]);
     for length in [1, 1_000_000] {
         let client = Client::connect(&server, 1).await;
         // The length of the answer is that of the argument, which is no number.
