@@ -97,11 +97,11 @@ impl Record {
         }
     }
 
-    /// What to do if `now` is not meant, as the beginning of an advice.
-    pub(super) fn put_back(&self, now: &Self) -> String {
+    /// What to do if `now` is not meant, as the beginning of an advice in which deploy.toml is called `file`.
+    pub(super) fn put_back(&self, now: &Self, file: &str) -> String {
         match self.said_otherwise(now) {
             Some(who) => format!("correct {who}"),
-            None => "put back what it said".to_owned(),
+            None => format!("put back what {file} said"),
         }
     }
 

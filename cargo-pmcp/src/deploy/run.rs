@@ -18,26 +18,21 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     let root = &project.root;
     let target = project.target();
     let record = Record::new(project)?;
-    let records = Records::load(root)?;
-    let other = records.other_than(&record);
-    let renamed = other.map(|before| format!("{}: {SECOND}", before.differs(&record)));
     let plan = target.plan(project)?;
-    if let (Some(renamed), Some(before), false) = (&renamed, other, options.beside) {
-        let advice = format!("{}, or destroy that one first, or add --beside to have both", before.put_back(&record));
-        return Err(Failure::refused(renamed, advice));
-    }
     if options.dry_run {
+        let records = Records::load(root)?;
         let mut plan = plan;
-        plan.warnings.extend(renamed);
+        plan.warnings.extend(second(&records, &record, options.beside)?);
         plan.warnings.push(unasked(&project.config, records.is_known(&record)));
         return output.result(&plan);
     }
     lock::lock(root)?;
+    // Not before the lock: until then another run may deploy something.
+    let mut records = Records::load(root)?;
+    second(&records, &record, options.beside)?;
     for warning in &plan.warnings {
         output.note(format_args!("note: {warning}"));
     }
-    // Read again: another target may have been deployed meanwhile, before the lock.
-    let mut records = Records::load(root)?;
     let unchanged = |failure: Failure| failure.when_interrupted(UNCHANGED);
     let (project, account) = project.located().map_err(unchanged)?;
     let record = record.of(account);
@@ -77,6 +72,17 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     output.result(&outputs)?;
     output.note("next: `cargo pmcp deploy test` talks to it; keep .pmcp/deployed.json under version control");
     Ok(())
+}
+
+/// That this would be a second server, which it is to be `beside` the other or not at all.
+fn second(records: &Records, now: &Record, beside: bool) -> Result<Option<String>> {
+    let Some(before) = records.other_than(now) else { return Ok(None) };
+    let what = format!("{}: {SECOND}", before.differs(now));
+    if beside {
+        return Ok(Some(what));
+    }
+    let advice = format!("{}, or destroy that one first, or add --beside to have both", before.put_back(now, "it"));
+    Err(Failure::refused(what, advice))
 }
 
 /// Asks before a server is replaced that nothing here says is this project's. Whoever cannot look at the platform begins

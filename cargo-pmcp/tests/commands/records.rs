@@ -112,6 +112,22 @@ fn the_wrong_account_is_not_taken_for_an_empty_one() {
 }
 
 #[test]
+fn what_another_run_deploys_before_the_lock_is_no_second_server() {
+    let folder = project("before-the-lock");
+    let other = r#"{"deployments":[{"target_type":"aws-lambda","name":"sales","place":"us-east-1"}]}"#;
+    let path = folder.0.join(".pmcp/deployed.json").display().to_string();
+    let package = r#"{"name":"crm-lambda","dependencies":[{"name":"pmcp-lambda"}]}"#;
+    let metadata = format!(r#"{{"packages":[{package}],"target_directory":"target"}}"#);
+    // The plan is made before it.
+    folder.program("cargo", &format!("echo '{other}' > {path}; echo '{metadata}'"));
+    let (code, words) = deploy(&folder);
+    let begin =
+        "error: this project is deployed as sales in us-east-1, and .pmcp/deploy.toml now says crm in us-east-1: ";
+    assert!(code == Some(5) && words.starts_with(begin), "{code:?} {words}");
+    assert_eq!(record(&folder).trim_end(), other);
+}
+
+#[test]
 fn what_a_later_version_wrote_is_kept() {
     let folder = project("later");
     folder.program("aws", &aws("{\"Outputs\":[]}", ""));
