@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::confirm::{confirm, is_anybody_there};
 use super::record::{self, Record, Records};
-use super::{Project, lock, not_known, renamed};
+use super::{Project, latter, lock, not_known};
 use crate::cli::Destroy;
 use crate::config::TargetType;
 use crate::exec::hear_interrupts;
@@ -19,7 +19,7 @@ use crate::target::Traces;
 pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Result {
     let target = project.target();
     let record = Record::new(project)?;
-    let renamed = renamed(project)?;
+    let renamed = Records::load(&project.root)?.other_than(&record).map(|before| latter(before, &record));
     if !options.dry_run {
         // Before it is looked: what a run that was killed has begun may still come to its end.
         lock::lock_to_look(&project.root)?;

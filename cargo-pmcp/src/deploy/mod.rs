@@ -18,13 +18,14 @@ use clap::ValueEnum;
 
 use self::record::{Record, Records};
 use crate::cli::{Deploy, DeployCommand};
-use crate::config::{self, Config, TargetType};
+use crate::config::{self, Config, PATH, TargetType};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::plan::Plan;
 use crate::target::{DEPLOY_IT, Target};
 
 /// A folder with a `.pmcp/deploy.toml`.
+#[derive(Clone)]
 pub(crate) struct Project {
     pub(crate) root: PathBuf,
     pub(crate) config: Config,
@@ -48,29 +49,48 @@ impl Project {
     }
 }
 
-/// That another deployment exists than the one that a command is about.
-fn renamed(project: &Project) -> Result<Option<String>> {
-    let now = Record::new(project)?;
-    Ok(Records::load(&project.root)?
-        .other_than(&now)
-        .map(|before| format!("{}: this is the latter", before.differs(&now))))
+/// What is to be known before a command about what is deployed.
+struct Known {
+    note: String,
+    /// What to do where nothing is deployed, if that is not to deploy.
+    advice: Option<String>,
 }
 
-/// That the last deployment has not come to its end.
-fn begun(project: &Project) -> Result<Option<String>> {
-    let now = Record::new(project)?;
-    let what =
-        "a deployment was begun and has not ended; if none is under way, run `cargo pmcp deploy` again, or `destroy`";
-    Ok(Records::load(&project.root)?.is_begun(&now).then(|| what.to_owned()))
-}
-
-/// That it is another account than the one that the deployment is in.
-fn in_another_account(project: &Project) -> Result<Option<String>> {
+/// That another deployment exists than the one that a command is about, or that its last has not come to its end.
+fn known(project: &Project) -> Result<Option<Known>> {
     let (now, records) = (Record::new(project)?, Records::load(&project.root)?);
-    if !records.knows_accounts(&now) {
-        return Ok(None);
+    let both = "or have both: `cargo pmcp deploy --beside`";
+    if let Some(before) = records.other_than(&now) {
+        let note = latter(before, &now);
+        return Ok(Some(Known { note, advice: Some(format!("{}, {both}", before.put_back(&now, PATH))) }));
     }
-    Ok(records.in_another_account(&now.of(project.located()?.1)))
+    let now = match meant(project, &records) {
+        Ok((_, now)) => now,
+        Err(failure @ Failure::Interrupted { .. }) => return Err(failure),
+        // Whoever may not ask that may have a right to the rest.
+        Err(_) => now,
+    };
+    if let Some(note) = records.in_another_account(&now) {
+        return Ok(Some(Known { note, advice: Some(format!("log in to that one, {both}")) }));
+    }
+    let note =
+        "a deployment was begun and has not ended; if none is under way, run `cargo pmcp deploy` again, or `destroy`";
+    Ok(records.is_begun(&now).then(|| Known { note: note.into(), advice: None }))
+}
+
+/// That a command is about `now`, and not about what is deployed.
+fn latter(before: &Record, now: &Record) -> String {
+    format!("{}: this is the latter", before.differs(now))
+}
+
+/// What a command is about: with its account, where that is what tells it from another.
+fn meant(project: &Project, records: &Records) -> Result<(Project, Record)> {
+    let now = Record::new(project)?;
+    if !records.knows_accounts(&now) {
+        return Ok((project.clone(), now));
+    }
+    let (project, account) = project.located()?;
+    Ok((project, now.of(account)))
 }
 
 /// Locks the project for a change of what is deployed, and says if nothing here says that this is the project's.
@@ -87,13 +107,10 @@ fn lock_for_change(project: &Project, output: Output) -> Result {
 
 /// That a server is there which nothing here says is this project's.
 fn anothers(project: &Project) -> Result<Option<String>> {
-    let (now, records) = (Record::new(project)?, Records::load(&project.root)?);
-    let now = match records.knows_accounts(&now) {
-        true => now.of(project.located()?.1),
-        false => now,
-    };
+    let records = Records::load(&project.root)?;
+    let (project, now) = meant(project, &records)?;
     let is_anothers = !records.is_known(&now) && project.target().is_deployed(&project.config)?;
-    Ok(is_anothers.then(|| not_known(project)))
+    Ok(is_anothers.then(|| not_known(&project)))
 }
 
 fn not_known(project: &Project) -> String {
@@ -147,26 +164,17 @@ fn run_in(folder: &Path, deploy: Deploy, output: Output) -> Result {
     );
     // What is stored elsewhere than the server is, it does not read.
     let is_about_a_place = is_about_a_deployment || matches!(deploy.command, Some(DeployCommand::Secrets { .. }));
-    let drifted = if is_about_a_place { renamed(&project)? } else { None };
-    let is_drifted = drifted.is_some();
-    let mut notes = Vec::from_iter(drifted);
-    if is_about_a_deployment {
-        notes.extend(match in_another_account(&project) {
-            Err(failure @ Failure::Interrupted { .. }) => return Err(failure),
-            // Whoever may not ask that may have a right to the rest.
-            other => other.unwrap_or_default(),
-        });
-        notes.extend(begun(&project)?);
-    }
-    for note in notes {
+    let known = if is_about_a_place { known(&project)? } else { None };
+    let known = known.filter(|known| is_about_a_deployment || known.advice.is_some());
+    if let Some(Known { note, .. }) = &known {
         output.note(format_args!("note: {note}"));
     }
     let result = match deploy.command {
         None => run::run(&project, &deploy.run, output),
         Some(command) => run_command(&project, command, output),
     };
-    let back = "put back what .pmcp/deploy.toml said, or have both: `cargo pmcp deploy --beside`";
-    result.map_err(|failure| if is_drifted { failure.advising(DEPLOY_IT, back) } else { failure })
+    let advice = known.and_then(|known| known.advice);
+    result.map_err(|failure| advice.iter().fold(failure, |failure, advice| failure.advising(DEPLOY_IT, advice)))
 }
 
 fn run_command(project: &Project, command: DeployCommand, output: Output) -> Result {

@@ -13,7 +13,7 @@ use crate::config::{PATH as FILE, TargetType};
 use crate::failure::{Failure, Result};
 use crate::files::{read, write_whole};
 use crate::output::encode_json;
-use crate::target::cloudflare_workers::account_at_cloudflare;
+use crate::target::cloudflare_workers::{ANY_ACCOUNT, account_at_cloudflare, named_at_cloudflare};
 
 /// The file's place in a project.
 pub(super) const PATH: &str = ".pmcp/deployed.json";
@@ -32,7 +32,7 @@ pub(super) struct Record {
     // As versions wrote it that knew AWS Lambda alone.
     #[serde(alias = "region")]
     place: String,
-    /// Whose place that is, where deploy.toml does not say and the version that wrote this asked.
+    /// Whose place that is, where the version that wrote this asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account: Option<String>,
     /// What says that now.
@@ -85,7 +85,7 @@ impl Record {
 
     /// That `now` is another server than this one.
     pub(super) fn differs(&self, now: &Self) -> String {
-        let Self { name, place, .. } = self;
+        let (name, place) = (&self.name, self.place());
         let before = match self.begun {
             true => format!("a deployment of this project as {name} in {place} was begun and has not ended"),
             false => format!("this project is deployed as {name} in {place}"),
@@ -107,22 +107,33 @@ impl Record {
 
     /// What says another place than this one's, where that is not deploy.toml.
     fn said_otherwise(&self, now: &Self) -> Option<&'static str> {
-        (self.place != now.place && now.said_by != FILE).then_some(now.said_by)
+        (self.place() != now.place && now.said_by != FILE).then_some(now.said_by)
     }
 
     /// What is not known of an account does not tell two apart.
-    fn is_same(&self, other: &Self) -> bool {
-        let are_accounts = self.account.is_some() && other.account.is_some();
-        self.is_called_as(other) && !(are_accounts && self.account != other.account)
+    fn is_same(&self, now: &Self) -> bool {
+        let is_another = matches!((self.account(), now.account()), (Some(there), Some(here)) if there != here);
+        self.is_called_as(now) && !is_another
     }
 
-    /// One that says its account, and one that leaves that to the platform, may mean the same place.
-    fn is_called_as(&self, other: &Self) -> bool {
-        let is_named = |one: &Self, other: &Self| {
-            one.account.as_deref().is_some_and(|id| other.place == account_at_cloudflare(id))
-        };
-        let is_there = self.place == other.place || is_named(self, other) || is_named(other, self);
-        self.target_type == other.target_type && self.name == other.name && is_there
+    /// Whether what is said of `now` may mean this one: at Cloudflare a place is an account, which a login says as well.
+    fn is_called_as(&self, now: &Self) -> bool {
+        let is_named = |id| now.place == account_at_cloudflare(id);
+        let is_there = self.place == now.place || now.place == ANY_ACCOUNT || self.account().is_some_and(is_named);
+        self.target_type == now.target_type && self.name == now.name && is_there
+    }
+
+    /// The account that it is in, as far as that is known.
+    fn account(&self) -> Option<&str> {
+        self.account.as_deref().or_else(|| named_at_cloudflare(&self.place))
+    }
+
+    /// Where it is, as it stands in a sentence: at Cloudflare in whose account, where that is known.
+    fn place(&self) -> String {
+        match &self.account {
+            Some(id) if self.place == ANY_ACCOUNT => account_at_cloudflare(id),
+            _ => self.place.clone(),
+        }
     }
 }
 
@@ -153,14 +164,20 @@ impl Records {
         if self.is_known(now) {
             return None;
         }
-        let Record { name, place, account, .. } = self.known().find(|record| record.is_called_as(now))?;
-        let (there, here) = (account.as_deref()?, now.account.as_deref()?);
-        Some(format!("{name} is deployed in {place} of the account {there}, and this is the account {here}"))
+        let there = self.known().find(|record| record.is_called_as(now))?;
+        let (id, here) = (there.account()?, now.account()?);
+        let (name, place) = (&there.name, there.place());
+        let place = if place == account_at_cloudflare(id) { place } else { format!("{place} of the account {id}") };
+        let what = match there.begun {
+            true => format!("a deployment of {name} in {place} was begun and has not ended"),
+            false => format!("{name} is deployed in {place}"),
+        };
+        Some(format!("{what}, and this is the account {here}"))
     }
 
     /// Whether which account this is tells what is called as `now` from another.
     pub(super) fn knows_accounts(&self, now: &Record) -> bool {
-        self.known().any(|record| record.is_called_as(now) && record.account.is_some())
+        self.known().any(|record| record.is_called_as(now) && record.account().is_some())
     }
 
     /// Whether this project has deployed it, or begun to.
@@ -170,7 +187,7 @@ impl Records {
 
     /// That `now` was begun and has not ended, if that is so.
     pub(super) fn is_begun(&self, now: &Record) -> bool {
-        self.find(now).is_some_and(|record| record.begun)
+        self.known().any(|record| record.is_same(now) && record.begun)
     }
 
     /// Notes what is about to be deployed, if it was not known; whether that was so.

@@ -112,6 +112,50 @@ fn the_wrong_account_is_not_taken_for_an_empty_one() {
 }
 
 #[test]
+fn what_was_begun_was_begun_in_one_account() {
+    let folder = project("begun-elsewhere");
+    let entry = |account: &str, begun: &str| {
+        format!(r#"{{"target_type":"aws-lambda","name":"crm","place":"us-east-1","account":"{account}"{begun}}}"#)
+    };
+    let (elsewhere, here) = (|begun| entry("111111111111", begun), |begun| entry("123456789012", begun));
+    let begun = ",\"begun\":true";
+    let status = |entries: &[String]| {
+        folder.write(".pmcp/deployed.json", &format!("{{\"deployments\":[{}]}}", entries.join(",")));
+        folder.refused(&["deploy", "status"])
+    };
+    let note = "note: a deployment of crm in us-east-1 of the account 111111111111 was begun and has not ended, and this is the \
+                account 123456789012\n";
+    assert_eq!(status(&[elsewhere(begun)]), (Some(0), note.into()));
+    assert_eq!(status(&[elsewhere(begun), here("")]), (Some(0), String::new()));
+    let note = "note: a deployment was begun and has not ended; if none is under way, run `cargo pmcp deploy` again, or \
+                `destroy`\n";
+    assert_eq!(status(&[elsewhere(""), here(begun)]), (Some(0), note.into()));
+    // Whoever may not ask which account it is hears of both.
+    folder.program(
+        "aws",
+        &aws("{\"Outputs\":[]}", "").replace("*get-caller-identity*)", "*get-caller-identity*) exit 1 ;;\n*never*)"),
+    );
+    assert_eq!(status(&[elsewhere(""), here(begun)]), (Some(0), note.into()));
+}
+
+#[test]
+fn where_it_is_in_another_account_nobody_is_told_to_deploy() {
+    let folder = project("elsewhere-account");
+    let there =
+        r#"{"deployments":[{"target_type":"aws-lambda","name":"crm","place":"us-east-1","account":"111111111111"}]}"#;
+    folder.write(".pmcp/deployed.json", there);
+    let note = "note: crm is deployed in us-east-1 of the account 111111111111, and this is the account 123456789012\n";
+    let words = format!(
+        "{note}error: crm is not deployed in us-east-1\nlog in to that one, or have both: `cargo pmcp deploy --beside`\n"
+    );
+    for command in ["logs", "outputs"] {
+        assert_eq!(folder.refused(&["deploy", command]), (Some(1), words.clone()));
+    }
+    let (code, words) = folder.refused(&["deploy", "secrets", "list"]);
+    assert!(code == Some(0) && words.starts_with(note), "{words}");
+}
+
+#[test]
 fn what_another_run_deploys_before_the_lock_is_no_second_server() {
     let folder = project("before-the-lock");
     let other = r#"{"deployments":[{"target_type":"aws-lambda","name":"sales","place":"us-east-1"}]}"#;

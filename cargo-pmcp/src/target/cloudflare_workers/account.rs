@@ -280,8 +280,19 @@ impl Account {
     }
 }
 
+/// Where it is as long as only the login says which account that is.
+pub(crate) const ANY_ACCOUNT: &str = "your account at Cloudflare";
+
+/// How an account that is known is called.
+const ACCOUNT: &str = "the account ";
+
 pub(crate) fn place(id: &str) -> String {
-    format!("the account {id}")
+    format!("{ACCOUNT}{id}")
+}
+
+/// The account that a place is.
+pub(crate) fn named_at_cloudflare(place: &str) -> Option<&str> {
+    place.strip_prefix(ACCOUNT)
 }
 
 /// The account that is named somewhere.

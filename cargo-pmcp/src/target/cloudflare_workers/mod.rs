@@ -16,7 +16,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 
-pub(crate) use self::account::{place as account_at_cloudflare, quiet};
+pub(crate) use self::account::{ANY_ACCOUNT, named_at_cloudflare, place as account_at_cloudflare, quiet};
 pub(crate) use self::for_dev::ForDev;
 
 use self::account::Account;
@@ -44,7 +44,7 @@ impl Target for CloudflareWorkers {
     fn place(&self, config: &Config) -> String {
         match account::named(config) {
             Some(id) => account::place(&id),
-            None => "your account at Cloudflare".into(),
+            None => ANY_ACCOUNT.into(),
         }
     }
 
@@ -220,8 +220,8 @@ impl Target for CloudflareWorkers {
     }
 
     fn account(&self, config: &mut Config) -> Result<Option<String>> {
-        if account::named(config).is_some() {
-            return Ok(None);
+        if let Some(id) = account::named(config) {
+            return Ok(Some(id));
         }
         let Account { id, .. } = Account::open(config)?;
         config.cloudflare.account_id = Some(id.clone());

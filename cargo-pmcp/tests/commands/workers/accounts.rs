@@ -125,16 +125,27 @@ fn a_thing_of_which_nothing_was_heard_is_looked_up_the_next_time() {
     }
 }
 
-/// A project that was deployed where only the login says the account.
-fn deployed_unnamed(name: &str) -> Place {
+/// A project where only the login says the account.
+fn unnamed(name: &str) -> Place {
     let mut place =
         Place::new(name, &[("per_page=50", 200, r#"[{"id":"0123456789abcdef0123456789abcdef","name":"One"}]"#)]);
     place.set("CLOUDFLARE_ACCOUNT_ID", "");
+    place
+}
+
+/// A project that was deployed in an account that only the login says, or that this variable names.
+fn deployed_as(name: &str, id: &str) -> Place {
+    let mut place = unnamed(name);
+    place.set("CLOUDFLARE_ACCOUNT_ID", id);
     wrangler(&place, "deploy", &tell(&format!("{ACCOUNT}/workers/scripts/crm/settings {MINE}")));
     let (code, _, words) = place.run(&["deploy"]);
     assert_eq!(code, Some(0), "{words}");
     wrangler(&place, "deploy", "");
     place
+}
+
+fn deployed_unnamed(name: &str) -> Place {
+    deployed_as(name, "")
 }
 
 #[test]
@@ -170,9 +181,9 @@ fn a_variable_that_names_another_account_is_what_is_corrected() {
     assert_eq!(fs::read_to_string(place.folder.0.join(".pmcp/deployed.json")).expect("is there"), before);
     place.set("CLOUDFLARE_ACCOUNT_ID", OTHER);
     let words = format!(
-        "error: this project is deployed as crm in your account at Cloudflare, and CLOUDFLARE_ACCOUNT_ID now says the account \
-         {OTHER}: that would be a second server, with a URL of its own\ncorrect CLOUDFLARE_ACCOUNT_ID, or destroy that one first, \
-         or add --beside to have both\n"
+        "error: this project is deployed as crm in {PLACE}, and CLOUDFLARE_ACCOUNT_ID now says the account {OTHER}: that would be a \
+         second server, with a URL of its own\ncorrect CLOUDFLARE_ACCOUNT_ID, or destroy that one first, or add --beside to have \
+         both\n"
     );
     assert_eq!(place.refused(&["deploy"]), (Some(5), words));
     let config = fs::read_to_string(place.folder.0.join(".pmcp/deploy.toml")).expect("is there");
@@ -180,4 +191,125 @@ fn a_variable_that_names_another_account_is_what_is_corrected() {
     let (code, words) = place.refused(&["deploy"]);
     let said = format!("and .pmcp/deploy.toml now says shop, CLOUDFLARE_ACCOUNT_ID the account {OTHER}: that");
     assert!(code == Some(5) && words.contains(&said), "{words}");
+}
+
+#[test]
+fn one_account_is_one_however_it_is_said() {
+    for (name, first, then) in [("workers-named-later", "", ACCOUNT), ("workers-unnamed-later", ACCOUNT, "")] {
+        let mut place = deployed_as(name, first);
+        place.set("CLOUDFLARE_ACCOUNT_ID", then);
+        let path = place.folder.0.join(".pmcp/deployed.json");
+        let record = fs::read_to_string(&path).expect("is there");
+        for command in [
+            &["--dry-run"][..],
+            &["status"],
+            &["outputs"],
+            &["secrets", "list"],
+            &["secrets", "set", "KEY", "--from-env", "PATH"],
+            &[],
+            &["destroy", "--dry-run"],
+            &["destroy", "--yes"],
+        ] {
+            let (code, printed, words) = place.run(&[&["deploy"], command].concat());
+            assert_eq!(code, Some(0), "{name} {command:?}: {words}");
+            let told = printed + &words;
+            for untrue in ["this project", "and this is the account", "is replaced only if you say so"] {
+                assert!(!told.contains(untrue), "{name} {command:?}: {told}");
+            }
+            if command.is_empty() {
+                assert_eq!(fs::read_to_string(&path).expect("is there"), record, "{name}");
+            }
+        }
+        assert!(!path.exists(), "{name}: {}", fs::read_to_string(&path).unwrap_or_default());
+    }
+}
+
+/// Lets the login see the other account, and that alone.
+fn log_in_elsewhere(place: &Place) {
+    let answers = fs::read_to_string(place.folder.0.join("answers")).expect("were told");
+    place.folder.write("answers", &format!("{answers}per_page=50 [{{\"id\":\"{OTHER}\",\"name\":\"Other\"}}]\n"));
+}
+
+#[test]
+fn another_account_is_another_server_however_it_is_said() {
+    let both = "or have both: `cargo pmcp deploy --beside`";
+    let second = "that would be a second server, with a URL of its own";
+    let nothing = format!("error: crm is not deployed in the account {OTHER}\n");
+    for (name, first) in [("workers-named-elsewhere", ACCOUNT), ("workers-found-elsewhere", "")] {
+        let mut place = deployed_as(name, first);
+        let path = place.folder.0.join(".pmcp/deployed.json");
+        let record = || fs::read_to_string(&path).expect("is there");
+        let before = record();
+        log_in_elsewhere(&place);
+        // Named, a variable has to be corrected, and nobody is asked.
+        place.set("CLOUDFLARE_ACCOUNT_ID", OTHER);
+        let there = format!(
+            "this project is deployed as crm in {PLACE}, and CLOUDFLARE_ACCOUNT_ID now says the account {OTHER}"
+        );
+        for arguments in [&["deploy"][..], &["deploy", "--dry-run"]] {
+            let (code, words) = place.refused(arguments);
+            assert!(code == Some(5) && words.starts_with(&format!("error: {there}: {second}\n")), "{name}: {words}");
+        }
+        let (_, _, words) = place.run(&["deploy", "status"]);
+        assert_eq!(words, format!("note: {there}: this is the latter\n"), "{name}");
+        let words = format!("{nothing}correct CLOUDFLARE_ACCOUNT_ID, {both}\n");
+        assert_eq!(place.refused(&["deploy", "outputs"]), (Some(1), words), "{name}");
+        let (code, printed, _) = place.run(&["deploy", "destroy", "--dry-run"]);
+        assert!(
+            code == Some(0) && printed.contains(&format!("note: {there}: this is the latter\n")),
+            "{name}: {printed}"
+        );
+
+        // Found, only the platform knows.
+        place.set("CLOUDFLARE_ACCOUNT_ID", "");
+        assert_eq!(place.run(&["deploy", "--dry-run"]).0, Some(0), "{name}");
+        let there = format!("crm is deployed in {PLACE}, and this is the account {OTHER}");
+        let words = format!(
+            "error: {there}: {second}\nlog in to that one, or destroy that one first, or add --beside to have both\n"
+        );
+        assert_eq!(place.refused(&["deploy"]), (Some(5), words), "{name}");
+        for command in [&["status"][..], &["secrets", "list"]] {
+            let (code, _, words) = place.run(&[&["deploy"], command].concat());
+            assert_eq!((code, words), (Some(0), format!("note: {there}\n")), "{name} {command:?}");
+        }
+        let words = format!("{nothing}log in to that one, {both}\n");
+        for command in [&["outputs"][..], &["rollback"], &["logs", "--tail"]] {
+            assert_eq!(place.refused(&[&["deploy"], command].concat()), (Some(1), words.clone()), "{name} {command:?}");
+        }
+        let words = format!(
+            "error: {there}, which has none\nlog in to that one; if nothing is left of the server there, take it out of \
+             .pmcp/deployed.json\n"
+        );
+        assert_eq!(place.refused(&["deploy", "destroy", "--clean", "--yes"]), (Some(5), words), "{name}");
+        assert_eq!(record(), before, "{name}");
+
+        // One that is there is not known, and each of two is known by its own account.
+        let answers = fs::read_to_string(place.folder.0.join("answers")).expect("were told");
+        place.folder.write("answers", &format!("{answers}{OTHER}/workers/scripts/crm/settings {MINE}\n"));
+        let (code, _, words) = place.run(&["deploy", "secrets", "set", "KEY", "--from-env", "PATH"]);
+        let not_known = crate::not_known(&format!("the account {OTHER}"));
+        assert_eq!((code, words), (Some(0), format!("note: {there}\n{not_known}")), "{name}");
+        let (code, _, words) = place.run(&["deploy", "--beside", "--yes"]);
+        assert_eq!(code, Some(0), "{name}: {words}");
+        let (code, printed, words) = place.run(&["deploy", "destroy", "--yes"]);
+        assert!(code == Some(0) && !printed.contains("does not say"), "{name}: {printed} {words}");
+        assert_eq!(record(), before, "{name}");
+    }
+}
+
+#[test]
+fn what_init_wrote_is_unchanged_where_only_the_login_says_the_account() {
+    let place = unnamed("workers-init-unnamed");
+    fs::remove_file(place.folder.0.join(".pmcp/deploy.toml")).expect("is there");
+    let (code, _, words) = place.run(&["deploy", "init", "--target", "cloudflare-workers", "--name", "crm"]);
+    assert_eq!(code, Some(0), "{words}");
+    wrangler(&place, "deploy", &tell(&format!("{ACCOUNT}/workers/scripts/crm/settings {MINE}")));
+    let (code, _, words) = place.run(&["deploy"]);
+    assert_eq!(code, Some(0), "{words}");
+    let (code, printed, words) = place.run(&["deploy", "destroy", "--clean", "--yes"]);
+    assert_eq!(code, Some(0), "{words}");
+    for file in [".pmcp/deploy.toml", ".pmcp/.gitignore", ".pmcp/deployed.json"] {
+        assert!(printed.contains(&format!("removed {file}\n")), "{file}: {printed}");
+        assert!(!place.folder.0.join(file).exists(), "{file} is there");
+    }
 }
