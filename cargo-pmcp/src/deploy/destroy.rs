@@ -103,12 +103,15 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
         removal.outliving.clear();
     }
     target.destroy(&project, &removal, output)?;
-    records.save(root)?;
-    if options.clean {
-        // Last, and while it is held: whoever comes next makes another.
-        removed.extend(records.is_empty().then(|| ".pmcp/lock".to_owned()));
-        clean(root, &removed)?;
-    }
+    let forgotten = records.save(root).and_then(|()| match options.clean {
+        true => {
+            // Last, and while it is held: whoever comes next makes another.
+            removed.extend(records.is_empty().then(|| ".pmcp/lock".to_owned()));
+            clean(root, &removed)
+        }
+        false => Ok(()),
+    });
+    forgotten.map_err(|failure| failure.after(format!("what there was of {name} in {place} is removed")))?;
     plan.done = true;
     output.result(&plan)
 }

@@ -1,7 +1,7 @@
 //! `cargo pmcp deploy`: builds and deploys what is there.
 
 use super::confirm::{confirm, is_anybody_there};
-use super::record::{Record, Records};
+use super::record::{PATH, Record, Records};
 use super::{Project, lock, not_known};
 use crate::cli::DeployRun;
 use crate::config::Config;
@@ -62,13 +62,16 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
         Err(failure) => {
             if is_new && is_nothing(&project, &failure) {
                 records.remove(&record);
-                records.save(root)?;
+                return Err(match records.save(root) {
+                    Ok(()) => failure,
+                    Err(unsaved) => failure.adding(&format!("{PATH} says that it was begun all the same: {unsaved}")),
+                });
             }
             return Err(failure);
         }
     };
     records.put(record);
-    records.save(root)?;
+    records.save(root).map_err(|failure| failure.after(format!("{} is deployed", project.config.server.name)))?;
     output.result(&outputs)?;
     output.note("next: `cargo pmcp deploy test` talks to it; keep .pmcp/deployed.json under version control");
     Ok(())

@@ -172,6 +172,24 @@ fn what_another_run_deploys_before_the_lock_is_no_second_server() {
 }
 
 #[test]
+fn what_cannot_be_noted_was_done_all_the_same() {
+    let folder = project("unnoted");
+    folder.program("aws", &aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE")));
+    folder.printed(&["deploy", "--yes"]);
+    let config = fs::read_to_string(folder.0.join(".pmcp/deploy.toml")).expect("is there");
+    folder.write(".pmcp/deploy.toml", &config.replace("us-east-1", "eu-west-1"));
+    folder.printed(&["deploy", "--beside", "--yes"]);
+    fs::create_dir(folder.0.join(".pmcp/deployed.json.new")).expect("is in the way");
+    let (code, words) = deploy(&folder);
+    let unnoted = "/.pmcp/deployed.json failed: ";
+    let begin = "error: crm is deployed, but writing ";
+    assert!(code == Some(1) && words.starts_with(begin) && words.contains(unnoted), "{code:?} {words}");
+    let (code, words) = folder.refused(&["deploy", "destroy", "--yes"]);
+    let begin = "error: what there was of crm in eu-west-1 is removed, but writing ";
+    assert!(code == Some(1) && words.contains(begin) && words.contains(unnoted), "{code:?} {words}");
+}
+
+#[test]
 fn what_a_later_version_wrote_is_kept() {
     let folder = project("later");
     folder.program("aws", &aws("{\"Outputs\":[]}", ""));
