@@ -25,7 +25,7 @@ pub(crate) use interrupt::{Interrupt, go_on, hear_interrupts, pause};
 pub(crate) use loopback::Loopback;
 pub(crate) use port::{has_listener, is_free};
 pub(crate) use running::Running;
-pub(crate) use terminal::ask_hidden;
+pub(crate) use terminal::{ask, ask_hidden};
 
 use crate::failure::{Failure, Result};
 

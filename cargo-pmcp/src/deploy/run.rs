@@ -41,7 +41,7 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
         return Err(Failure::refused(format!("{what}: {SECOND}"), advice));
     }
     if !records.is_known(&record) {
-        replace(&project, options.yes).map_err(unchanged)?;
+        replace(&project, options.yes)?;
     }
     if let Some(what) = target.loses_url(&project.config).map_err(unchanged)? {
         if options.yes {
@@ -92,7 +92,8 @@ fn second(records: &Records, now: &Record, beside: bool) -> Result<Option<String
 /// nothing there, and need not remember it.
 fn replace(project: &Project, is_meant: bool) -> Result {
     let (config, target) = (&project.config, project.target());
-    if !target.is_deployed(config)? || is_meant {
+    let is_there = target.is_deployed(config).map_err(|failure| failure.when_interrupted(UNCHANGED))?;
+    if !is_there || is_meant {
         return Ok(());
     }
     let name = &config.server.name;

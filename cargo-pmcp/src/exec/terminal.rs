@@ -1,6 +1,6 @@
-//! What is typed at the terminal and not shown.
+//! What is typed at the terminal, shown or not: Ctrl-C ends every question at once.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
@@ -18,22 +18,46 @@ pub(crate) fn ask_hidden(what: &str) -> Result<Hidden> {
     let before = hide();
     let prompt = format!("{what} (it is not shown): ");
     let prompt = prompt[..1].to_uppercase() + &prompt[1..];
+    let typed = typed(what, || rpassword::prompt_password(prompt));
+    #[cfg(unix)]
+    if let Some(before) = before {
+        // It fails only if the terminal is gone.
+        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &before);
+    }
+    typed.map(Hidden)
+}
+
+/// Asks for `what`, a line that is shown as it is typed.
+pub(crate) fn ask(prompt: &str, what: &str) -> Result<String> {
+    // Before somebody can have read the prompt.
+    hear_interrupts()?;
+    let mut err = io::stderr();
+    let asked = err.write_all(prompt.as_bytes()).and_then(|()| err.flush());
+    asked.map_err(Failure::file("writing", "the terminal"))?;
+    let line = typed(what, || {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|_| line)
+    });
+    if interrupt_came() {
+        // The terminal shows the key where the question ends.
+        drop(writeln!(err));
+    }
+    line
+}
+
+/// What is read of the terminal, unless Ctrl-C comes first.
+fn typed(what: &str, read: impl FnOnce() -> io::Result<String> + Send + 'static) -> Result<String> {
     let (send, typed) = mpsc::channel();
     // It may still wait for its line when nobody waits for it any more.
-    thread::spawn(move || drop(send.send(rpassword::prompt_password(prompt))));
+    thread::spawn(move || drop(send.send(read())));
     let typed = loop {
         match typed.recv_timeout(POLL) {
             Err(RecvTimeoutError::Timeout) if !interrupt_came() => {}
             typed => break typed.ok(),
         }
     };
-    #[cfg(unix)]
-    if let Some(before) = before {
-        // It fails only if the terminal is gone.
-        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &before);
-    }
     match typed {
-        Some(Ok(text)) => Ok(Hidden(text)),
+        Some(Ok(text)) => Ok(text),
         Some(Err(error)) if error.kind() != io::ErrorKind::Interrupted => {
             Err(Failure::file("reading", "the terminal")(error))
         }

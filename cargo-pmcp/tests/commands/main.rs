@@ -113,6 +113,7 @@ impl Folder {
     #[cfg(target_os = "linux")]
     fn at_terminal(&self, arguments: &str, prompt: &str, typed: &[u8]) -> String {
         use std::io::{Read, Write};
+        use std::sync::mpsc::RecvTimeoutError;
         let tool = env!("CARGO_BIN_EXE_cargo-pmcp");
         // What is typed may end the tool, and not the shell.
         let line = format!("trap : INT; '{tool}' pmcp {arguments}; echo \"ended with $?\"; /usr/bin/stty -a");
@@ -122,6 +123,14 @@ impl Folder {
         script.env("SHELL", "/bin/sh").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = script.spawn().expect("`script` starts");
         let (mut keyboard, mut screen) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        // Of a tool that does not end the test says so.
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let id = child.id().to_string();
+        std::thread::spawn(move || {
+            if ended.recv_timeout(std::time::Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+                drop(Command::new("/bin/kill").args(["-KILL", &id]).status());
+            }
+        });
         let mut shown = Vec::new();
         while !shown.ends_with(prompt.as_bytes()) {
             let mut byte = [0];
@@ -130,7 +139,9 @@ impl Folder {
         }
         keyboard.write_all(typed).expect("is typed");
         screen.read_to_end(&mut shown).expect("an end");
-        child.wait().expect("ends");
+        let is_ended = child.wait().expect("ends").code().is_some();
+        assert!(is_ended, "it does not end: {}", String::from_utf8_lossy(&shown));
+        drop(end);
         String::from_utf8(shown).expect("UTF-8").replace('\r', "")
     }
 

@@ -68,8 +68,16 @@ fn at_a_terminal_it_is_asked_for() {
         shown.contains("error: nothing was deployed: that is not its name\nit is called crm\nended with 5\n"),
         "{shown}"
     );
+    // Nobody waits for the rest of an answer.
+    let shown = folder.at_terminal("deploy", prompt, b"cr\x03");
+    let words = "\nerror: interrupted before the server's name was typed\nnothing was deployed\nended with 130\n";
+    assert!(shown.contains(words), "{shown}");
+    assert!(!folder.0.join(".pmcp/deployed.json").exists());
     let shown = folder.at_terminal("deploy", prompt, b"crm\n");
     assert!(shown.contains("Url = https://u/mcp\nnext: ") && shown.contains("\nended with 0\n"), "{shown}");
+    let shown = folder.at_terminal("deploy destroy", prompt, b"\x03");
+    let words = "\nerror: interrupted before the server's name was typed\nnothing was removed\nended with 130\n";
+    assert!(shown.contains(words) && !record(&folder).contains("begun"), "{shown}");
 }
 
 #[test]
