@@ -1,8 +1,13 @@
 //! Deployments that stop before their end: what is said of what exists now, and what was not begun.
 
 use std::fs::{self, File};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Folder;
+
+/// For what takes a moment.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// What a build makes.
 const BUILDS: &str = "echo 'ELF, more or less' > target/lambda/crm-lambda/bootstrap";
@@ -169,22 +174,26 @@ fn what_is_killed_half_way_is_not_forgotten() {
     // What it has started goes on, and nobody comes between.
     folder.program(
         "npx",
-        "exec > ../../said 2>&1; kill -9 $PPID; echo > ../../began; while ! [ -f ../../go ]; do /bin/sleep 0.1; done; echo > ../../ended",
+        "exec > ../../said 2>&1; kill -9 $PPID; echo > ../../began; n=0; while ! [ -f ../../go ] && [ $n -lt 300 ]; do\n/bin/sleep 0.1; \
+         n=$((n+1)); done; echo > ../../ended",
     );
     assert_eq!(deploy(&folder).0, None);
-    let wait = |path: &str| {
-        while !folder.0.join(path).exists() {
-            std::thread::sleep(std::time::Duration::from_millis(10));
+    let wait = |what: &str, is_so: &dyn Fn() -> bool| {
+        let begin = Instant::now();
+        while !is_so() {
+            assert!(begin.elapsed() < LIMIT, "{what}");
+            thread::sleep(Duration::from_millis(10));
         }
     };
-    wait("began");
+    let is_there = |path: &str| folder.0.join(path).exists();
+    wait("nothing was begun", &|| is_there("began"));
     let (code, words) = folder.refused(&["deploy", "destroy", "--yes", "--clean"]);
     folder.write("go", "");
     let held = "error: another cargo pmcp is changing this project, or what one has started: it holds ./.pmcp/lock\n";
     assert!(code == Some(5) && words.contains(held), "{words}");
-    wait("ended");
+    wait("what was begun has no end", &|| is_there("ended"));
     let free = File::options().write(true).open(folder.0.join(".pmcp/lock")).expect("a lock");
-    free.lock().expect("in the end nobody has it");
+    wait("somebody has the lock for ever", &|| free.try_lock().is_ok());
     drop(free);
     folder.program("npx", "exit 0");
     folder.program("aws", &aws("{\"Outputs\":[]}", &stack("CREATE_COMPLETE")));
