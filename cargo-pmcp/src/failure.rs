@@ -33,9 +33,9 @@ pub(crate) enum Failure {
     /// The platform or a program said no.
     #[error("{what}\n{advice}")]
     Failed { what: String, advice: String },
-    /// Ctrl-C came, or another wish that this program end.
+    /// Ctrl-C came, or another wish that this program end; `is_in_vain` where nothing was done that stays.
     #[error("{what}\n{advice}")]
-    Interrupted { what: String, advice: String },
+    Interrupted { what: String, advice: String, is_in_vain: bool },
     /// Something was done that stays, and then this happened.
     #[error("{done}, but {failure}")]
     After { done: String, failure: Box<Failure> },
@@ -84,16 +84,24 @@ impl Failure {
     }
 
     pub(crate) fn interrupted(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self::Interrupted { what: what.into(), advice: advice.into() }
+        Self::Interrupted { what: what.into(), advice: advice.into(), is_in_vain: false }
     }
 
     /// The same with another advice, where it is known what an interruption leaves.
     pub(crate) fn when_interrupted(self, new: impl Into<String>) -> Self {
         match self {
-            Self::Interrupted { what, .. } => Self::Interrupted { what, advice: new.into() },
+            Self::Interrupted { what, is_in_vain, .. } => Self::Interrupted { what, advice: new.into(), is_in_vain },
             Self::After { done, failure } => failure.when_interrupted(new).after(done),
             other => other,
         }
+    }
+
+    /// The same where nothing was done yet that stays, if it was interrupted there.
+    pub(crate) fn in_vain(mut self) -> Self {
+        if let Self::Interrupted { is_in_vain, .. } = &mut self {
+            *is_in_vain = true;
+        }
+        self
     }
 
     /// The same with one more line of what happened, before what to do.
@@ -150,7 +158,7 @@ impl Failure {
             | Self::LoggedOut { what, advice }
             | Self::Missing { what, advice }
             | Self::Failed { what, advice }
-            | Self::Interrupted { what, advice } => Some((what, advice)),
+            | Self::Interrupted { what, advice, .. } => Some((what, advice)),
             Self::After { failure, .. } => failure.words(),
             _ => None,
         }

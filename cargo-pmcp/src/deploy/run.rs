@@ -106,10 +106,14 @@ fn replace(project: &Project, is_meant: bool) -> Result {
     confirm(format_args!("{what}; deploying replaces it"), name, UNDONE)
 }
 
-/// Whether a deployment that failed has left nothing behind: only the platform knows, if it can be asked.
+/// Whether a deployment that failed has left nothing behind: but for one that was interrupted before it made anything, only
+/// the platform knows, if it can be asked.
 fn is_nothing(project: &Project, failure: &Failure) -> bool {
-    let is_something = matches!(failure, Failure::Interrupted { .. } | Failure::After { .. });
-    !is_something && project.target().status(&project.config).is_ok_and(|status| status.state.is_none())
+    match failure {
+        Failure::Interrupted { is_in_vain, .. } => *is_in_vain,
+        Failure::After { .. } => false,
+        _ => project.target().status(&project.config).is_ok_and(|status| status.state.is_none()),
+    }
 }
 
 /// What a plan does not look at, as it asks nobody.

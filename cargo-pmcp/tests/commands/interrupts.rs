@@ -23,6 +23,7 @@ fn a_build_that_is_interrupted_leaves_nothing() {
     assert_eq!(deploy(&folder), (Some(130), words.into()));
     assert!(begin.elapsed() < Duration::from_secs(30), "it waited for a program that it should have ended");
     assert!(!folder.0.join("deploy/aws-lambda/began").exists(), "nothing else was begun");
+    assert!(!folder.0.join(".pmcp/deployed.json").exists(), "nothing is remembered");
 }
 
 #[test]

@@ -152,8 +152,9 @@ impl Target for AwsLambda {
     fn deploy(&self, project: &Project, output: Output) -> Result<Outputs> {
         let Config { aws, server, .. } = &project.config;
         let account = Account::new(&project.config);
-        let settings = prepare(project, &account, output)
-            .map_err(|failure| failure.when_interrupted("nothing was deployed; run `cargo pmcp deploy` again"))?;
+        let settings = prepare(project, &account, output).map_err(|failure| {
+            failure.when_interrupted("nothing was deployed; run `cargo pmcp deploy` again").in_vain()
+        })?;
         let app = project.root.join(APP);
         output.step(format!("deploy {} to {}", server.name, aws.region), || {
             let arguments = [

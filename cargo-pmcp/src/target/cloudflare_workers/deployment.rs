@@ -27,7 +27,8 @@ pub(super) fn run(project: &Project, place: &str, output: Output) -> Result<Outp
     build::check(&settings)?;
     package.check_migrations(config)?;
     let begun = Begun::new(project, place, &package, &settings, output);
-    let Begun { account, mut made, found, before } = begun.map_err(|failure| failure.when_interrupted(UNCHANGED))?;
+    let Begun { account, mut made, found, before } =
+        begun.map_err(|failure| failure.when_interrupted(UNCHANGED).in_vain())?;
     let mut new = Vec::new();
     for (kind, binding, thing) in made.missing(config) {
         let titled = format!("the {} {thing}", kind.title());

@@ -8,7 +8,7 @@ use super::image::Image;
 use super::{ARCHITECTURE, FOLDER, artifacts, context, open};
 use crate::config::{Config, ImageBuilder};
 use crate::deploy;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::plan::{Action, Plan};
 use crate::target::static_binary::{self, Package};
@@ -92,7 +92,9 @@ impl Builder {
         match self {
             Self::Cargo(builder) => {
                 let what = format!("build {} for {}", package.name, ARCHITECTURE.name());
-                let executable = output.step(what, || builder.build(project, package, ARCHITECTURE))?;
+                let executable = output.step(what, || builder.build(project, package, ARCHITECTURE));
+                // Nothing is made at Google before.
+                let executable = executable.map_err(Failure::in_vain)?;
                 let image = output.wait("pack the image".to_owned(), || Image::new(&executable))?;
                 let size = image.size() as f64 / 1e6;
                 let name = artifacts::find_or_create(cloud, &project.config, output)?;

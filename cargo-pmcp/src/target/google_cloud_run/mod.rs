@@ -193,11 +193,12 @@ impl Target for GoogleCloudRun {
         for program in [&CARGO, &GCLOUD] {
             program.call([""; 0])?;
         }
-        let (begun, given) = output.wait(format!("look at {name} in {}", cloud.place()), || {
+        let looked = output.wait(format!("look at {name} in {}", cloud.place()), || {
             let begun = service::describe(&cloud, name)?.map(|service| service.generation());
             artifacts::find(&cloud, config)?;
             Ok((begun, secrets::given(&cloud, config)?))
-        })?;
+        });
+        let (begun, given) = looked.map_err(|failure| failure.when_interrupted(super::UNCHANGED).in_vain())?;
         let package = Package::find(project, &CLOUDRUN)?;
         let image = Builder::find(config)?.build(project, &package, &cloud, output)?;
         let path = project.root.join(manifest::PATH);

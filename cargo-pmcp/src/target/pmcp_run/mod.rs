@@ -120,28 +120,10 @@ impl Target for PmcpRun {
 
     fn deploy(&self, project: &Project, output: Output) -> Result<Outputs> {
         let config = &project.config;
-        let (name, place, architecture) = (&config.server.name, self.place(config), config.pmcp_run.architecture);
+        let (name, place) = (&config.server.name, self.place(config));
         let api = Api::new(config)?;
-        output.wait(format!("look at the account, and at {name} in {place}"), || {
-            api.account()?;
-            match api.server()?.is_some_and(|server| server.state == "deploying") {
-                true => Err(under_way(name)),
-                false if config.secrets.is_empty() => Ok(()),
-                false => missing_secrets(config, &api.secrets()?),
-            }
-        })?;
-        let package = Package::find(project, &CLOUDRUN)?;
-        let builder = Builder::find(architecture)?;
-        let executable = output.step(format!("build {} for {}", package.name, architecture.name()), || {
-            builder.build(project, &package, architecture)
-        })?;
-        let path = project.root.join(archive::path(name));
-        let (digest, bytes) = output.wait(format!("pack {}", archive::path(name)), || {
-            archive::zip(&executable, EXECUTABLE, &path)?;
-            let bytes = fs::read(&path).map_err(Failure::file("reading", &path))?;
-            let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            Ok((format!("sha256:{digest}"), bytes))
-        })?;
+        let (digest, bytes) = prepare(project, &api, &place, output)
+            .map_err(|failure| failure.when_interrupted(super::UNCHANGED).in_vain())?;
         let size = bytes.len().div_ceil(1 << 10);
         output.wait(format!("send it ({size} KB), unless it is there already"), || api.store(&digest, &bytes))?;
         output.wait(format!("deploy {name} to {place}"), || {
@@ -269,6 +251,32 @@ impl Target for PmcpRun {
         }
         Ok(())
     }
+}
+
+/// Everything before something is sent: the archive, and the name that follows from it.
+fn prepare(project: &Project, api: &Api, place: &str, output: Output) -> Result<(String, Vec<u8>)> {
+    let config = &project.config;
+    let (name, architecture) = (&config.server.name, config.pmcp_run.architecture);
+    output.wait(format!("look at the account, and at {name} in {place}"), || {
+        api.account()?;
+        match api.server()?.is_some_and(|server| server.state == "deploying") {
+            true => Err(under_way(name)),
+            false if config.secrets.is_empty() => Ok(()),
+            false => missing_secrets(config, &api.secrets()?),
+        }
+    })?;
+    let package = Package::find(project, &CLOUDRUN)?;
+    let builder = Builder::find(architecture)?;
+    let executable = output.step(format!("build {} for {}", package.name, architecture.name()), || {
+        builder.build(project, &package, architecture)
+    })?;
+    let path = project.root.join(archive::path(name));
+    output.wait(format!("pack {}", archive::path(name)), || {
+        archive::zip(&executable, EXECUTABLE, &path)?;
+        let bytes = fs::read(&path).map_err(Failure::file("reading", &path))?;
+        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((format!("sha256:{digest}"), bytes))
+    })
 }
 
 /// The service's address, without a slash at its end.

@@ -96,3 +96,14 @@ fn what_another_answers_in_googles_place_forgets_nothing() {
     }
     assert_eq!(std::fs::read_to_string(folder.0.join(".pmcp/deployed.json")).expect("it is known"), record);
 }
+
+#[test]
+fn a_build_that_is_interrupted_leaves_nothing() {
+    let folder = project("google-interrupted-build", "kill -INT $PPID; exec /bin/sleep 60");
+    let absent = "*'repositories describe'*) echo 'ERROR: NOT_FOUND: Requested entity was not found.' >&2; exit 1 ;;";
+    folder.program("gcloud", &gcloud("", absent));
+    let (code, words) = deploy(&folder);
+    let advice = "\nnothing was deployed; run `cargo pmcp deploy` again\n";
+    assert!(code == Some(130) && words.ends_with(advice), "{code:?} {words}");
+    assert!(!folder.0.join(".pmcp/deployed.json").exists(), "nothing is remembered");
+}

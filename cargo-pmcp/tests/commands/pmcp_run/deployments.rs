@@ -110,3 +110,14 @@ fn what_takes_too_long_is_not_waited_for() {
     let words = "error: pmcp.run has no time at the moment\nrun the command again in 86400 seconds, as it asks for\n";
     assert_eq!(place.refused(&["deploy", "status"]), (Some(1), words.into()));
 }
+
+#[test]
+fn a_build_that_is_interrupted_leaves_nothing() {
+    let place = Place::new("pmcp-run-interrupted-build", answers::start(|asked, _| usual(asked)));
+    let cargo = fs::read_to_string(place.folder.0.join("bin/cargo")).expect("is there");
+    place.folder.write("bin/cargo", &cargo.replace("/bin/mkdir", "kill -INT $PPID; exec /bin/sleep 60\n/bin/mkdir"));
+    let (code, words) = place.refused(&["deploy"]);
+    let advice = "\nnothing was changed: run `cargo pmcp deploy` again to have what is here\n";
+    assert!(code == Some(130) && words.ends_with(advice), "{code:?} {words}");
+    assert!(!place.folder.0.join(".pmcp/deployed.json").exists(), "nothing is remembered");
+}

@@ -49,3 +49,15 @@ fn it_is_heard_while_something_is_made_which_is_known_then() {
     let made = fs::read_to_string(place.folder.0.join(".pmcp/cloudflare.json")).expect("was written");
     assert!(made.contains("crm-shared") && !made.contains("crm-notes"), "{made}");
 }
+
+#[test]
+fn a_build_that_is_interrupted_leaves_nothing() {
+    let place = Place::new("workers-building", &[]);
+    place.folder.write("w/wrangler.toml", "[build]\ncommand = \"kill -INT $PPID; exec /bin/sleep 60\"\n");
+    let begin = Instant::now();
+    let words = "error: interrupted during `kill -INT $PPID; exec /bin/sleep 60`\nnothing was changed: run `cargo pmcp deploy` again \
+                 to have what is here\n";
+    assert_eq!(place.refused(&["deploy"]), (Some(130), words.into()));
+    assert!(begin.elapsed() < LIMIT, "it waited for a program that it should have ended");
+    assert!(!place.folder.0.join(".pmcp/deployed.json").exists(), "nothing is remembered");
+}
