@@ -64,6 +64,11 @@ impl Target for PmcpRun {
         if given_address().is_some() { VARIABLE } else { config::PATH }
     }
 
+    /// What another account has is not there for this one.
+    fn account(&self, config: &mut Config) -> Result<Option<String>> {
+        Ok(Some(Api::new(config)?.account()?.account))
+    }
+
     fn settle(&self, _config: &mut Config, options: &Init) -> Result {
         options.only(SERVICE, &[])
     }

@@ -38,13 +38,15 @@ fn a_wrong_address_is_not_a_server_that_is_gone() {
         place.base.trim_start_matches("http://")
     );
     place.folder.write(".pmcp/deployed.json", &record);
-    let words = format!(
-        "error: what answers at {} is not understood: GET /v1/servers/crm has status 404\nthe service is in early access: update \
-         cargo pmcp, and see that `url` under [pmcp_run] in .pmcp/deploy.toml or PMCP_RUN_URL is the address that you were given\n",
-        place.base
-    );
-    for arguments in [&["deploy", "status"][..], &["deploy", "destroy", "--yes"]] {
-        assert_eq!(place.refused(arguments), (Some(1), words.clone()));
+    for (arguments, asked) in [(&["deploy", "status"][..], "servers/crm"), (&["deploy", "destroy", "--yes"], "account")]
+    {
+        let words = format!(
+            "error: what answers at {} is not understood: GET /v1/{asked} has status 404\nthe service is in early access: update \
+             cargo pmcp, and see that `url` under [pmcp_run] in .pmcp/deploy.toml or PMCP_RUN_URL is the address that you were \
+             given\n",
+            place.base
+        );
+        assert_eq!(place.refused(arguments), (Some(1), words));
     }
     assert_eq!(fs::read_to_string(place.folder.0.join(".pmcp/deployed.json")).expect("it is known"), record);
 }
@@ -120,4 +122,33 @@ fn a_build_that_is_interrupted_leaves_nothing() {
     let advice = "\nnothing was changed: run `cargo pmcp deploy` again to have what is here\n";
     assert!(code == Some(130) && words.ends_with(advice), "{code:?} {words}");
     assert!(!place.folder.0.join(".pmcp/deployed.json").exists(), "nothing is remembered");
+}
+
+#[test]
+fn the_wrong_account_is_not_taken_for_an_empty_one() {
+    let place = Place::new("pmcp-run-wrong-account", answers::start(|asked, _| usual(asked)));
+    let host = place.base.trim_start_matches("http://");
+    let there = |account: &str| {
+        format!(
+            r#"{{"deployments":[{{"target_type":"pmcp-run","name":"crm","place":"{host}","account":"{account}"}}]}}"#
+        )
+    };
+    place.folder.write(".pmcp/deployed.json", &there("other"));
+    let elsewhere = format!("crm is deployed in {host} of the account other, and this is the account acme");
+    let words = format!(
+        "error: {elsewhere}, which has none\nlog in to that one; if nothing is left of the server there, take it out of \
+         .pmcp/deployed.json\n"
+    );
+    assert_eq!(place.refused(&["deploy", "destroy", "--clean", "--yes"]), (Some(5), words));
+    let record = || fs::read_to_string(place.folder.0.join(".pmcp/deployed.json"));
+    assert_eq!(record().expect("it is known"), there("other"));
+    let words = format!(
+        "error: {elsewhere}: that would be a second server, with a URL of its own\nlog in to that one, or destroy that one \
+         first, or add --beside to have both\n"
+    );
+    assert_eq!(place.refused(&["deploy"]), (Some(5), words));
+    // Of one that is gone in its own account nothing is remembered.
+    place.folder.write(".pmcp/deployed.json", &there("acme"));
+    assert_eq!(place.refused(&["deploy", "destroy", "--yes"]).0, Some(0));
+    assert!(record().is_err());
 }
