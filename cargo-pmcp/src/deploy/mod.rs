@@ -24,6 +24,10 @@ use crate::output::Output;
 use crate::plan::Plan;
 use crate::target::{DEPLOY_IT, Target};
 
+/// Of a rollback that may have been done.
+const NOT_TWICE: &str =
+    "see with `cargo pmcp deploy status` which version is live: the same command again may go back one further";
+
 /// A folder with a `.pmcp/deploy.toml`.
 #[derive(Clone)]
 pub(crate) struct Project {
@@ -190,7 +194,8 @@ fn run_command(project: &Project, command: DeployCommand, output: Output) -> Res
             if done {
                 lock_for_change(project, output)?;
             }
-            output.result(&Plan { done, ..target.rollback(config, &options)? })
+            let plan = target.rollback(config, &options).map_err(|failure| failure.when_interrupted(NOT_TWICE))?;
+            output.result(&Plan { done, ..plan })
         }
         DeployCommand::Test(options) => test::run(target.url(config)?, target.token_advice(config), &options, output),
         DeployCommand::Logs(options) => target.logs(config, &options, output),

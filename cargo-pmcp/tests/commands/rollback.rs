@@ -51,3 +51,14 @@ fn whoever_is_at_an_end_is_told_the_way() {
         assert_eq!(folder.refused(&arguments), (Some(5), format!("{note}error: {what}\n{advice}")));
     }
 }
+
+#[test]
+fn one_that_is_interrupted_is_not_to_be_done_twice() {
+    let folder = folder("rollback-interrupted");
+    let interrupted = "\"--function-version 1 \"*) echo 1 > live; kill -INT $PPID; exec /bin/sleep 60 ;;";
+    folder.program("aws", &AWS.replace("\"--function-version 1 \"*) echo 1 > live ;;", interrupted));
+    let (code, words) = folder.refused(&["deploy", "rollback"]);
+    let advice =
+        "\nsee with `cargo pmcp deploy status` which version is live: the same command again may go back one further\n";
+    assert!(code == Some(130) && words.ends_with(advice), "{code:?} {words}");
+}
