@@ -145,7 +145,8 @@ pub(crate) struct DeployRun {
     /// Say what would be done, and change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Deploy under a new name or in a new place although another deployment of this folder exists, and leave that.
+    /// Deploy under a new name, in a new place or in another account although this folder is deployed already, and leave
+    /// that.
     #[arg(long)]
     pub(crate) beside: bool,
     /// Do not ask before a server is replaced that .pmcp/deployed.json does not know, or before its URL is.
@@ -159,7 +160,8 @@ pub(crate) struct DeployRun {
 impl DeployRun {
     /// Refuses these options before a subcommand, which would not hear of them.
     pub(crate) fn alone(&self) -> Result {
-        let given = [("--dry-run", self.dry_run), ("--beside", self.beside), ("--builder", self.builder.is_some())];
+        let (dry_run, beside) = (("--dry-run", self.dry_run), ("--beside", self.beside));
+        let given = [dry_run, beside, ("--yes", self.yes), ("--builder", self.builder.is_some())];
         match given.into_iter().find(|(_, given)| *given) {
             None => Ok(()),
             Some((option, _)) => Err(Failure::usage(

@@ -228,9 +228,8 @@ fn what_all_commands_know_stands_before_or_after_them() {
         let (code, words) = folder.refused(arguments);
         assert!(code == Some(4) && words.starts_with("error: not logged in to pmcp.run\n"), "{arguments:?}: {words}");
     }
-    for (options, option) in
-        [(&["--dry-run"][..], "--dry-run"), (&["--beside"], "--beside"), (&["--builder", "docker"], "--builder")]
-    {
+    for options in [&["--dry-run"][..], &["--beside"], &["--yes"], &["--builder", "docker"]] {
+        let option = options[0];
         let words = format!(
             "error: before a subcommand of `cargo pmcp deploy` there is no {option}\nwrite it after the subcommand, if that \
              has it, or leave it out\n"
