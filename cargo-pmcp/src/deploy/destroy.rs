@@ -46,8 +46,14 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     }
     let is_recorded = records.remove(&record);
     if removal.deployed {
-        plan.warnings.extend((!is_recorded).then(|| not_known(&project)));
-        plan.step(Action::Remove, format!("{name} in {place}, with its URL and all its versions"));
+        // Where nothing was deployed, less may be there.
+        let is_server = is_recorded || target.is_deployed(config)?;
+        plan.warnings.extend((is_server && !is_recorded).then(|| not_known(&project)));
+        let what = match is_server {
+            true => format!("{name} in {place}, with its URL and all its versions"),
+            false => format!("what there is of {name} in {place}"),
+        };
+        plan.step(Action::Remove, what);
         if let (Some(step), Some(along)) = (plan.steps.last_mut(), &removal.along) {
             step.detail = Some(format!("and {along}"));
         }

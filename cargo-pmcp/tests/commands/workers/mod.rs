@@ -167,6 +167,8 @@ fn what_is_not_there_or_somebody_elses_is_said_to_be() {
     let place = Place::new("workers-draft", &[("/settings", 200, r#"{"bindings":[],"tags":["pmcp:secrets=crm"]}"#)]);
     let (code, printed, _) = place.run(&["deploy", "status"]);
     assert_eq!((code, printed), (Some(0), format!("crm is not deployed in {PLACE}\n")), "it has only secrets");
+    let (code, printed, words) = place.run(&["deploy", "destroy", "--dry-run"]);
+    assert!(code == Some(0) && printed == format!("remove  what there is of crm in {PLACE}\n"), "{printed} {words}");
     let place = Place::new("workers-taken", &[("/settings", 200, r#"{"bindings":[],"tags":[]}"#)]);
     let words = format!(
         "error: {PLACE} has a Worker crm that cargo pmcp did not make\nchoose another `name` under [server] in \
