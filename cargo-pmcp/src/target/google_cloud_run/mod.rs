@@ -59,7 +59,7 @@ impl Target for GoogleCloudRun {
     }
 
     fn says_place(&self, config: &Config) -> &'static str {
-        if config.gcp.project.is_some() { crate::config::PATH } else { "what gcloud is set to" }
+        if config.gcp.project.is_some() { crate::config::PATH } else { ".pmcp/deploy.toml or what gcloud is set to" }
     }
 
     fn settle(&self, config: &mut Config, options: &Init) -> Result {

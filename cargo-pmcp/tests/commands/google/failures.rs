@@ -330,3 +330,16 @@ fn whoever_is_not_logged_in_is_led_to_the_browser() {
                 login`\n";
     assert!(printed.ends_with(line), "{printed}");
 }
+
+#[test]
+fn a_region_of_the_file_is_not_blamed_on_gcloud_alone() {
+    let folder = Folder::new("google-other-region");
+    folder.write(".pmcp/deploy.toml", &CONFIG.replace("project = \"ada-project\"", "region = \"europe-west1\""));
+    let there =
+        r#"{"deployments":[{"target_type":"google-cloud-run","name":"crm","place":"us-central1 of ada-project"}]}"#;
+    folder.write(".pmcp/deployed.json", there);
+    folder.program("gcloud", &gcloud("", "'config get-value project'*) echo ada-project ;;"));
+    let note = "note: this project is deployed as crm in us-central1 of ada-project, and .pmcp/deploy.toml or what gcloud is set \
+                to now says europe-west1 of ada-project: this is the latter\n";
+    assert_eq!(folder.refused(&["deploy", "status"]), (Some(0), note.into()));
+}
