@@ -124,8 +124,8 @@ pub trait SessionStore: MaybeSend + MaybeSync + 'static {
     /// Ends the session `id` and all its streams; whether there was one.
     fn remove(&self, id: &str) -> BoxFuture<Result<bool, SessionStoreError>>;
 
-    /// Opens a stream of the session, without messages. One that is open stays as it is, and is kept for longer; where
-    /// there is no such session, nothing happens.
+    /// Opens a stream of the session, without messages; its name is text of at most 256 bytes. One that is open stays as
+    /// it is, and is kept for longer; where there is no such session, nothing happens.
     fn open(&self, id: &str, stream: &str) -> BoxFuture<Result<(), SessionStoreError>>;
 
     /// Adds a message to a stream; whether there is such a stream and it had not ended.

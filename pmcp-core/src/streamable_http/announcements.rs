@@ -14,8 +14,9 @@ use serde_json::json;
 use super::{
     body::EventStream,
     events::{KEEP_ALIVE, write_event},
+    names::random_id,
     replay::stay_in_use,
-    session::{InSession, failed, random_id},
+    session::{InSession, failed},
 };
 use crate::{
     error::Result,

@@ -9,6 +9,7 @@ mod events;
 mod exchange;
 mod headers;
 mod modern;
+mod names;
 mod older;
 mod origin;
 mod refusal;

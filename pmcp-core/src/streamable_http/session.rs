@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, request};
 use serde::Deserialize;
@@ -16,6 +15,7 @@ use super::{
     era,
     exchange::{Exchange, First},
     headers,
+    names::{QUESTION_ID, STREAM_ID, answer_stream, cancel_stream, is_random_id, random_id},
     older::{Incoming, Started},
     replay::{RETRY, Replay},
     sessions::{OneSession, Sessions},
@@ -31,9 +31,6 @@ use crate::{
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
-/// How many random bytes the name of a request's stream is; those of others are none.
-const STREAM_ID: usize = 12;
 
 /// How much of what a client says of itself is kept with its session, as JSON.
 const MOST_SESSION_BYTES: usize = 64 << 10;
@@ -134,8 +131,12 @@ impl OneSession for InSession {
                 (None, Some(error)) => format!(r#"{{"error":{}}}"#, error.get()),
                 (None, None) => return Err(Refusal::unexpected_response(&answer.id)),
             };
-            let stream = answer_stream(&answer.id.to_string());
-            // That nobody waits for it (any more) is no fault of the client's.
+            let id = answer.id.to_string();
+            // That nobody waits for it (any more), or ever did, is no fault of the client's.
+            if !is_random_id::<QUESTION_ID>(&id) {
+                return Ok(());
+            }
+            let stream = answer_stream(&id);
             self.store.append(&self.id, &stream, Bytes::from(message), true).await.map_err(unavailable)?;
             Ok(())
         })
@@ -275,7 +276,7 @@ impl ClientLink for InSession {
     }
 
     fn expect(&self) -> BoxFuture<Result<String>> {
-        let id = random_id::<12>(&*self.platform);
+        let id = random_id::<QUESTION_ID>(&*self.platform);
         let opened = self.store.open(&self.id, &answer_stream(&id));
         Box::pin(async move { opened.await.map(|()| id).map_err(failed) })
     }
@@ -354,27 +355,6 @@ impl crate::server::Context {
             self.outbox().send(message).await;
         }
     }
-}
-
-fn answer_stream(id: &str) -> String {
-    format!("answer {id}")
-}
-
-fn cancel_stream(id: &RequestId) -> String {
-    // The same digits as a string and as a number are two ids.
-    format!("cancel {id:?}")
-}
-
-/// Unguessable, and fit for a header.
-pub(super) fn random_id<const BYTES: usize>(platform: &dyn Platform) -> String {
-    let mut bytes = [0; BYTES];
-    platform.random(&mut bytes);
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// Whether `text` may be such an id.
-fn is_random_id<const BYTES: usize>(text: &str) -> bool {
-    BASE64_URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == BYTES)
 }
 
 /// What the store says may be about the inside of the server: it is for the log.

@@ -48,7 +48,7 @@ pub(super) const LOOK: &str = "look";
 /// On a socket: nothing will come.
 pub(super) const GONE: &str = "gone";
 
-/// The longest name of a stream, in bytes; it is part of an address.
+/// The longest name of a stream, in bytes: more than any that the core gives. It is part of an address.
 pub(super) const MOST_NAME: usize = 1_024;
 
 /// Whether `id` can be one of a session or a task. What cannot has no object asked: each that is asked begins to live.

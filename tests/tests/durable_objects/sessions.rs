@@ -101,8 +101,16 @@ fn ids_that_are_none_find_no_session() {
     let request = call(&session, "test_tool_with_progress", json!({})).set("id", json!(longest));
     let messages = pair.send(1, &request).messages();
     assert_eq!(messages.last().expect("an answer")["id"], longest.as_str());
-    let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": longest}});
-    assert_eq!(pair.send(0, &post(&session, &cancel)).status(), 202);
+    // What is cancelled under such an id ends, also where each of its characters takes several in other notations.
+    for longest in [longest, "\u{7f}".repeat(1024), "\u{e9}".repeat(512)] {
+        let asking = call(&session, "test_elicitation", json!({"message": "Who?"})).set("id", json!(longest));
+        let mut asking = pair.stream(1, &asking);
+        while next(&mut asking).expect("a question")["method"] != "elicitation/create" {}
+        let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": longest}});
+        assert_eq!(pair.send(0, &post(&session, &cancel)).status(), 202);
+        assert_eq!(next(&mut asking).expect("the question is withdrawn")["method"], "notifications/cancelled");
+        assert_eq!(next(&mut asking), None, "what was cancelled is not answered");
+    }
     let refused = call(&session, "test_tool_with_progress", json!({})).set("id", json!(long));
     assert_eq!(pair.send(1, &refused).status(), 400);
     pair.assert_nothing_uncaught();
