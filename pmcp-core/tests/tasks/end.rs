@@ -290,3 +290,42 @@ fn tasks_that_their_platform_has_let_go_of_are_felt_for_all_at_once() {
         assert!(platform.now() - asked < 2 * SECOND, "{:?}", platform.now() - asked);
     }));
 }
+
+/// A platform that goes on with nothing in the background, and drops nothing of it either.
+struct LetsGo {
+    platform: TestPlatform,
+    let_go: Mutex<Vec<BoxFuture<()>>>,
+}
+
+impl Platform for LetsGo {
+    fn now(&self) -> Duration {
+        self.platform.now()
+    }
+    fn sleep(&self, duration: Duration) -> BoxFuture<()> {
+        self.platform.sleep(duration)
+    }
+    fn random(&self, bytes: &mut [u8]) {
+        self.platform.random(bytes);
+    }
+    fn background(&self, work: BoxFuture<()>) {
+        self.let_go.lock().unwrap().push(work);
+    }
+}
+
+#[test]
+fn tasks_that_their_platform_has_let_go_of_make_room_for_others_although_nobody_asks_for_them() {
+    let (platform, store) = (TestPlatform::default(), InMemoryTaskStore::with_room_for(20_000));
+    let lets_go = LetsGo { platform: platform.clone(), let_go: Mutex::default() };
+    let client = client(kept_in(&store), &platform).with_platform(Arc::new(lets_go));
+    pollster::block_on(platform.run(async {
+        for _ in 0..10_000 {
+            start(&client, "greet", json!({})).await;
+        }
+        // They may go on in a moment.
+        let call = client.request("tools/call", json!({"name": "greet", "arguments": {}}));
+        let error = call.await.result.unwrap_err();
+        assert!(error.message.contains("as many tasks as it can"), "{error}");
+        platform.sleep(31 * SECOND).await;
+        start(&client, "greet", json!({})).await;
+    }));
+}

@@ -199,11 +199,6 @@ impl Tasks {
         desk: Arc<Desk>,
         cx: &Context,
     ) -> Result<TaskRecord> {
-        if self.running().len() >= MOST_RUNNING {
-            tracing::warn!("{MOST_RUNNING} tasks are running; another was refused");
-            let text = "The server runs as many tasks as it can; try again later.";
-            return Err(Error::Internal(text.to_owned()));
-        }
         let platform = Arc::clone(cx.platform());
         let mut id = [0; 24];
         platform.random(&mut id);
@@ -213,12 +208,17 @@ impl Tasks {
         let mut record = TaskRecord::new(id.clone(), owner, now, self.ttl, self.poll_interval);
         record.lease(now, LEASE);
         let expires = record.expires();
-        let (created, ended) = beside(self.store.create(record.clone(), now), |task| step(&mut handler, task)).await;
+        let keep = async {
+            self.require_room(&*platform).await?;
+            self.store.create(record.clone(), now).await.map_err(Error::from)
+        };
+        let (created, ended) = beside(keep, |task| step(&mut handler, task)).await;
         created?;
         if let Some(outcome) = ended {
             handler = Box::pin(ready(outcome));
         }
         desk.begin();
+        desk.pulse.expect(platform.now());
         self.running().insert(id.clone(), Arc::clone(&desk));
         let runner = Runner { tasks: self.clone(), id, desk, platform: Arc::clone(&platform), expires };
         platform.run_task(Box::pin(runner.run(handler)));

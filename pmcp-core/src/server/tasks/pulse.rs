@@ -3,13 +3,16 @@
 
 use std::{
     future::poll_fn,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
     time::Duration,
 };
 
-use super::{TaskRecord, Tasks};
-use crate::platform::Platform;
+use super::{Desk, MOST_RUNNING, TaskRecord, Tasks, runner::LEASE};
+use crate::{
+    error::{Error, Result},
+    platform::Platform,
+};
 
 /// How long a runner may take to show that it is there, once it was woken.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -21,6 +24,8 @@ pub(super) struct Pulse(Mutex<State>);
 #[derive(Default)]
 struct State {
     beats: u64,
+    /// When it beat last, or was to begin.
+    last: Duration,
     /// It is polled now, which may take long.
     is_beating: bool,
     runner: Option<Waker>,
@@ -28,8 +33,13 @@ struct State {
 }
 
 impl Pulse {
+    /// It is to begin soon.
+    pub(super) fn expect(&self, now: Duration) {
+        self.state().last = now;
+    }
+
     /// Polls the runner.
-    pub(super) fn beat<T>(&self, runner: Waker, poll: impl FnOnce() -> T) -> T {
+    pub(super) fn beat<T>(&self, runner: Waker, now: Duration, poll: impl FnOnce() -> T) -> T {
         struct Beating<'p>(&'p Pulse);
         impl Drop for Beating<'_> {
             fn drop(&mut self) {
@@ -40,6 +50,7 @@ impl Pulse {
         let waiting = {
             let mut state = self.state();
             state.beats += 1;
+            state.last = now;
             state.is_beating = true;
             state.runner = Some(runner);
             std::mem::take(&mut state.waiting)
@@ -69,6 +80,12 @@ impl Pulse {
         is_felt
     }
 
+    /// Whether it has not beaten for as long as it vouches for its task.
+    fn is_silent(&self, now: Duration) -> bool {
+        let state = self.state();
+        !state.is_beating && state.last.saturating_add(LEASE) <= now
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs under the lock, and the state is whole at every step.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -81,16 +98,45 @@ impl Tasks {
     pub(super) async fn feel(&self, records: &[TaskRecord], platform: &dyn Platform) {
         let now = platform.now();
         let ended = records.iter().filter(|record| record.lease_ended(now));
-        let mut silent: Vec<_> = {
+        let silent = {
             let running = self.running();
-            ended.filter_map(|record| Some((record.id(), running.get(record.id()).cloned()?, 0))).collect()
+            ended.filter_map(|record| Some((record.id().to_owned(), running.get(record.id()).cloned()?))).collect()
         };
-        if silent.is_empty() {
+        self.wake(silent, platform).await;
+    }
+
+    /// Makes sure that this process may run one task more. Those that its platform has let go of do not count, although
+    /// nobody asks for them.
+    ///
+    /// # Errors
+    /// Where it runs as many as it may.
+    pub(super) async fn require_room(&self, platform: &dyn Platform) -> Result<()> {
+        if self.running().len() >= MOST_RUNNING {
+            let now = platform.now();
+            let silent = {
+                let running = self.running();
+                let silent = running.iter().filter(|(_, desk)| desk.pulse.is_silent(now));
+                silent.map(|(id, desk)| (id.clone(), Arc::clone(desk))).collect()
+            };
+            self.wake(silent, platform).await;
+        }
+        if self.running().len() < MOST_RUNNING {
+            return Ok(());
+        }
+        tracing::warn!("{MOST_RUNNING} tasks are running; another was refused");
+        Err(Error::Internal("The server runs as many tasks as it can; try again later.".to_owned()))
+    }
+
+    /// Wakes those who run these tasks, and forgets the tasks of those who do not wake.
+    async fn wake(&self, tasks: Vec<(String, Arc<Desk>)>, platform: &dyn Platform) {
+        if tasks.is_empty() {
             return;
         }
-        for (_, desk, beats) in &mut silent {
-            *beats = desk.pulse.wake();
-        }
+        let wake = |(id, desk): (String, Arc<Desk>)| {
+            let beats = desk.pulse.wake();
+            (id, desk, beats)
+        };
+        let mut silent: Vec<_> = tasks.into_iter().map(wake).collect();
         let mut patience = platform.sleep(PATIENCE);
         poll_fn(|task| {
             silent.retain(|(_, desk, beats)| !desk.pulse.is_felt(*beats, task.waker()));
@@ -99,7 +145,7 @@ impl Tasks {
         .await;
         for (id, ..) in silent {
             tracing::warn!(task = id, "the platform has let go of a task that ran here");
-            self.forget(id);
+            self.forget(&id);
         }
     }
 }

@@ -61,9 +61,9 @@ struct Wait {
 impl Runner {
     /// Runs `handler` until it is done, the task is over for another reason, or nobody can ask for it any more.
     pub(super) async fn run(self, handler: BoxFuture<Outcome>) {
-        let desk = Arc::clone(&self.desk);
+        let (desk, platform) = (Arc::clone(&self.desk), Arc::clone(&self.platform));
         let mut work = pin!(self.work(handler));
-        poll_fn(|task| desk.pulse.beat(task.waker().clone(), || work.as_mut().poll(task))).await
+        poll_fn(|task| desk.pulse.beat(task.waker().clone(), platform.now(), || work.as_mut().poll(task))).await
     }
 
     async fn work(self, mut handler: BoxFuture<Outcome>) {
