@@ -11,8 +11,8 @@ use std::{
 };
 
 use pmcp_core::{
-    Notifier,
-    platform::Platform,
+    InMemoryTaskStore, Notifier, TaskRecord, TaskStore, TaskStoreError,
+    platform::{BoxFuture, Platform},
     prelude::*,
     protocol::Revision,
     testing::{Client, TestPlatform},
@@ -186,4 +186,49 @@ fn a_task_that_nobody_can_ask_for_any_more_is_no_error() {
         platform.run(work).await;
     });
     assert_eq!(lines, [""; 0]);
+}
+
+/// Takes new tasks, and no change of any.
+struct TakesNoMore(InMemoryTaskStore);
+
+impl TaskStore for TakesNoMore {
+    fn create(&self, record: TaskRecord, now: Duration) -> BoxFuture<Result<(), TaskStoreError>> {
+        self.0.create(record, now)
+    }
+    fn list(
+        &self,
+        owner: &str,
+        after: &str,
+        most: usize,
+        now: Duration,
+    ) -> BoxFuture<Result<Vec<TaskRecord>, TaskStoreError>> {
+        self.0.list(owner, after, most, now)
+    }
+    fn read(&self, id: &str, now: Duration) -> BoxFuture<Result<Option<TaskRecord>, TaskStoreError>> {
+        self.0.read(id, now)
+    }
+    fn update(&self, _: TaskRecord, _: Duration) -> BoxFuture<Result<bool, TaskStoreError>> {
+        Box::pin(async { Err(TaskStoreError::failed("it is read-only")) })
+    }
+}
+
+#[test]
+fn whoever_reads_the_log_can_ask_for_no_task() {
+    for level in [Level::WARN, Level::ERROR] {
+        let platform = TestPlatform::default();
+        let store = TakesNoMore(InMemoryTaskStore::new());
+        let server = Talks.into_builder().task_store(store).task_ttl(Duration::from_secs(10));
+        let client = Client::new(server).expect("a server").with_tasks().with_platform(Arc::new(platform.clone()));
+        let mut id = String::new();
+        let lines = heard(level, async {
+            let work = async {
+                let task = client.request("tools/call", json!({ "name": "blink" })).await.result.expect("a task");
+                task["taskId"].as_str().expect("an id").clone_into(&mut id);
+                platform.sleep(Duration::from_secs(20)).await;
+            };
+            platform.run(work).await;
+        });
+        assert!(!lines.is_empty() && id.len() == 32, "{id}");
+        assert!(lines.iter().all(|line| line.contains(&id[..8]) && !line.contains(&id)), "{id}: {lines:?}");
+    }
 }

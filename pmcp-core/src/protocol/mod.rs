@@ -56,5 +56,5 @@ pub(crate) use roots::ListRootsResult;
 pub(crate) use skills::DIRECTORY_MIME_TYPE;
 pub(crate) use skills::SKILLS;
 pub(crate) use subscriptions::{Acknowledged, Changed, SUBSCRIPTION_ID, SubscriptionMeta, TaskChanged};
-pub(crate) use tasks::{TASKS, tasks_capability};
+pub(crate) use tasks::{TASKS, mark, tasks_capability};
 pub use timestamp::timestamp;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
 
-use super::RequestMeta;
+use super::{RequestMeta, mark};
 use crate::jsonrpc::{ErrorCode, ErrorObject, Members, RawJson};
 
 /// All members that any method's `params` may have; absent and `null` are the same.
@@ -98,6 +98,13 @@ impl<'a> RequestParams<'a> {
             _ => self.name,
         };
         Some((member, value))
+    }
+
+    /// The same name as a log may have it, where it is one.
+    pub(crate) fn told_name(&self, method: &str) -> Option<Cow<'a, str>> {
+        let (member, name) = self.named(method)?;
+        let name = name?.string()?;
+        Some(if member == "taskId" { Cow::Owned(mark(&name).to_owned()) } else { name })
     }
 
     /// The string under `member`, which the method requires.

@@ -15,6 +15,13 @@ pub(crate) fn tasks_capability() -> ClientCapabilities {
     ClientCapabilities { extensions, ..ClientCapabilities::default() }
 }
 
+/// What stands for the task `id` in a log: enough to find its lines by, and too little to ask for it, as who knows the
+/// whole may.
+pub(crate) fn mark(id: &str) -> &str {
+    const LENGTH: usize = 8;
+    id.get(..id.floor_char_boundary(LENGTH)).unwrap_or_default()
+}
+
 /// How a tool runs as a task.
 ///
 /// A client that declares the extension is given a task; others wait for the result as usual.

@@ -21,7 +21,8 @@ pub struct Summary<'a> {
     pub revision: Option<Revision>,
     /// The method, such as `tools/call`; no more than the first 200 bytes.
     pub method: Cow<'a, str>,
-    /// The tool, the prompt, the resource or the task it names; no more than the first 200 bytes.
+    /// The tool, the prompt or the resource it names; no more than the first 200 bytes. Of a task the first 8 of its id, as
+    /// who knows the whole may ask for it.
     pub name: Option<Cow<'a, str>>,
 }
 
@@ -42,10 +43,7 @@ impl StreamableHttp {
         let Ok(Message::Request(Request { method, params, .. })) = Message::parse(body) else { return None };
         let params = RequestParams::parse(params);
         let revision = self.revision_of(headers, &method, &params);
-        let name = params.ok().and_then(|params| {
-            let (member, raw) = params.named(&method)?;
-            RequestParams::optional_str(raw, member).ok().flatten()
-        });
+        let name = params.ok().and_then(|params| params.told_name(&method));
         Some(Summary { revision, method: short(method), name: name.map(short) })
     }
 
@@ -119,6 +117,15 @@ mod tests {
         let told = endpoint.summarize(&HeaderMap::new(), long.as_bytes()).expect("a request").method;
         assert_eq!(told, format!("{} … (cut)", "ä".repeat(100)));
         assert_eq!(summarize(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#), None);
+    }
+
+    #[test]
+    fn tells_nobody_how_to_ask_for_a_task() {
+        for (id, told) in [("0123456789abcdef", "01234567"), ("\u{e9}12345\u{e9}7", "\u{e9}12345")] {
+            let body = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tasks/get","params":{{"taskId":"{id}"}}}}"#);
+            let name = endpoint().summarize(&HeaderMap::new(), body.as_bytes()).expect("a request").name;
+            assert_eq!(name.as_deref(), Some(told));
+        }
     }
 
     #[test]

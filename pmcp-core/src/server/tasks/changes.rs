@@ -10,7 +10,7 @@ use super::{TaskRecord, Tasks};
 use crate::{
     error::{Error, Result},
     platform::{BorrowingFuture, BoxFuture, MaybeSend},
-    protocol::{SubscriptionFilter, Task, TaskChanged},
+    protocol::{SubscriptionFilter, Task, TaskChanged, mark},
     server::{
         BusError, Change, Changes, Context, Notifier,
         subscriptions::{encode, meta},
@@ -165,7 +165,7 @@ impl Tasks {
             listener.hear(record);
         }
         if let Err(error) = self.notifier.publish(Change::Task { id: record.id().to_owned() }).await {
-            tracing::warn!(%error, task = record.id(), "a change of a task is not told; who asks for the task sees it");
+            tracing::warn!(%error, task = mark(record.id()), "a change of a task is not told; who asks for the task sees it");
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{Desk, MOST_RUNNING, TaskRecord, Tasks, runner::LEASE};
 use crate::{
     error::{Error, Result},
     platform::Platform,
+    protocol::mark,
 };
 
 /// How long a runner may take to show that it is there, once it was woken.
@@ -144,7 +145,7 @@ impl Tasks {
         })
         .await;
         for (id, ..) in silent {
-            tracing::warn!(task = id, "the platform has let go of a task that ran here");
+            tracing::warn!(task = mark(&id), "the platform has let go of a task that ran here");
             self.forget(&id);
         }
     }

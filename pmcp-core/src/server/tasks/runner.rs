@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     jsonrpc::ErrorObject,
     platform::{BoxFuture, Platform},
+    protocol::mark,
     server::{Outcome, beside, step},
 };
 
@@ -165,7 +166,7 @@ impl Runner {
             Ok(Modified::Over(_) | Modified::Unknown) => Ok(false),
             Err(error @ TaskStoreError::TooLong) => Err(error.into()),
             Err(error) => {
-                tracing::warn!(%error, task = %self.id, "the record of a task could not be written; it is tried again");
+                tracing::warn!(%error, task = mark(&self.id), "the record of a task could not be written; it is tried again");
                 // It may have been written although the store says no word of it.
                 self.desk.deliver(answers);
                 self.desk.put_back(post);
@@ -188,7 +189,7 @@ impl Runner {
                     continue;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, task = %self.id, "the result of a task could not be written; it is tried again");
+                    tracing::warn!(%error, task = mark(&self.id), "the result of a task could not be written; it is tried again");
                 }
             }
             is_lost = true;
@@ -197,7 +198,7 @@ impl Runner {
         }
         // Where nobody could ask for it any more when it came, it is none that was lost.
         if is_lost {
-            tracing::error!(task = %self.id, "the result of a task is lost");
+            tracing::error!(task = mark(&self.id), "the result of a task is lost");
         }
     }
 }
