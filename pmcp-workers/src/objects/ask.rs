@@ -56,6 +56,17 @@ pub(super) fn is_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
+/// What the object called `object` is for. Its name is for nobody else to read: who knows the id of a session or a task
+/// can use it.
+pub(super) fn purpose(object: &str) -> &'static str {
+    match object.split_once(':') {
+        Some(("session", _)) => "a session",
+        Some(("task", _)) => "a task",
+        Some(("tasks-of", _)) => "the list of a principal's tasks",
+        _ => "the changes that all may hear of",
+    }
+}
+
 /// Reads JSON. From text, as all that the core reads is: another way would be all that code once more.
 pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     let text = std::str::from_utf8(json).map_err(serde::de::Error::custom)?;
@@ -121,6 +132,18 @@ mod tests {
         ] {
             let json = serde_json::to_string(&ask).expect("JSON");
             assert_eq!(serde_json::from_str::<Ask>(&json).ok(), Some(ask), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_object_is_told_of_without_its_name() {
+        for (object, said) in [
+            ("session:s3cret", "a session"),
+            ("task:s3cret", "a task"),
+            ("tasks-of:ada:s3cret", "the list of a principal's tasks"),
+            ("changes", "the changes that all may hear of"),
+        ] {
+            assert_eq!(purpose(object), said);
         }
     }
 

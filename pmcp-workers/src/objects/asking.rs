@@ -10,7 +10,7 @@ use worker::{
     web_sys::BinaryType,
 };
 
-use super::ask::Ask;
+use super::ask::{Ask, purpose};
 use crate::instance::{Closing, Timer};
 
 /// Between two attempts to reach an object: after the last it is given up.
@@ -56,8 +56,7 @@ pub struct Objects {
     binding: Arc<str>,
 }
 
-/// Why an object did not do what it was asked. It says what the object is for, and not its name:
-/// who knows the id of a session can use it.
+/// Why an object did not do what it was asked. It says what the object is for, and not its name.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum ObjectError {
     /// The Worker has no such binding.
@@ -68,19 +67,14 @@ pub(super) enum ObjectError {
     )]
     Unbound { binding: Arc<str> },
     /// It cannot be reached, or ended in the middle.
-    #[error("the Durable Object of a {object} cannot be reached: {reason}")]
-    Away { object: String, reason: String },
+    #[error("the Durable Object of {object} cannot be reached: {reason}")]
+    Away { object: &'static str, reason: String },
     /// It has no room.
-    #[error("the Durable Object of a {object} has no room: {reason}")]
-    Full { object: String, reason: String },
+    #[error("the Durable Object of {object} has no room: {reason}")]
+    Full { object: &'static str, reason: String },
     /// It says that it cannot.
-    #[error("the Durable Object of a {object} failed ({status}): {reason}")]
-    Failed { object: String, status: u16, reason: String },
-}
-
-/// What an object is for, of its name.
-fn kind(object: &str) -> String {
-    object.split(':').next().unwrap_or_default().to_owned()
+    #[error("the Durable Object of {object} failed ({status}): {reason}")]
+    Failed { object: &'static str, status: u16, reason: String },
 }
 
 /// What an object says.
@@ -126,7 +120,7 @@ impl Objects {
             Answer::No => Ok(None),
             Answer::Socket(_) => {
                 let reason = "it answered with a socket that nobody asked for".to_owned();
-                Err(ObjectError::Failed { object: kind(object), status: 101, reason })
+                Err(ObjectError::Failed { object: purpose(object), status: 101, reason })
             }
         }
     }
@@ -148,7 +142,7 @@ impl Objects {
             match pauses.next() {
                 // Asking again is what an overloaded object needs least.
                 Some(pause) if !error.contains("overloaded") => Timer::of(*pause).await,
-                _ => return Err(ObjectError::Away { object: kind(object), reason: error }),
+                _ => return Err(ObjectError::Away { object: purpose(object), reason: error }),
             }
         }
     }
@@ -193,7 +187,7 @@ impl From<Error> for Failure {
 
 async fn answer(object: &str, response: &mut worker::Response) -> Result<Answer, ObjectError> {
     let status = response.status_code();
-    let object = kind(object);
+    let object = purpose(object);
     if status == 101 {
         let socket = std::mem::replace(response, worker::Response::builder().empty()).websocket();
         let reason = || "it switches protocols without a socket".to_owned();

@@ -7,7 +7,7 @@ use pmcp_core::{BusError, Change, ChangeBus, Changes, LocalBus, platform::BoxFut
 
 use super::{
     Objects,
-    ask::{Ask, parse},
+    ask::{Ask, parse, purpose},
     asking::{Answer, Message, ObjectError, Socket},
     task_store,
 };
@@ -125,7 +125,7 @@ impl Source {
         match self.objects.wait(&self.object, &self.ask).await? {
             Answer::Socket(socket) => Ok(socket),
             Answer::Yes(_) | Answer::No => Err(ObjectError::Failed {
-                object: self.object.clone(),
+                object: purpose(&self.object),
                 status: 200,
                 reason: "it did not answer with a socket".to_owned(),
             }),
@@ -164,7 +164,7 @@ impl Source {
                 Err(error) => tracing::debug!(%error, "changes are not heard"),
             }
         }
-        tracing::warn!(object = self.object, "changes are not heard any more; a stream is ended");
+        tracing::warn!("the Durable Object of {} is not heard any more; a stream is ended", purpose(&self.object));
         None
     }
 }
