@@ -10,6 +10,7 @@ use std::{
 };
 
 use http::HeaderMap;
+use pmcp_core::jsonrpc::cut;
 use serde_json::{Map, Value, json};
 use tracing::{
     Event, Level, Span, Subscriber,
@@ -35,10 +36,11 @@ pub(crate) fn install(config: &Config) {
     let layer = LogLayer { json: config.log_json }.with_filter(filter);
     let is_ours = tracing_subscriber::registry().with(layer).try_init().is_ok();
     if is_ours && config.log_json {
-        // A panic prints lines of its own, which no program can read.
+        // A panic prints lines of its own, which no program can read, whatever a handler puts into them.
         std::panic::set_hook(Box::new(|panic| {
             let location = panic.location().map(ToString::to_string).unwrap_or_default();
-            tracing::error!(location, "{}", panic.payload_as_str().unwrap_or("a panic without text"));
+            let text = panic.payload_as_str().unwrap_or("a panic without text");
+            tracing::error!(location, "{}", cut(text.to_owned()));
         }));
     }
     if let (true, Some(error)) = (is_ours, wrong) {

@@ -67,6 +67,11 @@ fn a_notifier_of_no_server_says_so_once() {
         lone.clone().resource_updated("notes://today").await.expect("a local bus");
     });
     assert!(heard.len() == 1 && heard[0].contains("ServerBuilder::notifier"), "{heard:?}");
+    let lone = Notifier::local();
+    let heard = warnings(async {
+        lone.resource_updated(format!("notes://{}", "x".repeat(100_000))).await.expect("a local bus");
+    });
+    assert!(heard.len() == 1 && heard[0].contains("notes://x") && heard[0].len() < 1_000, "{heard:?}");
     let attached = Notifier::local();
     let builder = Server::builder("notes", "1").notifier(&attached);
     let heard = warnings(async {

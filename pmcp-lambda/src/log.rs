@@ -3,6 +3,7 @@
 //! Fields as in <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Write as _},
     io::Write as _,
     str::FromStr,
@@ -11,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use http::Request;
-use pmcp_core::{StreamableHttp, protocol::timestamp};
+use pmcp_core::{StreamableHttp, jsonrpc::cut, protocol::timestamp};
 use serde_json::{Map, Value, json};
 use tracing::{
     Event, Level, Span, Subscriber,
@@ -37,10 +38,11 @@ pub(crate) fn install(config: &Config) {
     let layer = LogLayer { json: config.log_json }.with_filter(filter);
     let is_ours = tracing_subscriber::registry().with(layer).try_init().is_ok();
     if is_ours && config.log_json {
-        // A panic prints lines of its own, which no program can read.
+        // A panic prints lines of its own, which no program can read, whatever a handler puts into them.
         std::panic::set_hook(Box::new(|panic| {
             let location = panic.location().map(ToString::to_string).unwrap_or_default();
-            tracing::error!(location, "{}", panic.payload_as_str().unwrap_or("a panic without text"));
+            let text = panic.payload_as_str().unwrap_or("a panic without text");
+            tracing::error!(location, "{}", cut(text.to_owned()));
         }));
     }
     if let (true, Some(error)) = (is_ours, wrong) {
@@ -71,15 +73,10 @@ pub(crate) struct Entry {
     pub(crate) status: u16,
 }
 
-/// What a client wrote takes no more of a line than this, in characters.
-const LONGEST: usize = 128;
-
 impl Entry {
     pub(crate) fn new(endpoint: &StreamableHttp, request: &Request<Bytes>, front: Front, cold: bool) -> Self {
-        let short = |text: &str| text.chars().take(LONGEST).collect::<String>();
-        let summary = endpoint.summarize(request.headers(), request.body());
-        let (era, method, name) = match &summary {
-            Some(about) => (about.revision, Some(short(&about.method)), about.name.as_deref().map(short)),
+        let (era, method, name) = match endpoint.summarize(request.headers(), request.body()) {
+            Some(about) => (about.revision, Some(about.method.into_owned()), about.name.map(Cow::into_owned)),
             None => (None, None, None),
         };
         let era = era.map(|revision| revision.as_str());

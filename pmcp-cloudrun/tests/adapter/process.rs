@@ -151,8 +151,11 @@ fn has_entry(log: &str, severity: &str, part: &str) -> bool {
 fn on_cloud_run_a_panic_is_an_error_in_json() {
     let probe = Probe::start(&[("K_SERVICE", "probe")]);
     probe.call_panic("two\nlines");
+    // What a client sent may be all there is in it.
+    probe.call_panic(&"long ".repeat(20_000));
     let log = probe.end("TERM");
-    assert!(has_entry(&log, "ERROR", r"two\nlines"), "{log}");
+    assert!(has_entry(&log, "ERROR", r"two\nlines") && has_entry(&log, "ERROR", "long long"), "{log}");
+    assert!(log.lines().all(|line| line.len() < 3_000), "{log}");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::cut;
+
 /// The `error` member of a JSON-RPC response.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message} ({})", code.0)]
@@ -30,16 +32,6 @@ impl ErrorObject {
         self.data = Some(Box::new(data));
         self
     }
-}
-
-/// The beginning of `message`, as far as anybody reads.
-pub(crate) fn cut(mut message: String) -> String {
-    const MOST_BYTES: usize = 2_000;
-    if message.len() > MOST_BYTES {
-        message.truncate(message.floor_char_boundary(MOST_BYTES));
-        message.push_str(" … (cut)");
-    }
-    message
 }
 
 /// A JSON-RPC error code.

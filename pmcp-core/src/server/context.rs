@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    jsonrpc::{Message, RequestId, encode_notification},
+    jsonrpc::{Message, RequestId, encode_notification, short},
     platform::{BoxFuture, Platform},
     protocol::{
         ClientCapabilities, Implementation, LogLevel, LogMessage, Progress, ProgressToken, RequestMeta, RequestParams,
@@ -255,12 +255,12 @@ impl Context {
         }
     }
 
-    /// What the request names: a tool, a prompt, a URI or a task.
+    /// What the request names, for the log: a tool, a prompt or a URI, as far as anybody reads.
     pub(crate) fn name(&self) -> Option<String> {
         let Ok(Message::Request(request)) = Message::parse(&self.0.request.body) else { return None };
         let params = RequestParams::parse(request.params).ok()?;
         let (_, name) = params.named(&request.method)?;
-        serde_json::from_str(name?.get()).ok()
+        Some(short(name?.string()?).into_owned())
     }
 
     /// Who the request is made for, where anything in front of the server said so.

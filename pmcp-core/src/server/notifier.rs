@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{BusError, Change, ChangeBus, Changes, LocalBus, ServerBuilder, subscriptions};
-use crate::protocol::SubscriptionFilter;
+use crate::{jsonrpc::short, protocol::SubscriptionFilter};
 
 /// Tells the clients that listen ([`subscriptions/listen`]) that something changed; cheap to clone.
 ///
@@ -118,8 +118,12 @@ impl Notifier {
     /// As [`tools_changed`](Self::tools_changed).
     pub async fn publish(&self, change: Change) -> Result<(), BusError> {
         if !self.is_heard.swap(true, Ordering::Relaxed) {
+            let change = match &change {
+                Change::Task { .. } => "a task".into(),
+                change => short(format!("{change:?}").into()),
+            };
             tracing::warn!(
-                ?change,
+                %change,
                 "a local Notifier was told of a change, and no client hears of it, since it was given to no server: give \
                  the same one to ServerBuilder::notifier"
             );

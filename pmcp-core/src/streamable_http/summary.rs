@@ -8,7 +8,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use super::{Body, Refusal, StreamableHttp, cors, era, headers};
 use crate::{
     error::Error,
-    jsonrpc::{ErrorCode, Message, Request, RequestId},
+    jsonrpc::{ErrorCode, Message, Request, RequestId, short},
     protocol::{RequestParams, Revision},
     server::Answer,
 };
@@ -24,17 +24,6 @@ pub struct Summary<'a> {
     /// The tool, the prompt or the resource it names; no more than the first 200 bytes. Of a task the first 8 of its id, as
     /// who knows the whole may ask for it.
     pub name: Option<Cow<'a, str>>,
-}
-
-/// How many bytes of a method or a name are told: what a stranger wrote goes to a log.
-const MOST_TOLD: usize = 200;
-
-fn short(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.len() <= MOST_TOLD {
-        return text;
-    }
-    let end = text.floor_char_boundary(MOST_TOLD);
-    Cow::Owned(format!("{} … (cut)", text.get(..end).unwrap_or_default()))
 }
 
 impl StreamableHttp {

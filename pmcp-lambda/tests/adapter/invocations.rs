@@ -54,6 +54,10 @@ fn a_panic_is_an_answer_and_the_process_lives() {
     let reply = lambda.exchange(Front::Rest, &call("panic", json!({"message": "at the disco"})));
     assert_eq!(reply.message()["error"]["code"], -32603, "{}", reply.text());
     lambda.expect_in_log(r#""level":"ERROR","message":"at the disco""#);
+    // What a client sent may be all there is in it.
+    lambda.exchange(Front::Rest, &call("panic", json!({"message": "long ".repeat(20_000)})));
+    lambda.expect_in_log(r#""message":"long long"#);
+    assert!(lambda.log().lines().all(|line| line.len() < 3_000), "{}", lambda.log());
     assert_eq!(text(&lambda.exchange(Front::Rest, &call("letters", json!({"length": 2})))), "aa");
 }
 
