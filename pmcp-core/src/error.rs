@@ -44,10 +44,11 @@ pub enum Error {
     #[error("This needs a capability that the client has not declared; declare those in requiredCapabilities.")]
     MissingClientCapability(Box<ClientCapabilities>),
 
-    /// The client cannot be asked: it speaks an older revision, and no session leads back to it.
+    /// The client cannot be asked: it speaks an older revision, and no stream of a session leads back to it. There is no
+    /// session, or the request came in a batch, takes no events, or is over.
     #[error(
         "This needs an answer from the client, which cannot be asked: it speaks a revision of the protocol before \
-         2026-07-28 and has no session."
+         2026-07-28, and no stream of a session leads back to it."
     )]
     CannotAsk,
 

@@ -1,6 +1,7 @@
 //! What a handler may know of its request, and what it may send before its result.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    jsonrpc::{Message, RequestId, encode_notification, short},
+    jsonrpc::{Message, Request, RequestId, encode_notification, short},
     platform::{BoxFuture, Platform},
     protocol::{
         ClientCapabilities, Implementation, LogLevel, LogMessage, Progress, ProgressToken, RequestMeta, RequestParams,
@@ -247,17 +248,27 @@ impl Context {
         &self.0.request.platform
     }
 
-    fn meta(&self) -> RequestMeta<'_> {
-        // Parsed once already when the request was: it can only be empty here.
+    /// The request, read again.
+    fn message(&self) -> Option<Request<'_>> {
         match Message::parse(&self.0.request.body) {
-            Ok(Message::Request(request)) => RequestParams::parse(request.params).unwrap_or_default().meta,
-            _ => RequestMeta::default(),
+            Ok(Message::Request(request)) => Some(request),
+            // It was read once already: it can only be empty here.
+            _ => None,
         }
+    }
+
+    fn meta(&self) -> RequestMeta<'_> {
+        self.message().and_then(|request| RequestParams::parse(request.params).ok()).unwrap_or_default().meta
+    }
+
+    /// The method of the request.
+    pub(super) fn method(&self) -> Option<Cow<'_, str>> {
+        Some(self.message()?.method)
     }
 
     /// What the request names, for the log: a tool, a prompt or a URI, as far as anybody reads.
     pub(crate) fn name(&self) -> Option<String> {
-        let Ok(Message::Request(request)) = Message::parse(&self.0.request.body) else { return None };
+        let request = self.message()?;
         let params = RequestParams::parse(request.params).ok()?;
         let (_, name) = params.named(&request.method)?;
         Some(short(name?.string()?).into_owned())

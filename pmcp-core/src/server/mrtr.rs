@@ -17,7 +17,7 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{Context, client_link::OpenQuestion};
+use super::{Context, client_link::OpenQuestion, request_state::may_ask};
 use crate::{
     error::{Error, Result},
     jsonrpc::{encode_notification, encode_request},
@@ -177,6 +177,11 @@ impl Context {
         }
         if self.revision().is_legacy() {
             return self.ask_now(key, request, parse).await;
+        }
+        if !self.method().as_deref().is_some_and(may_ask) {
+            let text = "A completer asks the client, which a handler of a tool, a prompt or a resource may alone: \
+                        complete from what is known.";
+            return Err(Error::Internal(text.to_owned()));
         }
         let digest = request.digest()?;
         let answer = self.rounds().state().answer(key, digest)?;

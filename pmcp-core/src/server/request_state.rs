@@ -95,14 +95,11 @@ impl Sealer {
         principal: Option<&Principal>,
         platform: &dyn Platform,
     ) -> Result<Memory> {
-        match method {
-            "tools/call" | "prompts/get" | "resources/read"
-                if params.request_state.is_some() || params.input_responses.is_some() =>
-            {
-                self.recall(params, body, principal, platform)
-            }
-            _ => Ok(Memory::default()),
+        let is_next_round = params.request_state.is_some() || params.input_responses.is_some();
+        if is_next_round && may_ask(method) {
+            return self.recall(params, body, principal, platform);
         }
+        Ok(Memory::default())
     }
 
     /// What the rounds before have settled, and what the client answers now.
@@ -186,6 +183,11 @@ impl Sealer {
             })
         })
     }
+}
+
+/// Whether a request of this method may be answered with questions.
+pub(super) fn may_ask(method: &str) -> bool {
+    matches!(method, "tools/call" | "prompts/get" | "resources/read")
 }
 
 fn millis(time: Duration) -> u64 {

@@ -2,7 +2,7 @@
 
 use pmcp_core::{
     prelude::*,
-    protocol::Revision,
+    protocol::{ClientCapabilities, Revision},
     serde_json::{Value, json},
 };
 
@@ -151,6 +151,34 @@ fn what_cannot_be_completed_is_an_error() {
                 assert_eq!(error.code.0, code, "{revision} {params}: {error}");
                 assert!(error.message.contains(word), "{revision} {params}: {error}");
             }
+        }
+    });
+}
+
+#[test]
+fn a_completer_that_asks_is_told_that_it_cannot() {
+    struct Curious;
+
+    #[server(name = "curious", version = "1.0.0")]
+    impl Curious {
+        #[prompt]
+        fn visit(&self, #[arg(complete = ask)] city: &str) -> String {
+            city.to_owned()
+        }
+
+        async fn ask(&self, cx: &Context, _: &CompletionRequest) -> Result<Completion> {
+            cx.elicit_url("login", "Who are you?", "https://example.com").await?;
+            Ok(Completion::default())
+        }
+    }
+
+    pollster::block_on(async {
+        for (revision, client) in clients(|| Curious) {
+            let capabilities = ClientCapabilities { elicitation: Some(json!({ "url": {} })), ..Default::default() };
+            let client = client.with_capabilities(capabilities);
+            let error = client.complete_prompt("visit", "city", "").await.expect_err("nobody is asked");
+            let word = if revision == Revision::LATEST { "A completer asks" } else { "no stream of a session" };
+            assert!(error.code.0 == -32603 && error.message.contains(word), "{revision}: {error}");
         }
     });
 }
