@@ -1,5 +1,7 @@
 //! A request of the platform as the core knows it.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Method, Uri,
@@ -24,23 +26,20 @@ use crate::instance::unless_gone;
 //
 // Where the client goes, the platform lets a read be that will never end: it is told by a listener, which costs as much as
 // a tenth of a request. So it is done without while few bodies are being read, and short ones: what can be left of those
-// is not much.
+// is not much. An instance that has panicked is not left with any: they are counted in its own memory.
 #[wasm_bindgen(inline_js = "
 export function readHead(request) {
   let lines = request.method + '\\n' + request.url;
   request.headers.forEach((value, name) => { lines += '\\n' + name + ',' + value; });
   return lines;
 }
-let reading = 0;
-export function readBody(request, length) {
-  reading += 1;
-  if (length < 65536 && reading < 32) return request.arrayBuffer();
+export function readBody(request, listens) {
+  if (!listens) return request.arrayBuffer();
   return new Promise((resolve, reject) => {
     request.signal?.addEventListener('abort', reject, { once: true });
     request.arrayBuffer().then(resolve, reject);
   });
 }
-export function endReading() { reading -= 1; }
 export function copyBody(buffer, into) {
   const bytes = new Uint8Array(buffer);
   if (bytes.length !== into.length) return false;
@@ -52,11 +51,9 @@ extern "C" {
     #[wasm_bindgen(js_name = readHead)]
     fn read_head(request: &Request) -> String;
 
+    /// Fails where the client goes, if it `listens` for that.
     #[wasm_bindgen(js_name = readBody)]
-    fn whole_body(request: &Request, length: f64) -> Promise;
-
-    #[wasm_bindgen(js_name = endReading)]
-    fn end_reading();
+    fn whole_body(request: &Request, listens: bool) -> Promise;
 
     /// Whether it is as long as was said.
     #[wasm_bindgen(js_name = copyBody)]
@@ -119,6 +116,30 @@ fn parse_name(name: &[u8]) -> Option<HeaderName> {
     usual.cloned().or_else(|| HeaderName::from_bytes(name).ok())
 }
 
+/// How long a body is, in bytes, and how many are being read, where nobody listens for the client to go.
+const MOST_UNHEARD: (usize, usize) = (64 << 10, 32);
+
+thread_local! {
+    /// How many bodies of this instance are being read, those included that the platform has let go of.
+    static READING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A body that is being read.
+struct Reading;
+
+impl Reading {
+    fn begin() -> Self {
+        READING.set(READING.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        READING.set(READING.get() - 1);
+    }
+}
+
 /// As many as there is room for at once; most requests have fewer.
 const USUAL_HEADERS: usize = 24;
 
@@ -161,8 +182,10 @@ pub(crate) async fn read_body(
     let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     match length.map(usize::try_from) {
         Some(Ok(length)) if length <= limit => {
-            let whole = JsFuture::from(whole_body(request, length as f64)).await;
-            end_reading();
+            let (longest, most) = MOST_UNHEARD;
+            let reading = Reading::begin();
+            let whole = JsFuture::from(whole_body(request, length >= longest || READING.get() >= most)).await;
+            drop(reading);
             let whole = whole.map_err(|_| Unread::Broken)?;
             let mut body = vec![0; length];
             if copy_body(&whole, &mut body) {
