@@ -1,11 +1,11 @@
 //! What can go wrong in a handler, and the one place that turns it into a JSON-RPC code.
 
-use std::{any::Any, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use serde_json::json;
 
 use crate::{
-    jsonrpc::{ErrorCode, ErrorObject, RequestId, cut},
+    jsonrpc::{ErrorCode, ErrorObject, RequestId},
     protocol::ClientCapabilities,
 };
 
@@ -96,23 +96,6 @@ impl Error {
         Self::Failed(text.to_string())
     }
 
-    /// A handler's own error: kept as it is where it is an [`Error`], in a box or not, its text otherwise.
-    pub(crate) fn from_handler<E: fmt::Display + 'static>(handlers: E) -> Self {
-        let text = handlers.to_string();
-        let error = &handlers as &dyn Any;
-        let boxed = error.downcast_ref::<Box<dyn std::error::Error>>().map(|error| &**error);
-        let shared = error.downcast_ref::<Box<dyn std::error::Error + Send + Sync>>();
-        let own = error
-            .downcast_ref::<Self>()
-            .or_else(|| boxed?.downcast_ref::<Self>())
-            .or_else(|| shared?.downcast_ref::<Self>());
-        own.cloned().unwrap_or_else(|| {
-            // The client reads the text; what is behind it, in types that have more to say, is for the log.
-            tracing::info!(error = cut(format!("{handlers:#}")), "a handler failed");
-            Self::Failed(text)
-        })
-    }
-
     /// What the client of the request `id` is told; the log has it too, where the server is at fault.
     pub(crate) fn into_told(self, id: &RequestId) -> ErrorObject {
         let is_ours = matches!(self, Self::Internal(_) | Self::TimedOut { .. } | Self::OutOfTime);
@@ -159,13 +142,6 @@ impl From<ErrorObject> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keeps_its_own_kind_through_a_handler() {
-        let error = Error::from_handler(Error::ResourceNotFound { uri: "x:y".into() });
-        assert!(matches!(error, Error::ResourceNotFound { .. }));
-        assert!(matches!(Error::from_handler("text"), Error::Failed(text) if text == "text"));
-    }
 
     #[test]
     fn a_missing_resource_carries_its_uri() {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use pmcp_core::{
-    InMemoryTaskStore, Notifier, TaskRecord, TaskStore, TaskStoreError,
+    InMemoryTaskStore, Notifier, StreamableHttp, TaskRecord, TaskStore, TaskStoreError,
     platform::{BoxFuture, Platform},
     prelude::*,
     protocol::Revision,
@@ -236,4 +236,74 @@ fn whoever_reads_the_log_can_ask_for_no_task() {
         assert!(!lines.is_empty() && id.len() == 32, "{id}");
         assert!(lines.iter().all(|line| line.contains(&id[..8]) && !line.contains(&id)), "{id}: {lines:?}");
     }
+}
+
+struct Grumpy;
+
+#[server(name = "grumpy", version = "1.0.0")]
+impl Grumpy {
+    #[tool]
+    fn refuse(&self) -> Result<String, &'static str> {
+        Err("no")
+    }
+
+    #[tool(task)]
+    async fn refuse_later(&self, cx: &Context) -> Result<String, &'static str> {
+        cx.sleep(Duration::from_millis(1)).await;
+        Err("no")
+    }
+
+    #[resource("grumpy://{mood}")]
+    fn mood(&self, mood: &str) -> Result<String, String> {
+        Err(format!("{mood}: no"))
+    }
+
+    #[prompt]
+    async fn ask(&self, #[arg(complete = guess)] what: &str) -> Result<String, String> {
+        Err(format!("{what}: no"))
+    }
+
+    fn guess(&self, _: &str) -> Result<Vec<String>, &'static str> {
+        Err("no")
+    }
+}
+
+#[test]
+fn a_failure_says_whose_it_was() {
+    let long = format!("grumpy://{}", "x".repeat(100_000));
+    let complete =
+        json!({ "ref": { "type": "ref/prompt", "name": "ask" }, "argument": { "name": "what", "value": "" } });
+    for (method, params, whose) in [
+        ("tools/call", json!({ "name": "refuse" }), "tools/call refuse\""),
+        ("tools/call", json!({ "name": "refuse_later" }), "tools/call refuse_later\""),
+        ("resources/read", json!({ "uri": "grumpy://today" }), "resources/read grumpy://today\""),
+        ("resources/read", json!({ "uri": long }), "resources/read grumpy://xxx"),
+        ("prompts/get", json!({ "name": "ask", "arguments": { "what": "" } }), "prompts/get ask\""),
+        ("completion/complete", complete, "completion/complete\""),
+    ] {
+        for revision in Revision::ALL {
+            let client = Client::new(Grumpy).expect("a server").with_revision(revision);
+            let lines = heard(Level::INFO, async {
+                client.request(method, params.clone()).await.result.ok();
+            });
+            let is_named = lines.len() == 1 && lines[0].contains(&format!("handler=\"{whose}"));
+            assert!(is_named && lines[0].len() < 3_000, "{revision} {whose}: {lines:?}");
+        }
+    }
+    let platform = TestPlatform::default();
+    let batch = r#"[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"refuse"}}]"#;
+    let mut request = http::Request::post("http://localhost/mcp").body(batch.into()).expect("a request");
+    for (name, value) in [("content-type", "application/json"), ("mcp-protocol-version", "2025-03-26")] {
+        request.headers_mut().insert(name, value.parse().expect("a header"));
+    }
+    let lines = heard(Level::INFO, async {
+        let shared: Arc<dyn Platform> = Arc::new(platform.clone());
+        StreamableHttp::new(Grumpy).expect("a server").respond(request, &shared).await;
+    });
+    assert!(lines.len() == 1 && lines[0].contains("handler=\"tools/call refuse\""), "{lines:?}");
+    let client = Client::new(Grumpy).expect("a server").with_tasks().with_platform(Arc::new(platform.clone()));
+    let lines = heard(Level::INFO, async {
+        platform.run(client.call_tool("refuse_later", json!({}))).await.expect("a result");
+    });
+    assert!(lines.len() == 1 && lines[0].contains("handler=\"tools/call refuse_later\""), "{lines:?}");
 }

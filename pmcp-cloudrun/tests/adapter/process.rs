@@ -191,7 +191,7 @@ fn for_people_it_logs_lines() {
     let log = probe.end("TERM");
     assert!(log.starts_with(" INFO probe 1.0.0 listens on "), "{log}");
     assert!(log.contains(&format!("claude mcp add --transport http probe {url}")), "{log}");
-    assert!(log.contains("ERROR a handler panicked panic=\"as the test wants\""), "{log}");
+    assert!(log.contains("ERROR a handler panicked handler=\"tools/call panic\" panic=\"as the test wants\""), "{log}");
 }
 
 #[test]

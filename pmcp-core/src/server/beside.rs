@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Outcome, catch};
+use super::{Outcome, Whose, catch};
 use crate::platform::BoxFuture;
 
 /// Waits for `work`, and takes `step`s of a handler meanwhile; what that came to besides, if it did.
@@ -30,6 +30,6 @@ pub(crate) async fn beside<T>(
 }
 
 /// Runs a handler one step; its panic is an error.
-pub(crate) fn step(handler: &mut BoxFuture<Outcome>, task: &mut Context<'_>) -> Poll<Outcome> {
-    catch(|| handler.as_mut().poll(task), |error| Poll::Ready(Err(error)))
+pub(crate) fn step(whose: Whose, handler: &mut BoxFuture<Outcome>, task: &mut Context<'_>) -> Poll<Outcome> {
+    catch(whose, || handler.as_mut().poll(task), |error| Poll::Ready(Err(error)))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Answer, Context, Registry, Reply, catch, named::Named};
+use super::{Answer, Context, Registry, Reply, Whose, catch, named::Named};
 use crate::{
     error::{Error, Result},
     platform::{MaybeSend, MaybeSync},
@@ -45,7 +45,9 @@ pub(super) fn key(target: &str, argument: &str) -> String {
 #[inline(never)] // V8 compiles a function when it first runs, and whole: few requests need this.
 pub(super) fn complete(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
     match find(registry, params) {
-        Ok((Some(handler), request)) => catch(|| handler.call(request, cx), |error| Reply::Ready(Err(error))),
+        Ok((Some(handler), request)) => {
+            catch(Whose::Request(cx.clone()), || handler.call(request, cx), |error| Reply::Ready(Err(error)))
+        }
         Ok((None, _)) => Reply::Ready(Answer::completion(Completion::default())),
         Err(error) => Reply::Ready(Err(error)),
     }

@@ -266,12 +266,15 @@ impl Context {
         Some(self.message()?.method)
     }
 
-    /// What the request names, for the log: a tool, a prompt or a URI, as far as anybody reads.
-    pub(crate) fn name(&self) -> Option<String> {
-        let request = self.message()?;
-        let params = RequestParams::parse(request.params).ok()?;
-        let (_, name) = params.named(&request.method)?;
-        Some(short(name?.string()?).into_owned())
+    /// What answers the request, for the log: the method and the tool, the prompt or the URI that it names, as far as
+    /// anybody reads.
+    pub(crate) fn handler(&self) -> String {
+        let Some(request) = self.message() else { return "a stream".to_owned() };
+        let params = RequestParams::parse(request.params).unwrap_or_default();
+        match params.told_name(&request.method) {
+            Some(name) => format!("{} {}", request.method, short(name)),
+            None => short(request.method).into_owned(),
+        }
     }
 
     /// Who the request is made for, where anything in front of the server said so.

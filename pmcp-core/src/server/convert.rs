@@ -6,6 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::handler::into_error;
 use crate::{
     error::{Error, Result},
     protocol::{
@@ -114,7 +115,7 @@ impl<T: IntoToolResult, E: fmt::Display + 'static> IntoToolResult for Result<T, 
     }
 
     fn into_tool_result(self) -> Result<CallToolResult> {
-        self.map_err(Error::from_handler)?.into_tool_result()
+        self.map_err(into_error)?.into_tool_result()
     }
 }
 
@@ -184,7 +185,7 @@ impl<T: IntoContents> IntoContents for Option<T> {
 
 impl<T: IntoContents, E: fmt::Display + 'static> IntoContents for Result<T, E> {
     fn into_contents(self) -> Result<Option<Contents>> {
-        self.map_err(Error::from_handler)?.into_contents()
+        self.map_err(into_error)?.into_contents()
     }
 }
 
@@ -241,7 +242,7 @@ impl IntoMessages for GetPromptResult {
 
 impl<T: IntoMessages, E: fmt::Display + 'static> IntoMessages for Result<T, E> {
     fn into_messages(self) -> Result<GetPromptResult> {
-        self.map_err(Error::from_handler)?.into_messages()
+        self.map_err(into_error)?.into_messages()
     }
 }
 
@@ -276,7 +277,7 @@ impl IntoCompletion for Completion {
 
 impl<T: IntoCompletion, E: fmt::Display + 'static> IntoCompletion for Result<T, E> {
     fn into_completion(self) -> Result<Completion> {
-        self.map_err(Error::from_handler)?.into_completion()
+        self.map_err(into_error)?.into_completion()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     borrow::Cow,
+    fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     str::FromStr,
@@ -11,7 +12,11 @@ use std::{
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use super::{IntoCompletion, IntoContents, IntoMessages, IntoToolResult, resources};
+use super::{
+    IntoCompletion, IntoContents, IntoMessages, IntoToolResult,
+    at_work::{Whose, at_work},
+    resources,
+};
 use crate::{
     error::{Error, Result},
     jsonrpc::{RawJson, cut},
@@ -320,11 +325,33 @@ impl StringArguments {
     }
 }
 
-/// Runs `step` of a handler; its panic becomes an error, and the server lives on.
-pub(crate) fn catch<T>(step: impl FnOnce() -> T, failed: impl FnOnce(Error) -> T) -> T {
-    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| {
-        tracing::error!(panic = cut(panic_text(&*panic).into_owned()), "a handler panicked");
-        failed(Error::Internal("The handler of this request panicked; the server's log says where.".to_owned()))
+/// Runs a step of a handler; its panic becomes an error, and the server lives on.
+pub(crate) fn catch<T>(whose: Whose, step: impl FnOnce() -> T, failed: impl FnOnce(Error) -> T) -> T {
+    let step = || {
+        catch_unwind(AssertUnwindSafe(step)).map_err(|panic| {
+            let panic = cut(panic_text(&*panic).into_owned());
+            tracing::error!(handler = at_work().as_deref(), panic, "a handler panicked");
+            Error::Internal("The handler of this request panicked; the server's log says where.".to_owned())
+        })
+    };
+    whose.work(step).unwrap_or_else(failed)
+}
+
+/// What a handler failed with: kept as it is where it is an [`Error`], in a box or not, its text otherwise.
+pub(super) fn into_error<E: fmt::Display + 'static>(handlers: E) -> Error {
+    let text = handlers.to_string();
+    let error = &handlers as &dyn Any;
+    let boxed = error.downcast_ref::<Box<dyn std::error::Error>>().map(|error| &**error);
+    let shared = error.downcast_ref::<Box<dyn std::error::Error + Send + Sync>>();
+    let own = error
+        .downcast_ref::<Error>()
+        .or_else(|| boxed?.downcast_ref::<Error>())
+        .or_else(|| shared?.downcast_ref::<Error>());
+    own.cloned().unwrap_or_else(|| {
+        // The client reads the text; what is behind it, in types that have more to say, is for the log.
+        let error = cut(format!("{handlers:#}"));
+        tracing::info!(handler = at_work().as_deref(), error, "a handler failed");
+        Error::Failed(text)
     })
 }
 
@@ -401,7 +428,13 @@ mod tests {
     #[cfg(panic = "unwind")]
     #[test]
     fn a_panic_becomes_an_error() {
-        let outcome: Outcome = catch(|| panic!("as the test wants"), Err);
+        let outcome: Outcome = catch(Whose::Task("test".into()), || panic!("as the test wants"), Err);
         assert!(matches!(outcome, Err(Error::Internal(_))));
+    }
+
+    #[test]
+    fn an_error_keeps_its_own_kind_through_a_handler() {
+        assert!(matches!(into_error(Error::ResourceNotFound { uri: "x:y".into() }), Error::ResourceNotFound { .. }));
+        assert!(matches!(into_error("text"), Error::Failed(text) if text == "text"));
     }
 }

@@ -1,6 +1,7 @@
 //! A server: what is registered, and how a request of a feature finds its handler.
 
 mod apps;
+mod at_work;
 mod attributes;
 mod beside;
 mod build_error;
@@ -55,6 +56,7 @@ pub use request_state::{InvalidStateKey, StateKey};
 pub use skills::SkillError;
 pub use tasks::{InMemoryTaskStore, TaskRecord, TaskStore, TaskStoreError};
 
+pub(crate) use at_work::Whose;
 pub(crate) use beside::{beside, step};
 pub(crate) use cancellation::{EndsRequest, cancelled_id};
 pub(crate) use client_link::{ClientAnswer, ClientLink, Link};

@@ -225,7 +225,7 @@ impl Context {
         }
         if !IS_TOLD.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                handler = self.name(),
+                handler = self.handler(),
                 revision = self.revision().as_str(),
                 "a handler asks a client that cannot be asked: it speaks an older revision and has no session. Where the \
                  platform has sessions, PMCP_SESSIONS (or StreamableHttp::sessions) turns them on; AWS Lambda has none, and \

@@ -1,6 +1,6 @@
 //! Prompts (specification page `server/prompts`).
 
-use super::{Context, Registry, Reply, StringArguments, catch};
+use super::{Context, Registry, Reply, StringArguments, Whose, catch};
 use crate::{
     error::{Error, Result},
     platform::{MaybeSend, MaybeSync},
@@ -27,7 +27,9 @@ pub(super) struct RegisteredPrompt {
 #[inline(never)] // V8 compiles a function when it first runs, and whole: few requests need this.
 pub(super) fn get(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
     match find(registry, params) {
-        Ok((prompt, arguments)) => catch(|| prompt.handler.call(arguments, cx), |error| Reply::Ready(Err(error))),
+        Ok((prompt, arguments)) => {
+            catch(Whose::Request(cx.clone()), || prompt.handler.call(arguments, cx), |error| Reply::Ready(Err(error)))
+        }
         Err(error) => Reply::Ready(Err(error)),
     }
 }

@@ -1,7 +1,7 @@
 //! Resources (specification page `server/resources`).
 
 use super::{
-    Answer, AnswerBody, Contents, Context, Outcome, Registry, Reply, StringArguments, apps, catch, named::Named,
+    Answer, AnswerBody, Contents, Context, Outcome, Registry, Reply, StringArguments, Whose, apps, catch, named::Named,
     prompts::StringHandler,
 };
 use crate::{
@@ -29,7 +29,9 @@ impl Resources {
 #[inline(never)] // V8 compiles a function when it first runs, and whole: few requests need this.
 pub(super) fn read(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
     match find(&registry.resources, params) {
-        Ok((handler, arguments)) => catch(|| handler.call(arguments, cx), |error| Reply::Ready(Err(error))),
+        Ok((handler, arguments)) => {
+            catch(Whose::Request(cx.clone()), || handler.call(arguments, cx), |error| Reply::Ready(Err(error)))
+        }
         Err(error) => Reply::Ready(Err(error)),
     }
 }

@@ -1,6 +1,6 @@
 //! Tools (specification page `server/tools`).
 
-use super::{Arguments, Context, Registry, Reply, catch};
+use super::{Arguments, Context, Registry, Reply, Whose, catch};
 use crate::{
     error::{Error, Result},
     platform::{MaybeSend, MaybeSync},
@@ -28,7 +28,10 @@ pub(super) struct RegisteredTool {
 pub(super) fn call(registry: &Registry, params: &RequestParams<'_>, cx: Context) -> Reply {
     match find(registry, params) {
         Ok((tool, arguments)) => {
-            let mut run = |cx| catch(|| tool.handler.call(arguments, cx), |error| Reply::Ready(Err(error)));
+            let mut run = |cx: Context| {
+                let whose = Whose::Request(cx.clone());
+                catch(whose, || tool.handler.call(arguments, cx), |error| Reply::Ready(Err(error)))
+            };
             match (&registry.tasks, tool.task) {
                 (None, _) => run(cx),
                 (Some(tasks), None) => match tasks.refuse_plain(params, &cx) {

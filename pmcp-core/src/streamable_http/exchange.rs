@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     jsonrpc::ErrorObject,
     platform::{BoxFuture, Platform},
-    server::{Context, EndsRequest, Outcome, Sealer, beside, step},
+    server::{Context, EndsRequest, Outcome, Sealer, Whose, beside, step},
 };
 
 pub(crate) struct Exchange {
@@ -89,7 +89,7 @@ impl Exchange {
         let Some(running) = &mut self.running else {
             return Poll::Pending;
         };
-        let polled = running.poll(task);
+        let polled = running.poll(&self.cx, task);
         // A handler that waits and has asked something waits for the client, which this request will not bring.
         let outcome = match (polled, self.cx.rounds().asked()) {
             (Poll::Ready(outcome), _) => outcome,
@@ -119,8 +119,8 @@ impl Running {
         Self { handler: Box::pin(std::future::ready(outcome)), limit: None, endings: None, platform, _over: over }
     }
 
-    fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Outcome> {
-        let polled = step(&mut self.handler, task);
+    fn poll(&mut self, cx: &Context, task: &mut task::Context<'_>) -> Poll<Outcome> {
+        let polled = step(Whose::Request(cx.clone()), &mut self.handler, task);
         if polled.is_ready() {
             return polled;
         }
@@ -149,11 +149,11 @@ impl Drop for Exchange {
         };
         // In older revisions a lost connection is no cancellation: what was asked for is still done.
         if self.cx.revision().is_legacy() {
-            let platform = Arc::clone(&running.platform);
+            let (platform, cx) = (Arc::clone(&running.platform), self.cx.clone());
             platform.background(Box::pin(async move {
-                if let Err(error) = poll_fn(|task| running.poll(task)).await {
+                if let Err(error) = poll_fn(|task| running.poll(&cx, task)).await {
                     let error = ErrorObject::from(error).message;
-                    tracing::warn!(error, "a handler failed after its client had gone");
+                    tracing::warn!(handler = cx.handler(), error, "a handler failed after its client had gone");
                 }
             }));
         }

@@ -98,20 +98,23 @@ impl StreamableHttp {
     ) -> Result<Response<Body>, Refusal> {
         let session = self.session_of(&head, platform).await?;
         let revision = era::decide_batch(&head.headers, session.as_deref().map(OneSession::revision))?;
-        let messages: Vec<_> = json.elements().take(MOST_MESSAGES + 1).map(Message::read).collect();
+        let messages: Vec<_> =
+            json.elements().take(MOST_MESSAGES + 1).map(|element| (element, Message::read(element))).collect();
         if messages.is_empty() || messages.len() > MOST_MESSAGES {
             return Err(Refusal::invalid_request(format!("A batch must have 1 to {MOST_MESSAGES} messages.")));
         }
-        let forbidden = |message: &Result<Message<'_>, _>| matches!(message, Ok(Message::Request(request)) if request.method == "initialize");
-        if messages.iter().any(forbidden) {
+        let opens = |message: &Result<Message<'_>, _>| matches!(message, Ok(Message::Request(request)) if request.method == "initialize");
+        if messages.iter().any(|(_, message)| opens(message)) {
             return Err(Refusal::invalid_request("initialize must stand alone, not in a batch."));
         }
         // Requests are begun once there is nothing left to wait for but them: a handler that was begun and is not polled
         // may hold what others need.
         let mut slots = Vec::new();
-        for message in messages {
+        for (element, message) in messages {
             match message {
-                Ok(Message::Request(request)) => slots.push(Slot::Waiting(request)),
+                Ok(Message::Request(request)) => {
+                    slots.push(Slot::Waiting(request, body.slice_ref(element.get().as_bytes())));
+                }
                 // Neither has a response.
                 Ok(Message::Notification(notification)) => {
                     if let Some(session) = &session
@@ -127,7 +130,7 @@ impl StreamableHttp {
         if slots.is_empty() {
             return Ok(Body::empty(StatusCode::ACCEPTED));
         }
-        let begin = |request: Request<'_>| {
+        let begin = |request: Request<'_>, body: &Bytes| {
             let (head, id) = (head.clone(), request.id.clone());
             let params = RequestParams::parse(request.params);
             let incoming = Incoming {
@@ -147,7 +150,7 @@ impl StreamableHttp {
             }
         };
         let begun = slots.into_iter().map(|slot| match slot {
-            Slot::Waiting(request) => begin(request),
+            Slot::Waiting(request, body) => begin(request, &body),
             slot => slot,
         });
         let mut slots: Vec<_> = begun.collect();
@@ -227,7 +230,8 @@ pub(super) enum Started {
 
 /// The place of a response in its batch.
 enum Slot<'a> {
-    Waiting(Request<'a>),
+    /// With its part of the body.
+    Waiting(Request<'a>, Bytes),
     Answered(Vec<u8>),
     Running(RequestId, Exchange),
 }

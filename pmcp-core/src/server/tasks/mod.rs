@@ -33,7 +33,7 @@ use self::{
     record::Change,
     runner::{LEASE, Runner},
 };
-use super::{Answer, AnswerBody, Context, Notifier, Outcome, Registry, Reply, beside, step};
+use super::{Answer, AnswerBody, Context, Notifier, Outcome, Registry, Reply, Whose, beside, step};
 use crate::{
     error::{Error, Result},
     jsonrpc::{ErrorCode, ErrorObject},
@@ -212,7 +212,8 @@ impl Tasks {
             self.require_room(&*platform).await?;
             self.store.create(record.clone(), now).await.map_err(Error::from)
         };
-        let (created, ended) = beside(keep, |task| step(&mut handler, task)).await;
+        let whose = Whose::Task(cx.handler().into());
+        let (created, ended) = beside(keep, |task| step(whose.clone(), &mut handler, task)).await;
         created?;
         if let Some(outcome) = ended {
             handler = Box::pin(ready(outcome));
@@ -220,7 +221,7 @@ impl Tasks {
         desk.begin();
         desk.pulse.expect(platform.now());
         self.running().insert(id.clone(), Arc::clone(&desk));
-        let runner = Runner { tasks: self.clone(), id, desk, platform: Arc::clone(&platform), expires };
+        let runner = Runner { tasks: self.clone(), id, whose, desk, platform: Arc::clone(&platform), expires };
         platform.run_task(Box::pin(runner.run(handler)));
         Ok(record)
     }

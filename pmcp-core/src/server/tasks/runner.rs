@@ -21,7 +21,7 @@ use crate::{
     jsonrpc::ErrorObject,
     platform::{BoxFuture, Platform},
     protocol::mark,
-    server::{Outcome, beside, step},
+    server::{Outcome, Whose, beside, step},
 };
 
 /// How long the process vouches for a task that it runs. Who finds that nobody does reports the task as failed.
@@ -36,6 +36,7 @@ const STATUS_DELAY: Duration = Duration::from_millis(500);
 pub(super) struct Runner {
     pub(super) tasks: Tasks,
     pub(super) id: String,
+    pub(super) whose: Whose,
     pub(super) desk: Arc<Desk>,
     pub(super) platform: Arc<dyn Platform>,
     pub(super) expires: Duration,
@@ -79,7 +80,7 @@ impl Runner {
                     let post = self.collect(&mut wait);
                     let exchanged = beside(self.exchange(post), |task| {
                         wait.ear.poll_opening(task);
-                        step(&mut handler, task)
+                        step(self.whose.clone(), &mut handler, task)
                     });
                     let (goes_on, ended) = exchanged.await;
                     match goes_on {
@@ -99,7 +100,7 @@ impl Runner {
     }
 
     fn poll(&self, handler: &mut BoxFuture<Outcome>, wait: &mut Wait, task: &mut task::Context<'_>) -> Poll<Event> {
-        if let Poll::Ready(outcome) = step(handler, task) {
+        if let Poll::Ready(outcome) = step(self.whose.clone(), handler, task) {
             return Poll::Ready(Event::Finished(outcome));
         }
         if wait.stopping.as_mut().poll(task).is_ready() {
