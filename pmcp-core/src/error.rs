@@ -96,6 +96,11 @@ impl Error {
         Self::Failed(text.to_string())
     }
 
+    /// The server is at fault, and the log says why already, in other words than the client is told.
+    pub(crate) fn logged(told: impl Into<String>) -> Self {
+        ErrorObject::new(ErrorCode::INTERNAL_ERROR, told).into()
+    }
+
     /// What the client of the request `id` is told; the log has it too, where the server is at fault.
     pub(crate) fn into_told(self, id: &RequestId) -> ErrorObject {
         let is_ours = matches!(self, Self::Internal(_) | Self::TimedOut { .. } | Self::OutOfTime);

@@ -31,7 +31,7 @@ impl Whose {
 }
 
 /// The handler that runs, such as `tools/call add`; `None` where none does.
-pub(super) fn at_work() -> Option<Arc<str>> {
+pub(crate) fn at_work() -> Option<Arc<str>> {
     let whose = AT_WORK.take();
     let name = whose.as_ref().map(|whose| match whose {
         Whose::Request(cx) => cx.handler().into(),

@@ -156,7 +156,7 @@ impl Output {
             None => outcome,
             Some(problems) => {
                 tracing::error!(tool = self.tool, %problems, "a result does not fit the output schema of its tool");
-                Err(Error::Internal(format!(
+                Err(Error::logged(format!(
                     "The tool {} answered what does not fit its output schema; the server's log says where.",
                     self.tool
                 )))

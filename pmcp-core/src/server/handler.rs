@@ -331,7 +331,7 @@ pub(crate) fn catch<T>(whose: Whose, step: impl FnOnce() -> T, failed: impl FnOn
         catch_unwind(AssertUnwindSafe(step)).map_err(|panic| {
             let panic = cut(panic_text(&*panic).into_owned());
             tracing::error!(handler = at_work().as_deref(), panic, "a handler panicked");
-            Error::Internal("The handler of this request panicked; the server's log says where.".to_owned())
+            Error::logged("The handler of this request panicked; the server's log says where.")
         })
     };
     whose.work(step).unwrap_or_else(failed)
@@ -368,6 +368,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::jsonrpc::ErrorCode;
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -429,7 +430,7 @@ mod tests {
     #[test]
     fn a_panic_becomes_an_error() {
         let outcome: Outcome = catch(Whose::Task("test".into()), || panic!("as the test wants"), Err);
-        assert!(matches!(outcome, Err(Error::Internal(_))));
+        assert!(matches!(outcome, Err(Error::Protocol(error)) if error.code == ErrorCode::INTERNAL_ERROR));
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub use request_state::{InvalidStateKey, StateKey};
 pub use skills::SkillError;
 pub use tasks::{InMemoryTaskStore, TaskRecord, TaskStore, TaskStoreError};
 
-pub(crate) use at_work::Whose;
+pub(crate) use at_work::{Whose, at_work};
 pub(crate) use beside::{beside, step};
 pub(crate) use cancellation::{EndsRequest, cancelled_id};
 pub(crate) use client_link::{ClientAnswer, ClientLink, Link};

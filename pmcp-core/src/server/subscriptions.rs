@@ -7,7 +7,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Answer, BusError, Change, Changes, Context, Outcome, Registry, Reply, Server, tasks::WatchesTasks};
+use super::{
+    Answer, BusError, Change, Changes, Context, Outcome, Registry, Reply, Server, at_work, tasks::WatchesTasks,
+};
 use crate::{
     error::{Error, Result},
     jsonrpc::{RequestId, encode_notification},
@@ -200,10 +202,7 @@ fn unwritable(error: serde_json::Error) -> Error {
 
 impl From<BusError> for Error {
     fn from(error: BusError) -> Self {
-        tracing::error!(%error, "changes cannot be told or listened to");
-        Self::Internal(
-            "Changes cannot be told or listened to at the moment; try again later. The server's log says why."
-                .to_owned(),
-        )
+        tracing::error!(handler = at_work().as_deref(), %error, "changes cannot be told or listened to");
+        Self::logged("Changes cannot be told or listened to at the moment; try again later. The server's log says why.")
     }
 }

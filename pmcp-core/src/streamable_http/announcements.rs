@@ -59,8 +59,9 @@ impl EventStream for Announcements {
             && let Poll::Ready(told) = self.telling.as_mut().poll(task)
         {
             self.finished = true;
-            if let Err(error) = told {
-                tracing::error!(%error, "a session is told of no more changes");
+            // The log says why already.
+            if told.is_err() {
+                tracing::debug!("a session is told of no more changes");
             }
         }
         let mut bytes = Vec::new();

@@ -26,7 +26,7 @@ use crate::{
     legacy::{Legacy, Session, SessionStore, SessionStoreError, question},
     platform::{BorrowingFuture, BoxFuture, Platform},
     protocol::{ClientCapabilities, Implementation, Revision},
-    server::{ClientAnswer, ClientLink, Principal, cancelled_id},
+    server::{ClientAnswer, ClientLink, Principal, at_work, cancelled_id},
 };
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -367,6 +367,6 @@ pub(super) fn unavailable(error: SessionStoreError) -> Refusal {
 
 /// The same to a handler.
 pub(super) fn failed(error: SessionStoreError) -> Error {
-    tracing::error!(%error, "a session could not be used");
-    Error::Internal(UNAVAILABLE.to_owned())
+    tracing::error!(handler = at_work().as_deref(), %error, "a session could not be used");
+    Error::logged(UNAVAILABLE)
 }

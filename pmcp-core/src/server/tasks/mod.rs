@@ -33,7 +33,7 @@ use self::{
     record::Change,
     runner::{LEASE, Runner},
 };
-use super::{Answer, AnswerBody, Context, Notifier, Outcome, Registry, Reply, Whose, beside, step};
+use super::{Answer, AnswerBody, Context, Notifier, Outcome, Registry, Reply, Whose, at_work, beside, step};
 use crate::{
     error::{Error, Result},
     jsonrpc::{ErrorCode, ErrorObject},
@@ -339,12 +339,12 @@ impl Tasks {
 
 impl From<TaskStoreError> for Error {
     fn from(error: TaskStoreError) -> Self {
-        tracing::error!(%error, "a task cannot be kept or read");
+        tracing::error!(handler = at_work().as_deref(), %error, "a task cannot be kept or read");
         // What the store says may be about the inside of the server.
-        Self::Internal(match error {
-            TaskStoreError::Full => "The server keeps as many tasks as it can; try again later.".to_owned(),
-            TaskStoreError::TooLong => "This is longer than the server keeps of one task; ask for less.".to_owned(),
-            TaskStoreError::Failed(_) => "The server cannot reach its tasks; try again later.".to_owned(),
+        Self::logged(match error {
+            TaskStoreError::Full => "The server keeps as many tasks as it can; try again later.",
+            TaskStoreError::TooLong => "This is longer than the server keeps of one task; ask for less.",
+            TaskStoreError::Failed(_) => "The server cannot reach its tasks; try again later.",
         })
     }
 }

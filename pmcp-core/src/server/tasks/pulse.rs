@@ -125,7 +125,7 @@ impl Tasks {
             return Ok(());
         }
         tracing::warn!("{MOST_RUNNING} tasks are running; another was refused");
-        Err(Error::Internal("The server runs as many tasks as it can; try again later.".to_owned()))
+        Err(Error::logged("The server runs as many tasks as it can; try again later."))
     }
 
     /// Wakes those who run these tasks, and forgets the tasks of those who do not wake.
