@@ -11,7 +11,7 @@ use std::{
 };
 
 use pmcp_core::{
-    InMemoryTaskStore, Notifier, StreamableHttp, TaskRecord, TaskStore, TaskStoreError,
+    InMemoryTaskStore, LocalBus, Notifier, StreamableHttp, TaskRecord, TaskStore, TaskStoreError,
     platform::{BoxFuture, Platform},
     prelude::*,
     protocol::Revision,
@@ -60,6 +60,16 @@ fn heard(level: Level, work: impl Future<Output = ()>) -> Vec<String> {
 }
 
 #[test]
+fn a_server_knows_whether_its_changes_reach_others() {
+    let notifies_this_process_only = |notifier: &Notifier| {
+        let server = Server::builder("notes", "1").notifier(notifier).build().expect("a server");
+        server.notifies_this_process_only()
+    };
+    assert!(notifies_this_process_only(&Notifier::local()));
+    assert!(!notifies_this_process_only(&Notifier::new(LocalBus::default())));
+}
+
+#[test]
 fn a_notifier_of_no_server_says_so_once() {
     let lone = Notifier::local();
     let heard = warnings(async {
@@ -74,6 +84,7 @@ fn a_notifier_of_no_server_says_so_once() {
     assert!(heard.len() == 1 && heard[0].contains("notes://x") && heard[0].len() < 1_000, "{heard:?}");
     let attached = Notifier::local();
     let builder = Server::builder("notes", "1").notifier(&attached);
+
     let heard = warnings(async {
         attached.tools_changed().await.expect("a local bus");
         Client::new(builder).expect("a server");

@@ -184,6 +184,12 @@ impl Config {
                  the server a task_store that all share, such as pmcp_redis::RedisTaskStore"
             );
         }
+        if server.notifies_this_process_only() {
+            tracing::warn!(
+                "this server tells of changes through a local Notifier, which reaches the clients of one instance: give it \
+                 one with a bus that all share, such as pmcp_redis::RedisBus"
+            );
+        }
         let mut endpoint = StreamableHttp::new(server)?
             .max_body_bytes(self.max_body_bytes)
             .allowed_origins(self.allowed_origins.iter().cloned())

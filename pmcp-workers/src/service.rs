@@ -151,6 +151,12 @@ fn configured(env: &Env, endpoint: StreamableHttp, configure: Configure) -> Resu
              the server an ObjectTaskStore (feature `objects` of pmcp-workers)"
         );
     }
+    if endpoint.server().notifies_this_process_only() {
+        tracing::warn!(
+            "this server tells of changes through a local Notifier, which reaches the clients of one isolate: give it one \
+             with an ObjectBus (feature `objects` of pmcp-workers)"
+        );
+    }
     Ok(Serving { endpoint: config.apply(endpoint)?, time_limit: config.time_limit })
 }
 

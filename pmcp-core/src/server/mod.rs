@@ -183,6 +183,12 @@ impl Server {
         self.0.tasks.as_ref().is_some_and(|tasks| tasks.is_local())
     }
 
+    /// Whether it tells of changes through a [`Notifier::local`], which reaches the clients of this process alone: for
+    /// such platforms too.
+    pub fn notifies_this_process_only(&self) -> bool {
+        self.0.notifier.as_ref().is_some_and(|notifier| notifier.is_local)
+    }
+
     /// Whether a request of this method can find a handler at all.
     pub(crate) fn serves(&self, method: &str) -> bool {
         let capabilities = &self.0.capabilities;

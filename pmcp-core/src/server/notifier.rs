@@ -57,6 +57,8 @@ use crate::{jsonrpc::short, protocol::SubscriptionFilter};
 #[derive(Clone)]
 pub struct Notifier {
     bus: Arc<dyn ChangeBus>,
+    /// Whether only clients of this process can hear.
+    pub(super) is_local: bool,
     /// Whether anybody may hear. Set as well once the log says that nobody can.
     is_heard: Arc<AtomicBool>,
 }
@@ -65,13 +67,13 @@ impl Notifier {
     /// Tells the clients of this process: enough for a server with one instance. A change that it is told of before it
     /// is given to a server is lost, and the log says so once.
     pub fn local() -> Self {
-        Self { is_heard: Arc::default(), ..Self::new(LocalBus::default()) }
+        Self { is_local: true, is_heard: Arc::default(), ..Self::new(LocalBus::default()) }
     }
 
     /// Tells the clients of every instance that `bus` reaches.
     pub fn new(bus: impl ChangeBus) -> Self {
         // Whoever hears may be elsewhere, such as where this process only does the work.
-        Self { bus: Arc::new(bus), is_heard: Arc::new(AtomicBool::new(true)) }
+        Self { bus: Arc::new(bus), is_local: false, is_heard: Arc::new(AtomicBool::new(true)) }
     }
 
     /// What the tasks of a server without one tell each other with: that clients do not hear is no mistake there.

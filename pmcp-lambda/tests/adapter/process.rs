@@ -10,25 +10,35 @@ use super::{PROBE, call, text};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// What Lambda sets, with a Runtime API where there is none.
+const SET: [(&str, &str); 4] = [
+    ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"),
+    ("AWS_LAMBDA_FUNCTION_NAME", "crm"),
+    ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+    ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+];
+
 #[test]
 fn says_why_it_cannot_start() {
-    let set = [
-        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"),
-        ("AWS_LAMBDA_FUNCTION_NAME", "crm"),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
-    ];
     let wrong = [("PMCP_RESPONSE_MODE", "both")];
     for (argument, env, words) in [
         ("", &[][..], "start the function with `cargo lambda watch`"),
-        ("broken", &set[..], "twice"),
+        ("broken", &SET[..], "twice"),
         ("", &wrong[..], "PMCP_RESPONSE_MODE is \\\"both\\\", but must be buffered or streaming"),
-        ("", &set[..], "the Lambda Runtime API does not answer"),
+        ("", &SET[..], "the Lambda Runtime API does not answer"),
     ] {
         let finished = run_to_end(Command::new(&*PROBE).arg(argument).envs(env.iter().copied()), LIMIT);
         assert_eq!(finished.status.and_then(|status| status.code()), Some(1), "{finished}");
         let line = finished.stderr.lines().find(|line| line.contains("the server cannot run"));
         assert!(line.is_some_and(|line| line.contains(words)), "no {words:?}: {finished}");
+    }
+}
+
+#[test]
+fn says_that_changes_reach_nobody_elsewhere() {
+    for (argument, is_told) in [("local", true), ("", false)] {
+        let finished = run_to_end(Command::new(&*PROBE).arg(argument).envs(SET), LIMIT);
+        assert_eq!(finished.stderr.matches("through a local Notifier").count(), usize::from(is_told), "{finished}");
     }
 }
 

@@ -1,9 +1,9 @@
 //! A server for tests that need a process of their own: `probe` has tools that show what the adapter does, `probe
-//! broken` cannot be built.
+//! broken` cannot be built, `probe local` tells of changes to itself.
 
 use std::time::Duration;
 
-use pmcp_core::prelude::*;
+use pmcp_core::{LocalBus, prelude::*};
 use pmcp_lambda::AuthorizerContext;
 
 struct Probe {
@@ -84,14 +84,15 @@ fn broken() -> ServerBuilder {
 
 #[tokio::main]
 async fn main() -> pmcp_lambda::Result {
-    let notifier = Notifier::local();
-    let probe = || Probe { notifier: notifier.clone() }.into_builder().notifier(&notifier);
+    let probe = |notifier: Notifier| Probe { notifier: notifier.clone() }.into_builder().notifier(&notifier);
+    let of_a_bus = || Notifier::new(LocalBus::default());
     match std::env::args().nth(1).as_deref() {
         Some("broken") => pmcp_lambda::run(broken()).await,
+        Some("local") => pmcp_lambda::run(probe(Notifier::local())).await,
         Some("flushing") => {
             pmcp_lambda::before_exit(async || eprintln!("flushed")).await?;
-            pmcp_lambda::run(probe()).await
+            pmcp_lambda::run(probe(of_a_bus())).await
         }
-        _ => pmcp_lambda::run(probe()).await,
+        _ => pmcp_lambda::run(probe(of_a_bus())).await,
     }
 }
