@@ -13,7 +13,8 @@ pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-pro
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
-/// The single value of a header, without the white space around it.
+/// The single value of a header, without the white space around it. Some platforms have joined by now what was there
+/// twice: then it is the value that is compared, and none that a body has but with that very comma.
 pub(super) fn value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
     let mut values = headers.get_all(name).iter();
     let Some(first) = values.next() else {
@@ -212,6 +213,23 @@ mod tests {
             assert!(check_params(&HeaderMap::new(), &params, Some(raw)).is_err(), "{unreadable}");
         }
         assert!(check_params(&HeaderMap::new(), &params, None).is_ok());
+    }
+
+    #[test]
+    fn a_parameter_that_is_there_twice_is_refused_apart_or_joined() {
+        let name = || HeaderName::from_static("mcp-param-region");
+        let params = [HeaderParam { path: vec!["region".into()], header: name() }];
+        let check = |lines: &[&'static str], json: &str| {
+            let headers = HeaderMap::from_iter(lines.iter().map(|line| (name(), HeaderValue::from_static(line))));
+            check_params(&headers, &params, RawJson::parse(json, 8).ok()).is_ok()
+        };
+        assert!(check(&["eu"], r#"{"region": "eu"}"#));
+        // JavaScript joins lines with a comma and a space, API Gateway with a comma.
+        for twice in [&["eu", "eu"][..], &["eu, eu"], &["eu,eu"], &["eu", "us"], &["eu, us"]] {
+            assert!(!check(twice, r#"{"region": "eu"}"#), "{twice:?}");
+        }
+        // Two lines that say what is joined by them can be told from that only where they come apart.
+        assert!(check(&["eu, us"], r#"{"region": "eu, us"}"#) && !check(&["eu", "us"], r#"{"region": "eu, us"}"#));
     }
 
     #[test]
