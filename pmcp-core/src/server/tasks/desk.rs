@@ -88,7 +88,7 @@ impl Desk {
                 return Poll::Ready(());
             }
             state.phase = Phase::Wanted;
-            state.handlers.push(task.waker().clone());
+            state.wait(task.waker());
             Poll::Pending
         })
         .await;
@@ -110,7 +110,7 @@ impl Desk {
                 match state.answers.remove(&question.key) {
                     Some(answer) => Poll::Ready(answer),
                     None => {
-                        state.handlers.push(task.waker().clone());
+                        state.wait(task.waker());
                         Poll::Pending
                     }
                 }
@@ -216,6 +216,13 @@ impl State {
         }
     }
 
+    /// Wakes `handler` when something arrives. It is polled for other reasons too, and as often as it likes.
+    fn wait(&mut self, handler: &Waker) {
+        if !self.handlers.iter().any(|waker| waker.will_wake(handler)) {
+            self.handlers.push(handler.clone());
+        }
+    }
+
     fn wake_handlers(&mut self) {
         self.handlers.drain(..).for_each(Waker::wake);
     }
@@ -285,5 +292,37 @@ impl Context {
         if let Some(desk) = self.desk().filter(|desk| desk.is_task()) {
             desk.say(message.into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::Future,
+        pin::pin,
+        sync::Arc,
+        task::{self, Wake},
+    };
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn a_handler_that_is_polled_often_is_woken_once() {
+        let desk = Desk::default();
+        let request = InputRequest { method: "elicitation/create", params: None };
+        let mut asked = pin!(desk.ask("name", request, |_| Ok(())));
+        let mut wanted = pin!(desk.become_task());
+        let waker = Waker::from(Arc::new(Nobody));
+        let task = &mut task::Context::from_waker(&waker);
+        for _ in 0..100 {
+            assert!(asked.as_mut().poll(task).is_pending() && wanted.as_mut().poll(task).is_pending());
+        }
+        assert_eq!(desk.state().handlers.len(), 1);
     }
 }
