@@ -15,6 +15,9 @@ use crate::platform::BoxFuture;
 
 /// How many sessions are kept; beyond that the one that was used longest ago ends.
 const MOST_SESSIONS: usize = 10_000;
+/// How much of what clients said of themselves and subscribed to is kept in all, as bytes of JSON, which take a multiple
+/// in memory; beyond that, too.
+const MOST_BYTES: usize = 16 << 20;
 /// How many streams of one session are kept; beyond that the oldest that has ended is forgotten.
 const MOST_STREAMS: usize = 64;
 /// How many streams of one session there are at the most; those that have not ended cannot be forgotten.
@@ -31,6 +34,8 @@ pub struct MemorySessionStore(Arc<Mutex<HashMap<String, Entry>>>);
 #[derive(Debug)]
 struct Entry {
     session: Session,
+    /// As JSON.
+    bytes: usize,
     used: Duration,
     streams: HashMap<String, Stream>,
     opened: u64,
@@ -57,6 +62,22 @@ impl MemorySessionStore {
     fn with<T>(&self, id: &str, work: impl FnOnce(&mut Entry) -> T) -> Option<T> {
         self.entries().get_mut(id).map(work)
     }
+}
+
+/// Ends those that were used longest ago, until there is room for one of so many `bytes`.
+fn make_room(entries: &mut HashMap<String, Entry>, bytes: usize) {
+    let mut kept: usize = entries.values().map(|entry| entry.bytes).sum();
+    while entries.len() >= MOST_SESSIONS || kept + bytes > MOST_BYTES {
+        let oldest = entries.iter().min_by_key(|(_, entry)| entry.used).map(|(id, _)| id.clone());
+        let Some(mut entry) = oldest.and_then(|id| entries.remove(&id)) else { return };
+        kept -= entry.bytes;
+        entry.wake_all();
+    }
+}
+
+fn bytes(session: &Session) -> usize {
+    // What cannot be written is not kept by any other store.
+    serde_json::to_vec(session).map_or(0, |json| json.len())
 }
 
 impl Entry {
@@ -95,13 +116,9 @@ impl SessionStore for MemorySessionStore {
                 lives
             });
         }
-        if entries.len() >= MOST_SESSIONS {
-            let oldest = entries.iter().min_by_key(|(_, entry)| entry.used).map(|(id, _)| id.clone());
-            if let Some(mut entry) = oldest.and_then(|id| entries.remove(&id)) {
-                entry.wake_all();
-            }
-        }
-        entries.insert(id.to_owned(), Entry { session, used: now, streams: HashMap::new(), opened: 0 });
+        let bytes = bytes(&session);
+        make_room(&mut entries, bytes);
+        entries.insert(id.to_owned(), Entry { session, bytes, used: now, streams: HashMap::new(), opened: 0 });
         Box::pin(ready(Ok(())))
     }
 
@@ -123,14 +140,15 @@ impl SessionStore for MemorySessionStore {
     }
 
     fn save(&self, id: &str, session: Session) -> BoxFuture<Result<bool, SessionStoreError>> {
-        let saved = self.with(id, |entry| {
-            let follows = session.version().checked_sub(1) == Some(entry.session.version());
-            if follows {
-                entry.session = session;
-            }
-            follows
-        });
-        Box::pin(ready(Ok(saved.unwrap_or(false))))
+        let mut entries = self.entries();
+        let Some(mut entry) = entries.remove(id) else { return Box::pin(ready(Ok(false))) };
+        let follows = session.version().checked_sub(1) == Some(entry.session.version());
+        if follows {
+            (entry.bytes, entry.session) = (bytes(&session), session);
+            make_room(&mut entries, entry.bytes);
+        }
+        entries.insert(id.to_owned(), entry);
+        Box::pin(ready(Ok(follows)))
     }
 
     fn remove(&self, id: &str) -> BoxFuture<Result<bool, SessionStoreError>> {
@@ -313,6 +331,27 @@ mod tests {
             }
             let kept = store.with(&id, |entry| entry.streams.get("long").map(|stream| stream.messages.len()));
             assert_eq!(kept.flatten(), Some(MOST_MESSAGES));
+        });
+    }
+
+    #[test]
+    fn what_clients_say_of_themselves_is_bounded_too() {
+        pollster::block_on(async {
+            let (short, mut long) = (Session::new(Revision::V2025_11_25), Session::new(Revision::V2025_11_25));
+            long.subscriptions.insert("x".repeat(64 << 10));
+            for grows_later in [false, true] {
+                let store = MemorySessionStore::default();
+                let begins = if grows_later { &short } else { &long };
+                for n in 0..2 * MOST_BYTES / (64 << 10) {
+                    let (id, now) = (n.to_string(), Duration::from_millis(n as u64));
+                    store.create(&id, begins.clone(), now).await.expect("in memory");
+                    assert_eq!(store.save(&id, long.clone().next_version()).await, Ok(true));
+                }
+                let kept = store.entries().len();
+                assert_eq!(kept, MOST_BYTES / ((64 << 10) + bytes(&short)), "{grows_later}");
+                let first = store.load("0", Duration::ZERO).await.expect("in memory");
+                assert_eq!(first, None, "the last are kept");
+            }
         });
     }
 }
