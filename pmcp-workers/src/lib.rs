@@ -78,7 +78,8 @@
 //! | `std::env::var`, `std::fs` | the bindings: `cx.extension::<worker::Env>()` |
 //!
 //! The line that a panic names may be one of the standard library. With `command = "worker-build --dev"` in
-//! `wrangler.toml` the WebAssembly keeps the names of its functions, for the stacks that are printed.
+//! `wrangler.toml` the WebAssembly keeps the names of its functions, and the stack that is printed with the panic leads to
+//! the handler.
 //!
 //! # What the platform ends
 //!
