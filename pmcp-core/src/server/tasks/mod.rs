@@ -43,6 +43,8 @@ use crate::{
 
 /// How many tasks one process runs at the most.
 const MOST_RUNNING: usize = 10_000;
+/// How long the requests that they were begun with may be in all, in bytes: handlers hold their arguments.
+const MOST_RUNNING_BYTES: usize = 128 << 20;
 /// How often a change is tried again when others change the same record at the same time.
 const MOST_ATTEMPTS: usize = 64;
 
@@ -107,11 +109,18 @@ pub(crate) struct Tasks {
     pub(crate) ttl: Duration,
     poll_interval: Duration,
     /// The tasks that this process runs.
-    running: Arc<Mutex<HashMap<String, Arc<Desk>>>>,
+    running: Arc<Mutex<HashMap<String, Running>>>,
     listener: Option<Arc<dyn HearOfTask>>,
     notifier: Notifier,
     /// Whether what other instances do to a task is told here.
     is_told: bool,
+}
+
+/// A task that this process runs.
+struct Running {
+    desk: Arc<Desk>,
+    /// Of its request.
+    bytes: usize,
 }
 
 /// Hears of every change of a task that its client can see.
@@ -208,8 +217,9 @@ impl Tasks {
         let mut record = TaskRecord::new(id.clone(), owner, now, self.ttl, self.poll_interval);
         record.lease(now, LEASE);
         let expires = record.expires();
+        let bytes = cx.body().len();
         let keep = async {
-            self.require_room(&*platform).await?;
+            self.require_room(bytes, &*platform).await?;
             self.store.create(record.clone(), now).await.map_err(Error::from)
         };
         let whose = Whose::Task(cx.handler().into());
@@ -220,7 +230,7 @@ impl Tasks {
         }
         desk.begin();
         desk.pulse.expect(platform.now());
-        self.running().insert(id.clone(), Arc::clone(&desk));
+        self.running().insert(id.clone(), Running { desk: Arc::clone(&desk), bytes });
         let runner = Runner { tasks: self.clone(), id, whose, desk, platform: Arc::clone(&platform), expires };
         platform.run_task(Box::pin(runner.run(handler)));
         Ok(record)
@@ -319,19 +329,19 @@ impl Tasks {
 
     /// Makes the process that runs the task read its record now and not in a while, where it is this one.
     pub(crate) fn nudge(&self, id: &str) {
-        if let Some(desk) = self.running().get(id) {
-            desk.nudge();
+        if let Some(running) = self.running().get(id) {
+            running.desk.nudge();
         }
     }
 
     /// The task runs no longer.
     fn forget(&self, id: &str) {
-        let desk = self.running().remove(id);
+        let running = self.running().remove(id);
         // Not under the lock: what wakes and drops with it is not known here.
-        drop(desk);
+        drop(running);
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<String, Arc<Desk>>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
         // No code that can panic runs under the lock, and the map is whole at every step.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }

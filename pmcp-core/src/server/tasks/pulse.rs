@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Desk, MOST_RUNNING, TaskRecord, Tasks, runner::LEASE};
+use super::{Desk, MOST_RUNNING, MOST_RUNNING_BYTES, TaskRecord, Tasks, runner::LEASE};
 use crate::{
     error::{Error, Result},
     platform::Platform,
@@ -101,31 +101,42 @@ impl Tasks {
         let ended = records.iter().filter(|record| record.lease_ended(now));
         let silent = {
             let running = self.running();
-            ended.filter_map(|record| Some((record.id().to_owned(), running.get(record.id()).cloned()?))).collect()
+            let desk = |id: &str| running.get(id).map(|running| Arc::clone(&running.desk));
+            ended.filter_map(|record| Some((record.id().to_owned(), desk(record.id())?))).collect()
         };
         self.wake(silent, platform).await;
     }
 
-    /// Makes sure that this process may run one task more. Those that its platform has let go of do not count, although
-    /// nobody asks for them.
+    /// Makes sure that this process may run one task more, of a request of so many `bytes`. Those that its platform has let
+    /// go of do not count, although nobody asks for them.
     ///
     /// # Errors
     /// Where it runs as many as it may.
-    pub(super) async fn require_room(&self, platform: &dyn Platform) -> Result<()> {
-        if self.running().len() >= MOST_RUNNING {
+    pub(super) async fn require_room(&self, bytes: usize, platform: &dyn Platform) -> Result<()> {
+        if !self.has_room(bytes) {
             let now = platform.now();
             let silent = {
                 let running = self.running();
-                let silent = running.iter().filter(|(_, desk)| desk.pulse.is_silent(now));
-                silent.map(|(id, desk)| (id.clone(), Arc::clone(desk))).collect()
+                let silent = running.iter().filter(|(_, running)| running.desk.pulse.is_silent(now));
+                silent.map(|(id, running)| (id.clone(), Arc::clone(&running.desk))).collect()
             };
             self.wake(silent, platform).await;
         }
-        if self.running().len() < MOST_RUNNING {
+        if self.has_room(bytes) {
             return Ok(());
         }
-        tracing::warn!("{MOST_RUNNING} tasks are running; another was refused");
+        let (tasks, most) = (self.running().len(), MOST_RUNNING_BYTES >> 20);
+        tracing::warn!(
+            tasks,
+            "another task was refused: {MOST_RUNNING} run at the most, and of requests of {most} MiB in all"
+        );
         Err(Error::logged("The server runs as many tasks as it can; try again later."))
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        let running = self.running();
+        let held: usize = running.values().map(|running| running.bytes).sum();
+        running.is_empty() || (running.len() < MOST_RUNNING && held.saturating_add(bytes) <= MOST_RUNNING_BYTES)
     }
 
     /// Wakes those who run these tasks, and forgets the tasks of those who do not wake.
@@ -148,5 +159,27 @@ impl Tasks {
             tracing::warn!(task = mark(&id), "the platform has let go of a task that ran here");
             self.forget(&id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Running, *};
+    use crate::{server::TaskSettings, testing::TestPlatform};
+
+    #[test]
+    fn what_running_tasks_hold_of_their_requests_is_bounded() {
+        let (tasks, platform) = (Tasks::new(TaskSettings::default(), None), TestPlatform::default());
+        let room = |bytes| pollster::block_on(tasks.require_room(bytes, &platform)).is_ok();
+        // However long requests may be, one can run.
+        assert!(room(usize::MAX));
+        let bytes = 4 << 20;
+        for number in 0..MOST_RUNNING_BYTES / bytes {
+            assert!(room(bytes), "{number}");
+            tasks.running().insert(number.to_string(), Running { desk: Arc::default(), bytes });
+        }
+        assert!(!room(1) && room(0));
+        tasks.forget("7");
+        assert!(room(bytes) && !room(bytes + 1));
     }
 }
