@@ -327,14 +327,15 @@ impl StringArguments {
 
 /// Runs a step of a handler; its panic becomes an error, and the server lives on.
 pub(crate) fn catch<T>(whose: Whose, step: impl FnOnce() -> T, failed: impl FnOnce(Error) -> T) -> T {
-    let step = || {
-        catch_unwind(AssertUnwindSafe(step)).map_err(|panic| {
-            let panic = cut(panic_text(&*panic).into_owned());
-            tracing::error!(handler = at_work().as_deref(), panic, "a handler panicked");
-            Error::logged("The handler of this request panicked; the server's log says where.")
-        })
-    };
+    let step = || catch_unwind(AssertUnwindSafe(step)).map_err(|panic| panicked(&*panic));
     whose.work(step).unwrap_or_else(failed)
+}
+
+/// Apart from what is compiled for each kind of handler, as is the line of one that failed.
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let panic = cut(panic_text(panic).into_owned());
+    tracing::error!(handler = at_work().as_deref(), panic, "a handler panicked");
+    Error::logged("The handler of this request panicked; the server's log says where.")
 }
 
 /// What a handler failed with: kept as it is where it is an [`Error`], in a box or not, its text otherwise.
@@ -349,10 +350,13 @@ pub(super) fn into_error<E: fmt::Display + 'static>(handlers: E) -> Error {
         .or_else(|| shared?.downcast_ref::<Error>());
     own.cloned().unwrap_or_else(|| {
         // The client reads the text; what is behind it, in types that have more to say, is for the log.
-        let error = cut(format!("{handlers:#}"));
-        tracing::info!(handler = at_work().as_deref(), error, "a handler failed");
+        log_failure(format!("{handlers:#}"));
         Error::Failed(text)
     })
+}
+
+fn log_failure(error: String) {
+    tracing::info!(handler = at_work().as_deref(), error = cut(error), "a handler failed");
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> Cow<'static, str> {
