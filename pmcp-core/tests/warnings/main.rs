@@ -4,6 +4,8 @@
 #[macro_use]
 extern crate pmcp_wasm_test;
 
+mod once;
+
 use std::{
     fmt,
     sync::{Arc, Mutex},

@@ -1,15 +1,10 @@
 //! What fails behind the server, such as the store of its sessions: the log says it once, with the reason, and the client
 //! is not told the reason.
 
-#[cfg(target_family = "wasm")]
-#[macro_use]
-extern crate pmcp_wasm_test;
-
 use std::{
-    fmt,
     future::{Future, poll_fn},
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,7 +21,9 @@ use pmcp_core::{
     streamable_http::Body,
     testing::{Client, TestPlatform},
 };
-use tracing::{Event, Level, Metadata, Subscriber, field::Field, span};
+use tracing::Level;
+
+use crate::heard;
 
 /// What is behind the server, and fails at everything that a test needs of it.
 struct Broken;
@@ -129,40 +126,11 @@ fn shop() -> pmcp_core::ServerBuilder {
     Shop { notifier: notifier.clone() }.into_builder().notifier(&notifier).task_store(Broken)
 }
 
-/// Keeps what is logged as an error.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() == Level::ERROR
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = String::new();
-        event.record(&mut |field: &Field, value: &dyn fmt::Debug| line += &format!("{}={value:?} ", field.name()));
-        self.0.lock().expect("a lock").push(line);
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
 /// What `work` comes to must be an error of the server's; and the one line that tells of it.
 fn told(work: impl Future<Output = Value>) -> String {
-    let log = Log::default();
-    let error = tracing::subscriber::with_default(log.clone(), || pollster::block_on(work));
+    let mut error = Value::Null;
+    let lines = heard(Level::ERROR, async { error = work.await });
     assert!(error["code"] == -32603 && !error.to_string().contains("12345"), "{error}");
-    let lines = log.0.lock().expect("a lock").clone();
     assert!(lines.len() == 1 && lines[0].contains(REASON), "{lines:?}");
     lines[0].clone()
 }
