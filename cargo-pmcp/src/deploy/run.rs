@@ -41,7 +41,7 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
         return Err(Failure::refused(format!("{what}: {SECOND}"), advice));
     }
     if !records.is_known(&record) {
-        replace(&project, options.yes)?;
+        replace(&project, options.yes, output)?;
     }
     if let Some(what) = target.loses_url(&project.config).map_err(unchanged)? {
         if options.yes {
@@ -90,14 +90,18 @@ fn second(records: &Records, now: &Record, beside: bool) -> Result<Option<String
 
 /// Asks before a server is replaced that nothing here says is this project's. Whoever cannot look at the platform begins
 /// nothing there, and need not remember it.
-fn replace(project: &Project, is_meant: bool) -> Result {
+fn replace(project: &Project, is_meant: bool, output: Output) -> Result {
     let (config, target) = (&project.config, project.target());
     let is_there = target.is_deployed(config).map_err(|failure| failure.when_interrupted(UNCHANGED))?;
-    if !is_there || is_meant {
+    if !is_there {
         return Ok(());
     }
     let name = &config.server.name;
     let what = not_known(project);
+    if is_meant {
+        output.note(format_args!("note: {what}"));
+        return Ok(());
+    }
     if !is_anybody_there() {
         let advice = "if it is, add --yes, and keep that file under version control; else choose another `name` under \
                       [server] in .pmcp/deploy.toml";

@@ -25,9 +25,12 @@ fn a_server_that_may_be_anothers_is_not_replaced_without_a_word() {
     let (code, found) = folder.refused(&["deploy"]);
     assert!(code == Some(5) && found.ends_with(&words), "{code:?} {found}");
     assert!(!folder.0.join(".pmcp/deployed.json").exists() && !folder.0.join("deploy/aws-lambda/began").exists());
-    assert_eq!(folder.printed(&["deploy", "--yes"]), "Url = https://u/mcp\n");
+    let note = not_known("us-east-1");
+    assert!(folder.refused(&["deploy", "--yes"]).1.contains(&note));
     // From then on it is known.
-    assert_eq!(folder.printed(&["deploy"]), "Url = https://u/mcp\n");
+    let output = folder.run(&["deploy", "--yes"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "Url = https://u/mcp\n");
+    assert!(output.status.success() && !String::from_utf8_lossy(&output.stderr).contains(&note));
     assert!(record(&folder).contains("\"account\": \"123456789012\""), "{}", record(&folder));
 }
 
