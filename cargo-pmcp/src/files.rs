@@ -1,7 +1,7 @@
 //! Files that the tool writes once and that are the user's from then on.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -49,16 +49,10 @@ impl Written {
         let mut found = Self::default();
         for file in files {
             let path = root.join(&file.path);
-            let list = match fs::read_to_string(&path) {
-                Ok(content) if content == file.content => &mut found.unchanged,
+            let list = match fs::metadata(&path) {
+                Ok(there) if is_same(&there, &path, &file.content)? => &mut found.unchanged,
                 Ok(_) => &mut found.left_alone,
-                // What is no text was not written by this tool.
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => &mut found.left_alone,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    // One that leads nowhere is not there to read, but to write to.
-                    no_link(&path)?;
-                    &mut found.written
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => &mut found.written,
                 Err(error) => return Err(Failure::file("reading", path)(error)),
             };
             list.push(file.path.clone());
@@ -66,9 +60,15 @@ impl Written {
         Ok(found)
     }
 
+    /// Refuses a link that leads nowhere: it is not there to read, but to write to.
+    pub(crate) fn check(&self, root: &Path) -> Result {
+        self.written.iter().try_for_each(|path| no_link(&root.join(path)))
+    }
+
     /// Writes those that are not there.
     pub(crate) fn write(root: &Path, files: &[NewFile]) -> Result<Self> {
         let found = Self::compare(root, files)?;
+        found.check(root)?;
         for file in files.iter().filter(|file| found.written.contains(&file.path)) {
             let path = root.join(&file.path);
             if let Some(folder) = path.parent() {
@@ -96,6 +96,12 @@ impl Written {
         }
         plan
     }
+}
+
+/// Whether a file has this content. What has no end is not read.
+fn is_same(there: &Metadata, path: &Path, content: &str) -> Result<bool> {
+    let is_as_long = there.is_file() && u64::try_from(content.len()).is_ok_and(|length| there.len() == length);
+    Ok(is_as_long && fs::read(path).map_err(Failure::file("reading", path))? == content.as_bytes())
 }
 
 /// Writes a file in one step: whatever happens, all of it is there, or what was there before. What is half written would

@@ -80,6 +80,7 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     files.append(&mut main.files);
     let changed = moved.iter().map(|(_, changed)| changed.clone()).chain(main.changed());
     let mut written = Written::compare(folder, &files)?;
+    written.check(folder)?;
     written.changed.extend(changed);
     if options.dry_run {
         return output.result(&written.into_plan());

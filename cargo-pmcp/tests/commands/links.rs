@@ -78,6 +78,26 @@ fn nothing_is_removed_where_a_link_leads() {
 }
 
 #[test]
+fn what_is_in_the_place_of_a_file_is_no_reason_to_remove_nothing() {
+    let folder = project("links-in-place");
+    folder.program("aws", &aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE")));
+    folder.printed(&["deploy", "--yes"]);
+    let at = |file: &str| folder.0.join("deploy/aws-lambda").join(file);
+    for file in ["app.ts", "server-stack.ts", "tsconfig.json"] {
+        fs::remove_file(at(file)).expect("was there");
+    }
+    symlink("nowhere.ts", at("app.ts")).expect("a link");
+    symlink("/dev/zero", at("server-stack.ts")).expect("a link");
+    fs::create_dir(at("tsconfig.json")).expect("a folder");
+    let removed = folder.printed(&["deploy", "destroy", "--clean", "--yes"]);
+    for file in ["server-stack.ts", "tsconfig.json"] {
+        let left = format!("left    deploy/aws-lambda/{file}\n        was changed by you\n");
+        assert!(removed.contains(&left), "{removed}");
+    }
+    assert!(at("app.ts").is_symlink() && at("server-stack.ts").is_symlink() && !at("cdk.json").exists());
+}
+
+#[test]
 fn a_record_without_an_end_is_not_read() {
     let folder = project("links-endless");
     symlink("/dev/zero", folder.0.join(".pmcp/deployed.json")).expect("a link");
