@@ -14,7 +14,7 @@ use crate::failure::{Failure, Result};
 use crate::files::{Written, within};
 use crate::output::Output;
 use crate::plan::{Action, Plan};
-use crate::target::Traces;
+use crate::target::{Removal, Traces};
 
 pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Result {
     let target = project.target();
@@ -108,7 +108,9 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     if !options.clean {
         removal.outliving.clear();
     }
-    target.destroy(&project, &removal, output)?;
+    if let Err(failure) = target.destroy(&project, &removal, output) {
+        return Err(half_way(&project, options.clean, failure));
+    }
     let forgotten = records.save(root).and_then(|()| match options.clean {
         true => {
             // Last, and while it is held: whoever comes next makes another.
@@ -120,6 +122,21 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     forgotten.map_err(|failure| failure.after(format!("what there was of {name} in {place} is removed")))?;
     plan.done = true;
     output.result(&plan)
+}
+
+/// The failure, with what there is still, if the platform can be asked.
+fn half_way(project: &Project, clean: bool, failure: Failure) -> Failure {
+    if matches!(failure, Failure::Interrupted { .. }) {
+        return failure;
+    }
+    let Ok(Removal { deployed, outliving, .. }) = project.target().removal(project, clean) else { return failure };
+    let server = deployed.then(|| project.config.server.name.clone());
+    let outliving = outliving.iter().filter(|_| clean).map(|thing| format!("the {} {}", thing.kind, thing.name));
+    let left: Vec<String> = server.into_iter().chain(outliving).collect();
+    match left.is_empty() {
+        true => failure.adding("all was removed by then"),
+        false => failure.adding(&format!("there is still {}", left.join(", "))),
+    }
 }
 
 /// What others need: of the same platform all, of another what all have in common.

@@ -30,9 +30,38 @@ fn uploads_that_s3_keeps_are_not_called_removed() {
     );
     let (code, words) = folder.refused(&["deploy", "destroy", "--clean", "--yes"]);
     let message = "error: S3 did not remove 1 of the files in s3://cdk/pmcp/crm/: pmcp/crm/b.zip: AccessDenied: Access Denied\n\
-                   mend what it says, and run `cargo pmcp deploy destroy --clean` again\n";
+                   there is still crm, the uploaded versions in s3://cdk/pmcp/crm/\nmend what it says, and run `cargo pmcp deploy \
+                   destroy --clean` again\n";
     assert!(code == Some(1) && words.ends_with(message), "{code:?} {words}");
     assert!(folder.0.join("deploy/aws-lambda/cdk.json").exists(), "what is needed to run it again stays");
+}
+
+#[test]
+fn what_a_removal_that_fails_has_left_is_said() {
+    let list = |keys: &[&str]| {
+        let tags = r#""Tags":[{"Key":"pmcp:server","Value":"crm"}]"#;
+        let entry = |key: &&str| format!(r#"{{"ARN":"a","Name":"crm/{key}",{tags}}}"#);
+        format!(r#"echo '{{"SecretList":[{}]}}'"#, keys.iter().map(entry).collect::<Vec<_>>().join(","))
+    };
+    let entries = format!("if [ -e gone-A ]; then {}; else {}; fi", list(&["B"]), list(&["A", "B"]));
+    let described = format!(
+        "if [ -e gone ]; then echo '(ValidationError) Stack does not exist' >&2; exit 254; fi; echo '{{\"Stacks\":[{}]}}'",
+        stack("UPDATE_COMPLETE")
+    );
+    let folder = deployed(
+        "left",
+        &[
+            ("describe-stacks --stack-name crm", &described),
+            ("delete-stack", "echo > gone"),
+            ("list-secrets", &entries),
+            ("delete-secret --secret-id crm/A", "echo > gone-A"),
+            ("delete-secret", DENIED),
+        ],
+    );
+    let (code, words) = folder.refused(&["deploy", "destroy", "--clean", "--yes"]);
+    assert!(words.contains("-> remove the secret crm/A\n"), "{words}");
+    let end = "\nthere is still the secret crm/B\nask whoever looks after the account for this permission\n";
+    assert!(code == Some(1) && words.ends_with(end), "{code:?} {words}");
 }
 
 #[test]
