@@ -43,6 +43,8 @@ impl Context {
     /// }
     /// ```
     ///
+    /// What `schemars` attributes demand besides (`range`, `length`) is shown by the form, and checked by the handler.
+    ///
     /// # Errors
     /// [`Error::MissingClientCapability`] when the client shows no forms, [`Error::CannotAsk`] when it cannot be asked
     /// at all, [`Error::Internal`] when `T` is no form or the handler has used `key` already, [`Error::Failed`] when
