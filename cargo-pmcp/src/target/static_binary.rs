@@ -70,13 +70,15 @@ impl Builder {
         format!("{}-unknown-linux-{library}", architecture.rust_name())
     }
 
-    fn arguments(self, package: &str, architecture: Architecture) -> [String; 6] {
-        let command = match self {
-            Self::Host => "build",
-            Self::CargoZigbuild => "zigbuild",
-        };
+    fn arguments(self, package: &str, architecture: Architecture) -> Vec<String> {
         let target = self.target(architecture);
-        [command, "--release", "--target", &target, "--package", package].map(str::to_owned)
+        match self {
+            Self::Host => executable::static_build(package, &target),
+            // With musl that is so by itself.
+            Self::CargoZigbuild => {
+                executable::words(&format!("zigbuild --release --target {target} --package {package}"))
+            }
+        }
     }
 
     /// As a person would type it.
@@ -87,10 +89,7 @@ impl Builder {
     /// Builds, and returns where the executable is.
     pub(super) fn build(self, project: &Project, package: &Package, architecture: Architecture) -> Result<PathBuf> {
         let name = &package.name;
-        let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-        let flags = format!("{flags} -C target-feature=+crt-static");
         let call = CARGO.call(self.arguments(name, architecture))?.folder(&project.root);
-        let call = call.env("RUSTFLAGS", flags.trim_start());
         let built = package.target_folder.join(self.target(architecture)).join("release").join(name);
         executable::build(call, name, built)
     }

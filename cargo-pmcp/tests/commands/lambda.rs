@@ -232,7 +232,7 @@ fn what_builds_for_other_machines_wants_zig() {
     folder.program("python3", "exit 1");
     if cfg!(all(target_os = "linux", target_env = "gnu")) {
         let planned = String::from_utf8(plan(own).stdout).expect("UTF-8");
-        assert!(planned.contains("run     cargo build --release --target "), "{planned}");
+        assert!(planned.contains("run     cargo rustc --release --target "), "{planned}");
     }
 }
 
@@ -245,4 +245,30 @@ fn a_line_from_before_1970_is_a_line() {
         "*filter-log-events*) echo '{\"events\":[{\"eventId\":\"1\",\"timestamp\":-5,\"message\":\"early\"}]}' ;;";
     folder.program("aws", &format!("case \"$*\" in\n{lines}\n*) {} ;;\nesac", aws(THERE, &found)));
     assert_eq!(folder.printed(&["deploy", "logs"]), "1970-01-01T00:00:00Z early\n");
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn what_a_project_tells_the_compiler_stays() {
+    let own = if cfg!(target_arch = "x86_64") { ("x86_64", "x86_64") } else { ("arm64", "aarch64") };
+    let folder = project("lambda-flags");
+    fs::remove_file(folder.0.join("bin/cargo-lambda")).expect("is there");
+    let config = fs::read_to_string(folder.0.join(".pmcp/deploy.toml")).expect("is there");
+    let config = config.replacen("[aws]", &format!("[aws]\narchitecture = \"{}\"", own.0), 1);
+    folder.write(".pmcp/deploy.toml", &config);
+    let built = format!("target/{}-unknown-linux-gnu/release", own.1);
+    folder.write(&format!("{built}/of-before"), "");
+    let told = "\"$*|$RUSTFLAGS|${CARGO_ENCODED_RUSTFLAGS-unset}\"";
+    super::halfway::cargo(&folder, &format!("echo {told} > told; echo ELF > {built}/crm-lambda"));
+    folder.program("aws", &aws(THERE, &stack("UPDATE_COMPLETE")));
+    for (flags, encoded, seen) in [("--cfg a", None, "--cfg a|unset"), ("", Some(""), "|")] {
+        let mut deploy = folder.command(&["deploy", "--yes"]);
+        deploy.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
+        deploy.envs(encoded.map(|encoded| ("CARGO_ENCODED_RUSTFLAGS", encoded)));
+        let output = deploy.output().expect("starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let what = format!("--target {}-unknown-linux-gnu --package crm-lambda --bin crm-lambda", own.1);
+        let line = format!("rustc --release {what} -- -C target-feature=+crt-static|{seen}\n");
+        assert_eq!(fs::read_to_string(folder.0.join("told")).expect("was built"), line);
+    }
 }

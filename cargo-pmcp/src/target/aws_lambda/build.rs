@@ -66,13 +66,17 @@ impl Builder {
 
     fn arguments(self, package: &str, architecture: Architecture) -> Vec<String> {
         let target = format!("{}-unknown-linux-gnu", architecture.rust_name());
-        let words = match self {
-            Self::CargoLambda => format!("lambda build --release --target {target} --package {package}"),
+        match self {
+            Self::CargoLambda => {
+                executable::words(&format!("lambda build --release --target {target} --package {package}"))
+            }
             // The C library of Amazon Linux 2023.
-            Self::CargoZigbuild => format!("zigbuild --release --target {target}.2.34 --package {package}"),
-            Self::Host => format!("build --release --target {target} --package {package}"),
-        };
-        words.split(' ').map(str::to_owned).collect()
+            Self::CargoZigbuild => {
+                executable::words(&format!("zigbuild --release --target {target}.2.34 --package {package}"))
+            }
+            // The C library of this machine may be newer than Lambda's.
+            Self::Host => executable::static_build(package, &target),
+        }
     }
 
     /// As a person would type it.
@@ -83,11 +87,6 @@ impl Builder {
     /// Builds, and returns where the executable is.
     pub(super) fn build(self, project: &Project, package: &Package, architecture: Architecture) -> Result<PathBuf> {
         let mut call = CARGO.call(self.arguments(&package.name, architecture))?.folder(&project.root);
-        if self == Self::Host {
-            // The C library of this machine may be newer than Lambda's: the executable brings its own.
-            let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-            call = call.env("RUSTFLAGS", format!("{flags} -C target-feature=+crt-static").trim_start());
-        }
         let name = &package.name;
         let built = match self {
             Self::CargoLambda => {
