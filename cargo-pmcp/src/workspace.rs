@@ -1,5 +1,6 @@
 //! The user's cargo workspace: which of its packages is the server for a platform, and what that is made of.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -59,6 +60,9 @@ struct Found {
     dependencies: Vec<Dependency>,
     #[serde(default)]
     targets: Vec<Built>,
+    /// What each turns on.
+    #[serde(default)]
+    features: BTreeMap<String, Vec<String>>,
 }
 
 /// What cargo makes of a package.
@@ -66,6 +70,9 @@ struct Found {
 struct Built {
     name: String,
     kind: Vec<String>,
+    /// Without these it is left out.
+    #[serde(default, rename = "required-features")]
+    required_features: Vec<String>,
 }
 
 /// The package that has the server, whatever it runs on.
@@ -88,6 +95,10 @@ pub(crate) enum Source {
 #[derive(Deserialize)]
 struct Dependency {
     name: String,
+    /// As the package calls it.
+    rename: Option<String>,
+    /// Nothing for what the package itself is made of: not its tests, nor its build.
+    kind: Option<String>,
     #[serde(default)]
     features: Vec<String>,
     #[serde(default)]
@@ -101,6 +112,14 @@ pub(crate) fn no_server(folder: &Path) -> Failure {
     Failure::refused(
         format!("{} has no Cargo.toml, so there is no server in it", folder.display()),
         "make one with `cargo pmcp new`, or name the folder of its workspace with -C",
+    )
+}
+
+/// That a package has nothing to deploy, as that is called like the package.
+fn no_binary(package: &str) -> Failure {
+    Failure::refused(
+        format!("the package {package} has no binary that is called {package}"),
+        "give it one, as a src/main.rs is, or name another `package` under [server] in .pmcp/deploy.toml",
     )
 }
 
@@ -160,11 +179,42 @@ impl Workspace {
         found.next().filter(|_| found.next().is_none())
     }
 
-    /// The features that a package wants of the adapter.
+    /// The features that a package wants of the adapter, by its dependency or by features of its own that are on.
     pub(crate) fn features(&self, package: &str, adapter: &Adapter) -> Vec<String> {
-        let dependencies =
-            self.packages.iter().filter(|found| found.name == package).flat_map(|found| &found.dependencies);
-        dependencies.filter(|found| found.name == adapter.name).flat_map(|found| found.features.clone()).collect()
+        let mut all = Vec::new();
+        for package in self.packages.iter().filter(|found| found.name == package) {
+            for dependency in package.dependencies.iter().filter(|dependency| dependency.is_of(adapter)) {
+                all.extend(dependency.features.clone());
+                let name = dependency.rename.as_ref().unwrap_or(&dependency.name);
+                let of_it = package.on().into_iter().filter_map(|feature| feature.split_once('/'));
+                let of_it = of_it.filter(|(whose, _)| whose.trim_end_matches('?') == name);
+                all.extend(of_it.map(|(_, feature)| feature.to_owned()));
+            }
+        }
+        all
+    }
+
+    /// Refuses a package of which cargo makes no binary of its name.
+    pub(crate) fn check_binary(&self, package: &str) -> Result {
+        let Some(found) = self.packages.iter().find(|found| found.source.is_none() && found.name == package) else {
+            return Ok(());
+        };
+        let mut binaries = found.targets.iter().filter(|built| built.kind.iter().any(|kind| kind == "bin"));
+        let Some(binary) = binaries.find(|binary| binary.name == package) else {
+            // Of a package that it makes nothing of, cargo says so itself.
+            return if found.targets.is_empty() { Ok(()) } else { Err(no_binary(package)) };
+        };
+        let on = found.on();
+        match binary.required_features.iter().find(|feature| !on.contains(feature.as_str())) {
+            None => Ok(()),
+            Some(feature) => Err(Failure::refused(
+                format!("the binary {package} is made with the feature `{feature}` alone, which is not on by itself"),
+                format!(
+                    "add it to `default` under [features] in {}, or take out `required-features` there",
+                    found.manifest_path.display()
+                ),
+            )),
+        }
     }
 
     /// The package that deploy.toml names, or the one that can only be meant.
@@ -234,19 +284,40 @@ impl Found {
     }
 
     fn uses(&self, adapter: &Adapter) -> bool {
-        self.source.is_none() && self.dependencies.iter().any(|dependency| dependency.name == adapter.name)
+        self.source.is_none() && self.dependencies.iter().any(|dependency| dependency.is_of(adapter))
+    }
+
+    /// The features that are on where nobody names any, and what they turn on elsewhere.
+    fn on(&self) -> BTreeSet<&str> {
+        let (mut on, mut open) = (BTreeSet::new(), vec!["default"]);
+        while let Some(feature) = open.pop() {
+            if on.insert(feature) {
+                open.extend(self.features.get(feature).into_iter().flatten().map(String::as_str));
+            }
+        }
+        on
+    }
+}
+
+impl Dependency {
+    fn is_of(&self, adapter: &Adapter) -> bool {
+        self.kind.is_none() && self.name == adapter.name
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn package(name: &str, dependency: &str) -> Found {
-        let features = vec!["secrets".into()];
-        let dependency = Dependency { name: dependency.into(), features, req: "*".into(), source: None, path: None };
-        let dependencies = vec![dependency];
-        Found { name: name.into(), source: None, manifest_path: PathBuf::new(), dependencies, targets: Vec::new() }
+        let dependency = json!({ "name": dependency, "req": "*", "features": ["sigterm"], "kind": null });
+        made(json!({ "name": name, "dependencies": [dependency] }))
+    }
+
+    fn made(found: serde_json::Value) -> Found {
+        serde_json::from_value(found).expect("as cargo says it")
     }
 
     fn workspace(packages: Vec<Found>) -> Workspace {
@@ -283,7 +354,51 @@ mod tests {
     fn features_are_those_of_the_adapter() {
         let packages = vec![package("crm", "pmcp-core"), package("crm-lambda", "pmcp-lambda")];
         let workspace = workspace(packages);
-        assert_eq!(workspace.features("crm-lambda", &LAMBDA), ["secrets"]);
+        assert_eq!(workspace.features("crm-lambda", &LAMBDA), ["sigterm"]);
         assert!(workspace.features("crm", &LAMBDA).is_empty() && !workspace.uses(&CLOUDRUN));
+    }
+
+    #[test]
+    fn a_feature_may_be_one_of_the_packages_own() {
+        let features = |dependency: serde_json::Value, own: serde_json::Value| {
+            let found = json!({ "name": "crm-lambda", "dependencies": [dependency], "features": own });
+            workspace(vec![made(found)]).features("crm-lambda", &LAMBDA)
+        };
+        let plain = || json!({ "name": "pmcp-lambda" });
+        assert_eq!(features(plain(), json!({ "default": ["s"], "s": ["pmcp-lambda/secrets"] })), ["secrets"]);
+        assert_eq!(features(plain(), json!({ "default": ["pmcp-lambda?/secrets", "default"] })), ["secrets"]);
+        assert!(features(plain(), json!({ "default": [], "s": ["pmcp-lambda/secrets"] })).is_empty(), "it is off");
+        let renamed = json!({ "name": "pmcp-lambda", "rename": "lambda" });
+        assert_eq!(features(renamed, json!({ "default": ["lambda/secrets"] })), ["secrets"]);
+    }
+
+    #[test]
+    fn what_only_tests_are_made_of_makes_no_server() {
+        let dependency = json!({ "name": "pmcp-lambda", "kind": "dev" });
+        let tested = made(json!({ "name": "crm", "dependencies": [dependency] }));
+        assert!(!workspace(vec![tested]).uses(&LAMBDA));
+    }
+
+    #[test]
+    fn a_binary_that_cargo_would_leave_out_is_refused() {
+        let check = |targets: serde_json::Value, features: serde_json::Value| {
+            let path = "/src/crm/Cargo.toml";
+            let found = json!({ "name": "crm", "manifest_path": path, "dependencies": [], "targets": targets,
+                "features": features });
+            workspace(vec![made(found)]).check_binary("crm").map_err(|failure| failure.to_string())
+        };
+        let binary = |name: &str| json!([{ "name": name, "kind": ["bin"], "required-features": ["aws"] }]);
+        assert_eq!(check(binary("crm"), json!({ "default": ["cloud"], "cloud": ["aws"] })), Ok(()));
+        assert_eq!(check(json!([]), json!({})), Ok(()));
+        assert_eq!(
+            check(binary("crm"), json!({ "aws": [] })),
+            Err("the binary crm is made with the feature `aws` alone, which is not on by itself\nadd it to `default` under \
+                 [features] in /src/crm/Cargo.toml, or take out `required-features` there"
+                .into())
+        );
+        for targets in [binary("other"), json!([{ "name": "crm", "kind": ["lib"] }])] {
+            let refused = check(targets, json!({})).expect_err("there is none");
+            assert!(refused.starts_with("the package crm has no binary that is called crm\n"), "{refused}");
+        }
     }
 }

@@ -31,6 +31,7 @@ impl Package {
     pub(super) fn find(project: &Project, adapter: &Adapter) -> Result<Self> {
         let workspace = Workspace::load(&project.root)?;
         let name = workspace.server(adapter, Some(&project.config.server))?;
+        workspace.check_binary(&name)?;
         Ok(Self { name, target_folder: workspace.target_directory })
     }
 }

@@ -112,6 +112,7 @@ impl Package {
     pub(super) fn find(project: &Project) -> Result<Self> {
         let workspace = Workspace::load(&project.root)?;
         let name = workspace.server(&LAMBDA, Some(&project.config.server))?;
+        workspace.check_binary(&name)?;
         let features = workspace.features(&name, &LAMBDA);
         let folder = workspace.folder(&name).unwrap_or_default();
         Ok(Self { name, features, folder, target_folder: workspace.target_directory })
