@@ -121,6 +121,9 @@ fn advice(refusal: Option<&Refusal>, options: &TestServer) -> String {
         Some(Refusal::Http { status: 401 | 403, .. }) => {
             "it wants a token: put one into a variable, and name that with --token-from-env"
         }
+        Some(Refusal::Malformed(_)) => {
+            "see that the URL is that of a server of MCP: if it is, it breaks the rules there"
+        }
         Some(Refusal::Http { status: 404 | 405, .. }) => "see that the URL is the server's: its path ends with /mcp",
         _ if options.url.is_some() => "see what the server logs there",
         _ => "see what the server says: `cargo pmcp deploy logs --since 5m`",
@@ -202,7 +205,7 @@ impl Conversation {
     /// The newest revision, else the handshake of those before.
     fn open(&mut self) -> Held<Value> {
         let begin = Instant::now();
-        let discovered = self.client.request("server/discover", json!({}));
+        let discovered = self.client.discover();
         let milliseconds = Some(begin.elapsed().as_secs_f64() * 1000.0);
         let mut note = |outcome, detail| {
             self.steps.push(Step { step: "server/discover".into(), outcome, milliseconds, detail });
@@ -267,7 +270,7 @@ impl Conversation {
         let name = name(tool);
         let params = json!({ "name": name, "arguments": arguments });
         let call = |client: &mut Client| {
-            let result = client.request_with("tools/call", params, mcp::mirrored(&schema, &arguments))?;
+            let result = client.call(params, mcp::mirrored(&schema, &arguments))?;
             match result["isError"] == true && !is_made_up {
                 true => Err(Refusal::Tool { why: first_text(&result), suggested }),
                 false => Ok(result),

@@ -148,13 +148,18 @@ impl<B> Response<B> {
     }
 
     pub(crate) fn is_events(&self) -> bool {
-        self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"))
+        self.media_type() == "text/event-stream"
     }
 
     pub(crate) fn is_json(&self) -> bool {
-        let kind = self.header("content-type").unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
+        let kind = self.media_type();
         kind == "application/json" || kind.ends_with("+json")
+    }
+
+    /// Without its parameters, in small letters: it is the same in any (RFC 9110, section 8.3.1).
+    fn media_type(&self) -> String {
+        let kind = self.header("content-type").unwrap_or_default();
+        kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
 }
 

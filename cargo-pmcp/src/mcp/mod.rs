@@ -2,6 +2,7 @@
 //! the handshake of those before it.
 
 mod arguments;
+mod shape;
 
 use std::fmt;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use crate::exec::{Hidden, HttpClient, NoResponse, Request, StreamedResponse};
 const MODERN: &str = "2026-07-28";
 /// The newest revision with a handshake.
 const OLDER: &str = "2025-11-25";
+/// All of them.
+const WITH_HANDSHAKE: [&str; 4] = [OLDER, "2025-06-18", "2025-03-26", "2024-11-05"];
 
 /// A conversation.
 pub(crate) struct Client {
@@ -74,6 +77,7 @@ impl fmt::Display for Refusal {
 
 #[derive(Deserialize)]
 struct Message {
+    jsonrpc: String,
     #[serde(default)]
     id: Value,
     result: Option<Value>,
@@ -122,14 +126,28 @@ impl Client {
         }
     }
 
+    /// Asks in the newest revision what there is.
+    pub(crate) fn discover(&mut self) -> Result<Value, Refusal> {
+        let result = self.request("server/discover", json!({}))?;
+        shape::discovered(&result, MODERN)?;
+        Ok(result)
+    }
+
+    /// Calls a tool, with headers that repeat arguments.
+    pub(crate) fn call(&mut self, params: Value, mirrored: Vec<(String, Value)>) -> Result<Value, Refusal> {
+        let (result, _) = self.exchange("tools/call", params, mirrored)?;
+        shape::called(&result)?;
+        Ok(result)
+    }
+
     /// Opens as older revisions do, and speaks one of them from then on.
     pub(crate) fn initialize(&mut self) -> Result<Value, Refusal> {
         self.era = Era::Older { version: OLDER.into(), session: None };
         let client = json!({ "name": "cargo-pmcp", "version": env!("CARGO_PKG_VERSION") });
         let params = json!({ "protocolVersion": OLDER, "capabilities": {}, "clientInfo": client });
         let (result, session) = self.exchange("initialize", params, Vec::new())?;
-        let version = result["protocolVersion"].as_str();
-        let version = version.ok_or_else(|| Refusal::Malformed("`protocolVersion` is missing".into()))?.to_owned();
+        shape::initialized(&result, &WITH_HANDSHAKE)?;
+        let version = result["protocolVersion"].as_str().unwrap_or(OLDER).to_owned();
         self.era = Era::Older { version, session };
         let body = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
         match self.post(self.headers("notifications/initialized"), &body)?.status {
@@ -140,17 +158,7 @@ impl Client {
 
     /// One request and its result.
     pub(crate) fn request(&mut self, method: &str, params: Value) -> Result<Value, Refusal> {
-        self.request_with(method, params, Vec::new())
-    }
-
-    /// The same with headers that repeat arguments.
-    pub(crate) fn request_with(
-        &mut self,
-        method: &str,
-        params: Value,
-        mirrored: Vec<(String, Value)>,
-    ) -> Result<Value, Refusal> {
-        self.exchange(method, params, mirrored).map(|(result, _)| result)
+        self.exchange(method, params, Vec::new()).map(|(result, _)| result)
     }
 
     fn headers(&self, method: &str) -> Vec<(String, String)> {
@@ -207,6 +215,12 @@ impl Client {
 
     fn result(&self, response: StreamedResponse) -> Result<Value, Refusal> {
         let status = response.status;
+        if status == 200 && !response.is_events() && !response.is_json() {
+            let kind = response.header("content-type").unwrap_or("missing");
+            return Err(Refusal::Malformed(format!(
+                "its Content-Type is {kind}, and neither application/json nor text/event-stream"
+            )));
+        }
         let message = if response.is_events() { self.find_event(response)? } else { self.parse(response)? };
         match (message.error, message.result) {
             (Some(error), _) => Err(error.into_refusal()),
@@ -220,6 +234,9 @@ impl Client {
         let response = response.whole().map_err(unreachable)?;
         let status = response.status;
         match serde_json::from_slice::<Message>(&response.body) {
+            Ok(message) if status == 200 && message.jsonrpc != "2.0" => {
+                Err(Refusal::Malformed("its `jsonrpc` is not 2.0".into()))
+            }
             Ok(message) if message.id == self.count || (message.error.is_some() && message.id.is_null()) => Ok(message),
             Ok(_) if status == 200 => Err(Refusal::Malformed("its `id` is not the request's".into())),
             Err(error) if status == 200 => Err(Refusal::Malformed(error.to_string())),
@@ -236,6 +253,7 @@ impl Client {
                 data.push_str(part.strip_prefix(' ').unwrap_or(part));
             } else if line.is_empty() && !data.is_empty() {
                 if let Ok(message) = serde_json::from_str::<Message>(&data)
+                    && message.jsonrpc == "2.0"
                     && message.id == self.count
                     && (message.result.is_some() || message.error.is_some())
                 {
@@ -255,6 +273,7 @@ fn unreachable(error: NoResponse) -> Refusal {
 /// All pages of a list.
 pub(crate) fn list(client: &mut Client, method: &str, member: &str) -> Result<Vec<Map<String, Value>>, Refusal> {
     const MOST_PAGES: usize = 100;
+    const MOST: usize = 10_000;
     let mut all = Vec::new();
     let mut params = json!({});
     for _ in 0..MOST_PAGES {
@@ -268,9 +287,16 @@ pub(crate) fn list(client: &mut Client, method: &str, member: &str) -> Result<Ve
                 _ => return Err(Refusal::Malformed(format!("one of `{member}` has no `name`"))),
             }
         }
-        match result["nextCursor"].as_str() {
-            Some(cursor) => params = json!({ "cursor": cursor }),
-            None => return Ok(all),
+        if all.len() > MOST {
+            return Err(Refusal::Malformed(format!("`{member}` has more than {MOST} entries")));
+        }
+        match &result["nextCursor"] {
+            Value::String(cursor) => params = json!({ "cursor": cursor }),
+            Value::Null => {
+                shape::listed(member, &all)?;
+                return Ok(all);
+            }
+            _ => return Err(Refusal::Malformed("`nextCursor` is no text".into())),
         }
     }
     Err(Refusal::Malformed(format!("`{member}` has more than {MOST_PAGES} pages")))

@@ -263,7 +263,10 @@ fn lines_to_type_name_the_target_that_was_named() {
 #[test]
 fn a_tool_that_is_not_there_is_answered_with_those_that_are() {
     for (tools, advice) in [
-        (r#"[{"name":"greet"},{"name":"restock"}]"#, "choose from greet, restock"),
+        (
+            r#"[{"name":"greet","inputSchema":{"type":"object"}},{"name":"restock","inputSchema":{"type":"object"}}]"#,
+            "choose from greet, restock",
+        ),
         ("[]", "leave out --tool: the server has no tools"),
     ] {
         let url = server(tools);
@@ -309,7 +312,7 @@ fn why_a_tool_failed_is_told() {
 fn a_question_is_not_answered_by_a_test() {
     let refusal = r#"{"code":-32021,"message":"declare those","data":{"requiredCapabilities":{"elicitation":{}}}}"#;
     let asks = "it asks the person, and this test cannot answer";
-    let reads = r#"[{"name":"order","annotations":{"readOnlyHint":true}}]"#;
+    let reads = r#"[{"name":"order","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}}]"#;
     let url = answering(reads, format!(r#""error":{refusal}"#));
     let printed = Folder::new("asks").printed(&["deploy", "test", "--url", &url]);
     assert!(printed.contains("\nskipped tools/call order") && printed.ends_with(&format!("  {asks}\n")), "{printed}");
@@ -348,7 +351,7 @@ fn answering(tools: &'static str, called: String) -> String {
             }
             stream.read_exact(&mut vec![0; length]).expect("a body");
             let result = match id {
-                1 => r#""result":{"capabilities":{"tools":{}}}"#.to_owned(),
+                1 => r#""result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}"#.to_owned(),
                 2 => format!(r#""result":{{"tools":{tools}}}"#),
                 _ => called.to_owned(),
             };

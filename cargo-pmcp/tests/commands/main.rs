@@ -22,6 +22,8 @@ mod halfway;
 mod interrupts;
 #[cfg(unix)]
 mod lambda;
+#[cfg(unix)]
+mod lies;
 mod light;
 #[cfg(unix)]
 mod links;
