@@ -19,7 +19,7 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use address::{is_loopback, is_safe_address};
+pub(crate) use address::{is_address, is_loopback, is_safe_address};
 pub(crate) use auth::{Auth, Cognito};
 pub(crate) use aws::{Alarms, Architecture, Aws, Front, Throttling, Vpc, is_region as is_aws_region};
 pub(crate) use check::check_name;

@@ -1,4 +1,4 @@
-//! Addresses that something secret may be sent to.
+//! Addresses of servers, and those that something secret may be sent to.
 
 use std::net::Ipv6Addr;
 
@@ -7,10 +7,20 @@ pub(crate) fn is_loopback(host: &str) -> bool {
     ["localhost", "127.0.0.1", "::1", "[::1]"].contains(&host)
 }
 
-/// An address that something secret may be sent to: over TLS, or to this machine. It has nothing but what RFC 3986 lets
-/// stand there, and no name or password before its host.
+/// An address that something secret may be sent to: over TLS, or to this machine.
 pub(crate) fn is_safe_address(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    parse(text).is_some_and(|(scheme, host)| scheme == "https" || (scheme == "http" && is_loopback(host)))
+}
+
+/// An address of HTTP, however it is reached.
+pub(crate) fn is_address(text: &str) -> bool {
+    parse(text).is_some_and(|(scheme, _)| ["https", "http"].contains(&scheme))
+}
+
+/// The scheme and the host of an address that has nothing but what RFC 3986 lets stand there, and no name or password
+/// before its host.
+fn parse(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once("://")?;
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (host, port) = match authority.rsplit_once(':') {
         // The colons of IPv6 are between brackets.
@@ -18,7 +28,7 @@ pub(crate) fn is_safe_address(text: &str) -> bool {
         _ => (authority, None),
     };
     let is_name = |name: &str| {
-        let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '.';
+        let fits = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
         name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.chars().all(fits)
     };
     let is_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
@@ -28,10 +38,7 @@ pub(crate) fn is_safe_address(text: &str) -> bool {
     let is_port =
         |port: &str| port.bytes().all(|digit| digit.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port > 0);
     let fits = |letter: char| letter.is_ascii_alphanumeric() || "-._~%!$&'()*+,;=:@/?".contains(letter);
-    is_host
-        && port.is_none_or(is_port)
-        && path.chars().all(fits)
-        && (scheme == "https" || (scheme == "http" && is_loopback(host)))
+    (is_host && port.is_none_or(is_port) && path.chars().all(fits)).then_some((scheme, host))
 }
 
 #[cfg(test)]
@@ -79,6 +86,16 @@ mod tests {
             "ftp://localhost",
         ] {
             assert!(!is_safe_address(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_need_not_be_safe() {
+        for url in ["http://mcp.example.com/mcp", "http://my_server:8080/mcp", "https://a", "http://[2001:db8::1]/"] {
+            assert!(is_address(url), "{url}");
+        }
+        for url in ["http://", "http://[::1", "ftp://a", "file:///etc/passwd", "http://a b", "http://ada@a"] {
+            assert!(!is_address(url), "{url}");
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::cli::TestServer;
+use crate::config::{is_address, is_safe_address};
 use crate::exec::Hidden;
 use crate::failure::{Failure, Result};
 use crate::mcp::{self, Client, Refusal};
@@ -60,20 +61,19 @@ impl fmt::Display for Report {
 
 /// Talks to `url`; the result is printed however it went. `token_advice` says where to get one, where the platform wants one.
 pub(super) fn run(url: String, token_advice: Option<&str>, options: &TestServer, output: Output) -> Result {
-    if !(url.starts_with("https://") || url.starts_with("http://")) {
+    if !is_address(&url) {
         return Err(Failure::usage(
             format!("`{url}` is no address of a server"),
             "they look like this: https://mcp.example.com/mcp",
         ));
     }
-    let token = match &options.token_from_env {
-        None => None,
-        Some(name) => Some(Hidden(env::var(name).map_err(|_| {
-            // Not by its name, which may be the token of somebody in a hurry.
-            let what = "the variable that --token-from-env names is not set here, or is no text";
-            Failure::usage(what, "export it, or leave out --token-from-env")
-        })?)),
-    };
+    let token = options.token_from_env.as_deref().map(token).transpose()?;
+    if token.is_some() && !is_safe_address(&url) {
+        return Err(Failure::usage(
+            format!("{url} is not reached over TLS, and everybody on the way would see the token"),
+            "name the server's https:// address, or leave out --token-from-env",
+        ));
+    }
     let given = match &options.arguments {
         None => None,
         Some(text) => match serde_json::from_str(text) {
@@ -100,6 +100,22 @@ pub(super) fn run(url: String, token_advice: Option<&str>, options: &TestServer,
                 _ => advice(refusal.as_ref(), options),
             };
             Err(Failure::failed(format!("{url} failed the test at {step}"), advice))
+        }
+    }
+}
+
+/// The token in a variable, held to what can stand in a header (RFC 6750, section 2.1).
+fn token(variable: &str) -> Result<Hidden> {
+    let token = env::var(variable).map_err(|_| {
+        // Not by its name, which may be the token of somebody in a hurry.
+        let what = "the variable that --token-from-env names is not set here, or is no text";
+        Failure::usage(what, "export it, or leave out --token-from-env")
+    })?;
+    match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(Hidden(token)),
+        false => {
+            let what = "what is in the variable that --token-from-env names is no token";
+            Err(Failure::usage(what, "export it without spaces, and without the end of its line"))
         }
     }
 }

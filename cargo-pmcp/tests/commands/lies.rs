@@ -76,3 +76,26 @@ fn a_media_type_is_the_same_in_large_letters() {
     assert!(code == Some(1) && printed.ends_with(told), "{printed}");
 }
 
+#[test]
+fn a_token_goes_to_nobody_in_the_clear() {
+    let folder = Folder::new("clear");
+    let told = |url: &str, token: &str| {
+        let mut command = folder.command(&["deploy", "test", "--url", url, "--token-from-env", "TOK"]);
+        let output = command.env("TOK", token).output().expect("starts");
+        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+    };
+    let words = "error: http://mcp.example.com/mcp is not reached over TLS, and everybody on the way would see the token\nname the \
+                 server's https:// address, or leave out --token-from-env\n";
+    assert_eq!(told("http://mcp.example.com/mcp", "t0ken"), (Some(2), words.into()));
+    let words = "error: what is in the variable that --token-from-env names is no token\nexport it without spaces, and without \
+                 the end of its line\n";
+    assert_eq!(told("https://mcp.example.com/mcp", "t0ken\n"), (Some(2), words.into()));
+    for url in ["http://", "http://[::1"] {
+        let (code, words) = folder.refused(&["deploy", "test", "--url", url]);
+        assert!(
+            code == Some(2) && words.starts_with(&format!("error: `{url}` is no address of a server\n")),
+            "{words}"
+        );
+    }
+}
+
