@@ -86,7 +86,7 @@ pub(crate) struct Dev {
     #[arg(long)]
     pub(crate) target: Option<TargetType>,
     /// The port to listen on. Without it, 8080, 9000 for AWS Lambda, or 8787 for Cloudflare Workers.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
 }
 
@@ -314,8 +314,8 @@ pub(crate) struct TestServer {
     /// Send the bearer token that is in this variable.
     #[arg(long, value_name = "VAR")]
     pub(crate) token_from_env: Option<String>,
-    /// How long one request may take, in seconds.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS")]
+    /// How long one request may take, in seconds; a day at most.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400), value_name = "SECONDS")]
     pub(crate) timeout: u64,
 }
 

@@ -74,10 +74,7 @@ pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
         Runtime::Lambda => workspace.server(runtime.adapter(), config.map(|config| &config.server)),
     }?;
     let port = options.port.unwrap_or(runtime.usual_port());
-    if !is_free(port) {
-        let advice = format!("end what listens there, or choose another: --port {}", port.wrapping_add(1));
-        return Err(Failure::refused(format!("the port {port} is taken"), advice));
-    }
+    check_free(port)?;
     for (key, _) in config.iter().flat_map(|config| &config.secrets) {
         // Of that one it makes its own.
         if key != STATE_KEYS && std::env::var_os(key).is_none() {
@@ -122,6 +119,17 @@ pub(crate) fn run(folder: &Path, options: &Dev, output: Output) -> Result {
     }
     output.note("ended");
     Ok(())
+}
+
+/// Refuses a port that somebody listens on.
+fn check_free(port: u16) -> Result {
+    if is_free(port) {
+        return Ok(());
+    }
+    // After the last one there is none.
+    let other = port.checked_add(1).unwrap_or(port - 1);
+    let advice = format!("end what listens there, or choose another: --port {other}");
+    Err(Failure::refused(format!("the port {port} is taken"), advice))
 }
 
 /// What became of a build.

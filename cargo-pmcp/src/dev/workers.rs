@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::ClientSetup;
+use super::{ClientSetup, check_free};
 use crate::cli::Dev;
 use crate::config::{Config, PATH, TargetType};
 use crate::deploy::Project;
-use crate::exec::{HttpClient, Interrupt, Request, Response, WRANGLER, is_free};
+use crate::exec::{HttpClient, Interrupt, Request, Response, WRANGLER};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::target::cloudflare_workers::{ForDev, quiet};
@@ -31,10 +31,7 @@ pub(super) fn run(folder: &Path, config: Option<Config>, options: &Dev, output: 
         }
     };
     let port = options.port.unwrap_or(USUAL_PORT);
-    if !is_free(port) {
-        let advice = format!("end what listens there, or choose another: --port {}", port.wrapping_add(1));
-        return Err(Failure::refused(format!("the port {port} is taken"), advice));
-    }
+    check_free(port)?;
     let name = config.server.name.clone();
     let mut project = Project { root: folder.to_path_buf(), config };
     WRANGLER.call([""; 0])?;

@@ -59,6 +59,19 @@ fn a_server_that_does_not_start_has_no_url() {
 }
 
 #[test]
+fn a_port_that_is_advised_is_one() {
+    let folder = Folder::new("dev-port");
+    folder.config();
+    super::halfway::cargo(&folder, "exit 0");
+    let (code, words) = folder.refused(&["dev", "--port", "0"]);
+    assert!(code == Some(2) && words.contains("--port <PORT>"), "{words}");
+    // Nobody, or somebody else, has it by now: either way it is taken.
+    let _taken = TcpListener::bind("127.0.0.1:65535");
+    let words = "error: the port 65535 is taken\nend what listens there, or choose another: --port 65534\n";
+    assert_eq!(folder.refused(&["dev", "--port", "65535"]), (Some(5), words.into()));
+}
+
+#[test]
 fn where_there_is_no_server_that_is_said() {
     let folder = Folder::new("dev-nothing");
     let said = "error: could not find `Cargo.toml` in `/home/ada` or any parent directory";

@@ -99,3 +99,12 @@ fn a_token_goes_to_nobody_in_the_clear() {
     }
 }
 
+#[test]
+fn a_time_that_is_no_time_is_refused() {
+    let folder = Folder::new("long");
+    for timeout in ["0", "86401", "18446744073709551615"] {
+        let (code, words) =
+            folder.refused(&["deploy", "test", "--url", "http://127.0.0.1:1/mcp", "--timeout", timeout]);
+        assert!(code == Some(2) && words.contains("--timeout <SECONDS>"), "{words}");
+    }
+}
