@@ -301,6 +301,11 @@ impl Said {
     pub(crate) fn failed(self, advice: impl Into<String>) -> Failure {
         Failure::failed(format!("`{}` failed: {}", self.call, self.words), advice)
     }
+
+    /// The same where it means that nobody is logged in.
+    pub(crate) fn logged_out(self, advice: impl Into<String>) -> Failure {
+        Failure::logged_out(format!("`{}` failed: {}", self.call, self.words), advice)
+    }
 }
 
 #[cfg(test)]

@@ -75,6 +75,31 @@ fn what_aws_says_is_told_with_what_to_do() {
              status`, and run the command again\n",
         ),
         (
+            "Failed to connect to proxy URL: \"http://127.0.0.1:9\"",
+            1,
+            "error: `aws cloudformation describe-stacks --stack-name crm --output json` failed: Failed to connect to proxy URL: \
+             \"http://127.0.0.1:9\"\ncorrect HTTPS_PROXY, or unset it: it says by which way AWS is reached\n",
+        ),
+        (
+            "Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY",
+            4,
+            "error: `aws cloudformation describe-stacks --stack-name crm --output json` failed: Partial credentials found in \
+             env, missing: AWS_SECRET_ACCESS_KEY\nset what is missing, or log in: `aws configure sso`\n",
+        ),
+        (
+            "Error when retrieving credentials from custom-process: no such key",
+            4,
+            "error: `aws cloudformation describe-stacks --stack-name crm --output json` failed: Error when retrieving credentials \
+             from custom-process: no such key\nsee that what the profile names, such as its `credential_process`, gives \
+             credentials by itself\n",
+        ),
+        (
+            "Enter MFA code for arn:aws:iam::1:mfa/ada: EOF when reading a line",
+            4,
+            "error: the profile wants a code from a device, and there is nobody to ask\nrun it at a terminal; or get a session \
+             with `aws sts get-session-token`, and export what that prints\n",
+        ),
+        (
             "Could not connect to the endpoint URL: \"https://cloudformation.us-east-1.amazonaws.com/\"",
             1,
             "error: AWS cannot be reached in us-east-1\nsee that the network is up, and that `region` under [aws] in \

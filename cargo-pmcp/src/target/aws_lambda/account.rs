@@ -151,6 +151,17 @@ impl Account {
                     None => "log in: `aws configure sso`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".into(),
                 },
             )
+        } else if has(&["Partial credentials found"]) {
+            said.logged_out("set what is missing, or log in: `aws configure sso`")
+        } else if has(&["Error when retrieving credentials"]) {
+            said.logged_out(
+                "see that what the profile names, such as its `credential_process`, gives credentials by itself",
+            )
+        } else if has(&["Enter MFA code", "MFA token required", "EOF when reading a line"]) {
+            Failure::logged_out(
+                "the profile wants a code from a device, and there is nobody to ask",
+                "run it at a terminal; or get a session with `aws sts get-session-token`, and export what that prints",
+            )
         } else if has(&["Signature expired", "Signature not yet current", "RequestExpired", "RequestTimeTooSkewed"]) {
             said.failed("set the clock of this machine right: AWS takes what is signed within minutes only")
         } else if has(&["ExpiredToken", "has expired", "Error loading SSO Token", "Error when retrieving token"]) {
@@ -171,6 +182,8 @@ impl Account {
                 format!("AWS cannot be reached in {}", self.region),
                 "see that the network is up, and that `region` under [aws] in .pmcp/deploy.toml exists",
             )
+        } else if has(&["Failed to connect to proxy URL"]) {
+            said.failed("correct HTTPS_PROXY, or unset it: it says by which way AWS is reached")
         } else if has(&["Read timeout", "ReadTimeout"]) {
             Failure::failed(
                 format!("AWS took too long to answer in {}", self.region),
