@@ -98,10 +98,14 @@ impl Written {
     }
 }
 
-/// Whether a file has this content. What has no end is not read.
+/// Whether a file has this content, but for the ends of lines, which git may have changed. What has no end is not read.
 fn is_same(there: &Metadata, path: &Path, content: &str) -> Result<bool> {
-    let is_as_long = there.is_file() && u64::try_from(content.len()).is_ok_and(|length| there.len() == length);
-    Ok(is_as_long && fs::read(path).map_err(Failure::file("reading", path))? == content.as_bytes())
+    let longest = content.len() + content.matches('\n').count();
+    if !(there.is_file() && u64::try_from(longest).is_ok_and(|longest| there.len() <= longest)) {
+        return Ok(false);
+    }
+    let found = fs::read(path).map_err(Failure::file("reading", path))?;
+    Ok(String::from_utf8(found).is_ok_and(|found| found.replace("\r\n", "\n") == content))
 }
 
 /// Writes a file in one step: whatever happens, all of it is there, or what was there before. What is half written would
@@ -189,10 +193,10 @@ mod tests {
     #[test]
     fn what_a_user_changed_stays() {
         let root = std::env::temp_dir().join(format!("cargo-pmcp-{}-files", std::process::id()));
-        let files = [NewFile::new("a/one", "1"), NewFile::new("two", "2"), NewFile::new("three", "3")];
+        let files = [NewFile::new("a/one", "1"), NewFile::new("two", "2"), NewFile::new("three", "3\n")];
         fs::create_dir_all(&root).expect("a scratch folder");
         fs::write(root.join("two"), "mine").expect("writes");
-        fs::write(root.join("three"), "3").expect("writes");
+        fs::write(root.join("three"), "3\r\n").expect("writes");
         let written = Written::write(&root, &files).expect("writes");
         assert_eq!(written.written, ["a/one"]);
         assert_eq!(written.unchanged, ["three"]);

@@ -41,7 +41,10 @@ impl Output {
 
     /// Prints what is for a program to read, as it is.
     pub(crate) fn script(self, text: &str) -> Result {
-        print(text.trim_end())
+        match self.json {
+            true => print(&encode_json(&text)?),
+            false => print(text.trim_end()),
+        }
     }
 
     /// Something to know that is no result.
@@ -145,7 +148,7 @@ fn plain_json(text: &str) -> Cow<'_, str> {
 fn escaped(text: &str, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
     let is_obeyed = |letter: char| {
         (letter.is_control() && !matches!(letter, '\t' | '\n'))
-            || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);
@@ -175,6 +178,7 @@ mod tests {
     fn a_terminal_is_told_nothing_to_obey() {
         assert_eq!(plain("a\tb\nä"), "a\tb\nä");
         assert_eq!(plain("\u{1b}[2J\r\u{9b}x\0\u{7f}\u{202e}"), "\\u{1b}[2J\\r\\u{9b}x\\u{0}\\u{7f}\\u{202e}");
+        assert_eq!(plain("\u{61c}a\u{200e}b\u{200f}"), "\\u{61c}a\\u{200e}b\\u{200f}");
     }
 
     #[test]

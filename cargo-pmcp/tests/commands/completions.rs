@@ -13,6 +13,9 @@ fn shells_get_completions() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(folder.printed(&["completions", shell]).contains("rollback"), "{shell}");
     }
+    let json = folder.printed(&["completions", "bash", "--json"]);
+    let script: String = serde_json::from_str(&json).expect("one document, as with --json of any command");
+    assert_eq!(script.trim_end(), folder.printed(&["completions", "bash"]).trim_end());
 }
 
 /// Asks the function that bash would ask for the last word.
