@@ -293,7 +293,11 @@ pub(crate) struct SetSecret {
 #[derive(Debug, Args)]
 pub(crate) struct DeleteSecret {
     /// The environment variable of the server.
+    #[arg(allow_hyphen_values = true)]
     pub(crate) key: String,
+    /// Here only to be refused without a word of it.
+    #[arg(hide = true, allow_hyphen_values = true)]
+    pub(crate) value: Vec<OsString>,
     /// Say what would be deleted, and delete nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -81,7 +81,9 @@ impl Problem {
 
     /// From a rule that the value of this key breaks.
     pub(super) fn of_value(text: &str, key: &[String], what: String) -> Self {
-        let name = key.join(".");
+        // Behind that may be the value of a variable, which somebody took for a part of its name.
+        let part = |part: &String| part.split_once('=').map_or_else(|| part.clone(), |(name, _)| format!("{name}=…"));
+        let name = key.iter().map(part).collect::<Vec<_>>().join(".");
         let snippet = span(text, key).map(|span| snippet(text, span, false).0);
         Self { what: format!("`{name}` is wrong: {what}"), help: None, snippet }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, IsTerminal, Read};
 
@@ -45,13 +46,7 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
     let config = &project.config;
     let SetSecret { key, value: on_command_line, from_env, dry_run } = options;
     let refused = |what: String, advice: &str| Err(Failure::refused(what, advice));
-    // No key is like that, so it is a value, which is not repeated.
-    if !on_command_line.is_empty() || key.contains('=') || key.starts_with('-') {
-        return Err(Failure::usage(
-            "the value of a secret is on the command line, where others on this machine see it and the shell keeps it",
-            "take it for known to others, and pipe a new one in, type it at the prompt, or use --from-env",
-        ));
-    }
+    without_value(key, on_command_line, "pipe a new one in, type it at the prompt, or use --from-env")?;
     if let Err(what) = check_variable(config.target.target_type, key) {
         let what = format!("`{key}` cannot be the name of a secret: {what}");
         return Err(Failure::usage(what, "choose another name"));
@@ -79,7 +74,19 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
             "whether the value was stored is not known: see `cargo pmcp deploy secrets list`, and run this again";
         failure.when_interrupted(advice)
     })?;
-    output.result(&Stored { key, given: config.secrets.contains_key(key), notes: target.secret_notes() })
+    let stored = Stored { key, given: config.secrets.contains_key(key), notes: target.secret_notes() };
+    output.result(&stored).map_err(|failure| failure.after(format!("{key} is stored")))
+}
+
+/// Refuses the value of a secret where none is wanted, without a word of it. No key looks like the beginning of one.
+fn without_value(key: &str, more: &[OsString], instead: &str) -> Result {
+    if more.is_empty() && !key.contains('=') && !key.starts_with('-') {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "the value of a secret is on the command line, where others on this machine see it and the shell keeps it",
+        format!("take it for known to others, and {instead}"),
+    ))
 }
 
 /// The value, without the end of its line.
@@ -199,7 +206,8 @@ impl fmt::Display for List {
 
 fn delete(project: &Project, target: &dyn Target, options: &DeleteSecret, output: Output) -> Result {
     let config = &project.config;
-    let DeleteSecret { key, dry_run } = options;
+    let DeleteSecret { key, value, dry_run } = options;
+    without_value(key, value, "name one variable alone")?;
     let name = target.secret_name(config, key);
     let is_yours = config.secrets.get(key).is_some_and(|secret| secret.yours().is_some());
     if is_yours || !target.secrets(config)?.contains_key(key) {

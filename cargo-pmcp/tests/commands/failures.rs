@@ -168,4 +168,8 @@ fn a_secret_in_deploy_toml_is_not_repeated_however_it_is_written() {
     let words =
         "error: invalid type: sequence, expected a string\n --> .pmcp/deploy.toml:9:7\n  |\n9 | tok = …\n  |       ^\n";
     assert_eq!(folder.refused(&["deploy", "status"]), (Some(3), words.into()));
+    folder.write(".pmcp/deploy.toml", &format!("{least}[environment]\n\"A=hunter2\" = \"x\"\n"));
+    let (code, words) = folder.refused(&["deploy", "status"]);
+    assert!(code == Some(3) && words.starts_with("error: `environment.A=…` is wrong: "), "{words}");
+    assert!(!words.contains("hunter2"), "{words}");
 }

@@ -90,6 +90,18 @@ fn a_value_on_the_command_line_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_value_behind_what_is_to_be_deleted_is_not_repeated() {
+    let folder = Folder::new("secrets-delete-typed");
+    folder.config();
+    let words = "error: the value of a secret is on the command line, where others on this machine see it and the shell keeps \
+                 it\ntake it for known to others, and name one variable alone\n";
+    for arguments in [&["KEY", "s3cret"][..], &["KEY=s3cret"], &["KEY", "-s3cret"], &["KEY", "--value=s3cret"]] {
+        let arguments = [&["deploy", "secrets", "delete"], arguments].concat();
+        assert_eq!(folder.refused(&arguments), (Some(2), words.into()), "{arguments:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_stored_is_not() {
     let folder = Folder::new("secrets-refused");
     folder.program("aws", AWS);
