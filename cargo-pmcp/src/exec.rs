@@ -62,7 +62,7 @@ impl Program {
         let endings: &[&str] = if cfg!(windows) { &[".exe", ".cmd"] } else { &[""] };
         env::split_paths(&env::var_os("PATH")?)
             .flat_map(|folder| endings.iter().map(move |ending| folder.join(format!("{}{ending}", self.name))))
-            .find(|path| path.is_file())
+            .find(|path| is_executable(path))
     }
 
     /// A call of it.
@@ -80,6 +80,18 @@ impl Program {
         command.args(arguments).stdin(Stdio::null());
         Ok(Call { command, shown, input: None, asks: false, secret: None })
     }
+}
+
+/// Whether it is a file that can be started.
+#[cfg(unix)]
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(path: &Path) -> bool {
+    path.is_file()
 }
 
 /// A program with its arguments. No secret is among them: others on the machine can read those.

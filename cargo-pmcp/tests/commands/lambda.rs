@@ -272,3 +272,28 @@ fn what_a_project_tells_the_compiler_stays() {
         assert_eq!(fs::read_to_string(folder.0.join("told")).expect("was built"), line);
     }
 }
+
+#[test]
+fn a_folder_in_which_node_finds_nothing_is_refused_before_anything_is_built() {
+    let folder = project("lambda-folder");
+    for letter in [':', '?', '\\'] {
+        let name = format!("a{letter}b");
+        fs::create_dir_all(folder.0.join(&name)).expect("a folder");
+        for part in [".pmcp", "deploy", "Cargo.toml"] {
+            let copied = std::process::Command::new("cp").arg("-r").args([part, &name]).current_dir(&folder.0).status();
+            assert!(copied.expect("`cp` starts").success());
+        }
+        let (code, words) = folder.refused(&["-C", &name, "deploy", "--dry-run"]);
+        let what = format!("error: Node.js and npm find nothing in a folder whose path has `{letter}`: ");
+        assert!(code == Some(5) && words.starts_with(&what), "{words}");
+    }
+}
+
+#[test]
+fn what_is_called_like_a_program_and_is_none_is_passed_over() {
+    let folder = project("lambda-no-program");
+    folder.write("first/aws", "not a program");
+    let path = std::env::join_paths([folder.0.join("first"), folder.0.join("bin")]).expect("a path");
+    let status = folder.command(&["deploy", "status"]).env("PATH", path).output().expect("starts");
+    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+}

@@ -327,13 +327,22 @@ impl AwsLambda {
 
 /// Whether the CDK app is there that `deploy init` wrote.
 fn check_app(root: &Path) -> Result {
-    if root.join(APP).join("cdk.json").exists() {
-        return Ok(());
+    let app = root.join(APP);
+    if !app.join("cdk.json").exists() {
+        return Err(Failure::refused(
+            format!("{APP}/cdk.json is not there"),
+            "write it with `cargo pmcp deploy init --target aws-lambda`; what you changed elsewhere stays",
+        ));
     }
-    Err(Failure::refused(
-        format!("{APP}/cdk.json is not there"),
-        "write it with `cargo pmcp deploy init --target aws-lambda`; what you changed elsewhere stays",
-    ))
+    let app = std::path::absolute(&app).map_err(Failure::file("finding", &app))?;
+    // A list of folders has the first between them; what is loaded is named by a URL, to which the others say something.
+    match app.to_string_lossy().chars().find(|letter| cfg!(unix) && [':', '?', '\\'].contains(letter)) {
+        None => Ok(()),
+        Some(letter) => Err(Failure::refused(
+            format!("Node.js and npm find nothing in a folder whose path has `{letter}`: {}", app.display()),
+            "move the project, or give its folder another name",
+        )),
+    }
 }
 
 /// Everything before anything is changed on AWS: what is uploaded, and the file of settings for the CDK app.
