@@ -43,8 +43,9 @@ fn what_is_live_is_what_was_packed() {
         folder.program("aws", &format!("case \"$*\" in\n{code}\nesac\n{found}"));
     };
     account("of another build");
-    let words = "error: crm is deployed, but its live version 1 has not the code that was packed\nsee that nothing in \
-                 deploy/aws-lambda, nor in ~/.cdk.json, has the CDK deploy in another way, and deploy again\n";
+    let words = "error: crm is deployed, but its live version 1 has not the code that was packed\nsomebody may have deployed right \
+                 after: see `cargo pmcp deploy status`; else see that nothing in deploy/aws-lambda, nor in ~/.cdk.json, has the \
+                 CDK deploy in another way, and deploy again\n";
     assert_eq!(deploy(&folder), (Some(1), words.into()));
     // Of the zip of what the build makes, whose bytes are always the same.
     let packed = fs::read(folder.0.join(".pmcp/build/crm.zip")).expect("was packed");

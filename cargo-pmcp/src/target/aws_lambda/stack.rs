@@ -273,7 +273,8 @@ pub(super) fn go_live(account: &Account, name: &str, zip: &Path) -> Result {
     match account.ask::<Code>(&arguments)?.and_then(|code| code.sha256) {
         Some(live) if live != packed => Err(Failure::failed(
             format!("its live version {deployed} has not the code that was packed"),
-            "see that nothing in deploy/aws-lambda, nor in ~/.cdk.json, has the CDK deploy in another way, and deploy again",
+            "somebody may have deployed right after: see `cargo pmcp deploy status`; else see that nothing in deploy/aws-lambda, \
+             nor in ~/.cdk.json, has the CDK deploy in another way, and deploy again",
         )),
         _ => Ok(()),
     }
