@@ -40,7 +40,7 @@ fn whatever_changes_it_says_whose_it_may_be() {
     folder.program(
         "aws",
         &format!(
-            "case \"$*\" in *describe-secret*) echo ResourceNotFoundException >&2; exit 254 ;; esac\n{}",
+            "case \"$*\" in *describe-secret*) echo ResourceNotFoundException >&2; exit 254 ;; *create-secret*) echo '{{\"ARN\":\"a\"}}'; exit ;; esac\n{}",
             aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE"))
         ),
     );

@@ -13,7 +13,7 @@ case "$*" in
   *describe-stacks*) echo '(ValidationError) Stack does not exist' >&2; exit 254 ;;
   *describe-secret*) echo 'An error occurred (ResourceNotFoundException): not found' >&2; exit 254 ;;
   *--secret-string*) while IFS= read -r line; do printf '%s\n' "$line" >> told; done
-    printf '%s|\n' "$line" >> told; echo '{}' ;;
+    printf '%s|\n' "$line" >> told; echo '{"ARN":"a"}' ;;
   *list-secrets*) echo '{"SecretList":[{"ARN":"a","Name":"crm/KEY","Tags":[{"Key":"pmcp:server","Value":"crm"}],
     "LastChangedDate":CHANGED},{"ARN":"b","Name":"crm/OTHERS","Tags":[]}]}' ;;
   *list-versions*) echo '{"Versions":[{"Version":"$LATEST"},{"Version":"2","Environment":{"Variables":{"PMCP_SECRETS":
@@ -99,6 +99,24 @@ fn a_value_behind_what_is_to_be_deleted_is_not_repeated() {
         let arguments = [&["deploy", "secrets", "delete"], arguments].concat();
         assert_eq!(folder.refused(&arguments), (Some(2), words.into()), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_value_is_stored_once_aws_says_so_and_nowhere_else() {
+    let folder = Folder::new("secrets-stored");
+    folder.config();
+    folder.program("aws", &AWS.replace(r#"echo '{"ARN":"a"}'"#, "echo '<html>Welcome</html>'"));
+    let (code, stdout, stderr) = set(&folder, &["KEY"], "s3cret");
+    let end = " --output json` does not answer that it was done\nsee that nothing stands between this machine and AWS, and run \
+               the command again\n";
+    assert!(code == Some(1) && stdout.is_empty() && stderr.ends_with(end), "{stdout}{stderr}");
+    fs::remove_file(folder.0.join("told")).expect("it was told");
+
+    folder.program("aws", &AWS.replace("case \"$*\" in", "case \"$*\" in *cli_history*) echo enabled ;;"));
+    let words = "error: the AWS CLI is set to keep all that it sends on this machine (`cli_history`), and so would keep the value\n\
+                 turn that off: aws configure set cli_history disabled\n";
+    assert_eq!(set(&folder, &["KEY"], "s3cret"), (Some(5), String::new(), words.into()));
+    assert!(!folder.0.join("told").exists());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::super::AGAIN;
 use super::stack;
@@ -67,7 +68,7 @@ impl Account {
         format!("{words} --region {}{}", self.region, self.with_profile())
     }
 
-    fn with_profile(&self) -> String {
+    pub(super) fn with_profile(&self) -> String {
         self.profile.as_ref().map(|profile| format!(" --profile {profile}")).unwrap_or_default()
     }
 
@@ -95,9 +96,23 @@ impl Account {
         self.call(arguments)?.capture()?.map(drop).map_err(|said| self.explain(said))
     }
 
-    /// Changes something with what it reads from standard input, and wants no answer.
-    pub(super) fn tell_hidden(&self, arguments: &[&str], input: Hidden) -> Result {
-        self.call(arguments)?.input(input).capture()?.map(drop).map_err(|said| self.explain(said))
+    /// Changes something with what it reads from standard input, and wants an answer with this member: all else may be
+    /// somebody's who stands between.
+    pub(super) fn tell_hidden(&self, arguments: &[&str], input: Hidden, member: &str) -> Result {
+        let said = self.call(arguments)?.input(input).capture()?.map_err(|said| self.explain(said))?;
+        match serde_json::from_str::<Value>(&said).is_ok_and(|said| said[member].is_string()) {
+            true => Ok(()),
+            false => Err(Failure::failed(
+                format!("`aws {}` does not answer that it was done", arguments.join(" ")),
+                "see that nothing stands between this machine and AWS, and run the command again",
+            )),
+        }
+    }
+
+    /// Whether the AWS CLI writes down all that it sends.
+    pub(super) fn keeps_history(&self) -> Result<bool> {
+        let set = self.call(&["configure", "get", "cli_history"])?.capture()?;
+        Ok(set.is_ok_and(|set| set.trim() == "enabled"))
     }
 
     /// Who is logged in.

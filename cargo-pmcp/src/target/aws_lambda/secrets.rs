@@ -137,6 +137,12 @@ pub(super) fn set(account: &Account, config: &Config, key: &str, value: Hidden) 
             "store it with the line ends of Unix, or encoded, as base64 does",
         ));
     }
+    if account.keeps_history()? {
+        return Err(Failure::refused(
+            "the AWS CLI is set to keep all that it sends on this machine (`cli_history`), and so would keep the value",
+            format!("turn that off: aws configure set cli_history disabled{}", account.with_profile()),
+        ));
+    }
     let name = name(config, key);
     let tag = format!("Key={TAG},Value={}", config.server.name);
     let mut was_deleted = false;
@@ -151,7 +157,7 @@ pub(super) fn set(account: &Account, config: &Config, key: &str, value: Hidden) 
         }
     };
     let input = ["--secret-string", STANDARD_INPUT, "--output", "json"];
-    let stored = account.tell_hidden(&[&["secretsmanager"], &arguments[..], &input].concat(), value);
+    let stored = account.tell_hidden(&[&["secretsmanager"], &arguments[..], &input].concat(), value, "ARN");
     stored.map_err(|failure| match was_deleted {
         true => failure.after(format!("{name} is there again, with the value that it had when it was deleted")),
         false => failure,
