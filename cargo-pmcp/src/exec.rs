@@ -14,7 +14,7 @@ mod terminal;
 use std::env;
 use std::ffi::OsString;
 use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal, PipeReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -173,8 +173,16 @@ impl Call {
     pub(crate) fn run(mut self, advice: &str) -> Result {
         self.may_start()?;
         self.hold();
-        let child = self.command.stdout(Stdio::from(io::stderr())).spawn().map_err(|error| self.no_start(&error))?;
-        let status = Running::new(child).wait().ok_or_else(|| self.interrupted("during"))?;
+        let said = self.show().map_err(|error| self.no_start(&error))?;
+        let child = self.command.spawn().map_err(|error| self.no_start(&error))?;
+        // Its own ends of the pipe: what it says ends when the program does.
+        self.command.stdout(Stdio::null()).stderr(Stdio::null());
+        let running = Running::new(child);
+        let status = match said {
+            Some(said) => running.wait_showing(said),
+            None => running.wait(),
+        };
+        let status = status.ok_or_else(|| self.interrupted("during"))?;
         if status.success() {
             return Ok(());
         }
@@ -245,6 +253,18 @@ impl Call {
         let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
         let words = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
         Err(Said { call: self.shown.clone(), words })
+    }
+
+    /// Has it write to standard error. Only a terminal is its own to write to, where programs show more: whoever reads
+    /// anything else may stop, as `| head` does, and that would end it.
+    fn show(&mut self) -> io::Result<Option<PipeReader>> {
+        if io::stderr().is_terminal() {
+            self.command.stdout(Stdio::from(io::stderr()));
+            return Ok(None);
+        }
+        let (said, says) = io::pipe()?;
+        self.command.stdout(says.try_clone()?).stderr(says);
+        Ok(Some(said))
     }
 
     /// It may change something, and holds what this program holds.

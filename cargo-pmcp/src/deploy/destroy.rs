@@ -119,9 +119,10 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
         }
         false => Ok(()),
     });
-    forgotten.map_err(|failure| failure.after(format!("what there was of {name} in {place} is removed")))?;
+    let gone = |failure: Failure| failure.after(format!("what there was of {name} in {place} is removed"));
+    forgotten.map_err(gone)?;
     plan.done = true;
-    output.result(&plan)
+    output.result(&plan).map_err(gone)
 }
 
 /// The failure, with what there is still, if the platform can be asked.

@@ -195,7 +195,8 @@ fn run_command(project: &Project, command: DeployCommand, output: Output) -> Res
                 lock_for_change(project, output)?;
             }
             let plan = target.rollback(config, &options).map_err(|failure| failure.when_interrupted(NOT_TWICE))?;
-            output.result(&Plan { done, ..plan })
+            let printed = output.result(&Plan { done, ..plan });
+            printed.map_err(|failure| if done { failure.after("another version is live") } else { failure })
         }
         DeployCommand::Test(options) => test::run(target.url(config)?, target.token_advice(config), &options, output),
         DeployCommand::Logs(options) => target.logs(config, &options, output),

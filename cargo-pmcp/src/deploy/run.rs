@@ -72,7 +72,10 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
     };
     records.put(record);
     records.save(root).map_err(|failure| failure.after(format!("{} is deployed", project.config.server.name)))?;
-    output.result(&outputs)?;
+    output.result(&outputs).map_err(|failure| {
+        let what = format!("{} is deployed, but {failure}", project.config.server.name);
+        Failure::failed(what, "see where it is with `cargo pmcp deploy outputs`")
+    })?;
     output.note("next: `cargo pmcp deploy test` talks to it; keep .pmcp/deployed.json under version control");
     Ok(())
 }

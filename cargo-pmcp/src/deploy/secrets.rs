@@ -229,5 +229,5 @@ fn delete(project: &Project, target: &dyn Target, options: &DeleteSecret, output
         target.delete_secret(config, key)?;
         plan.done = true;
     }
-    output.result(&plan)
+    output.result(&plan).map_err(|failure| if *dry_run { failure } else { failure.after(format!("{key} is deleted")) })
 }

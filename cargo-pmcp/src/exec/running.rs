@@ -1,10 +1,12 @@
 //! Programs that run beside this one, and their end.
 
-use std::io::{self, Read, Write};
+use std::io::{self, PipeReader, Read, Write};
 use std::process::{Child, ChildStdout, ExitStatus, Output};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 #[cfg(unix)]
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[cfg(unix)]
 use nix::sys::signal::Signal;
@@ -16,6 +18,9 @@ use super::interrupt::{Interrupt, POLL, interrupt_came};
 /// How long a program may take to end in order.
 #[cfg(unix)]
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long what a program says may go on after its end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A program that runs; dropping it ends it, with all that it has started.
 pub(crate) struct Running {
@@ -48,6 +53,20 @@ impl Running {
             }
             thread::sleep(POLL);
         }
+    }
+
+    /// The same, and shows meanwhile what it says.
+    pub(super) fn wait_showing(self, mut said: PipeReader) -> Option<ExitStatus> {
+        let (end, ended) = mpsc::channel::<()>();
+        thread::spawn(move || {
+            // What could be read is all there is.
+            drop(io::copy(&mut said, &mut Heedless));
+            drop(end);
+        });
+        let status = self.wait();
+        // What it has started and left running may hold the pipe: its last words are not waited for.
+        let _ = ended.recv_timeout(LAST_WORDS);
+        status
     }
 
     /// The same with all that it printed.
@@ -114,14 +133,27 @@ impl Drop for Running {
     }
 }
 
-/// Keeps what it is told, and shows it on standard error.
+/// Keeps what it is told, and shows it.
 struct Shown(Vec<u8>);
 
 impl Write for Shown {
     fn write(&mut self, new: &[u8]) -> io::Result<usize> {
-        // Whoever looks may have stopped; that is no reason to stop half-way.
-        drop(io::stderr().write_all(new));
+        Heedless.write_all(new)?;
         self.0.write(new)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Standard error, whoever looks: that they have stopped is no reason to stop half-way.
+struct Heedless;
+
+impl Write for Heedless {
+    fn write(&mut self, new: &[u8]) -> io::Result<usize> {
+        drop(io::stderr().write_all(new));
+        Ok(new.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

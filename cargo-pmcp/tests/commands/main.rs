@@ -49,6 +49,8 @@ mod states;
 #[cfg(unix)]
 mod table;
 #[cfg(unix)]
+mod unread;
+#[cfg(unix)]
 mod workers;
 
 use std::fs;
