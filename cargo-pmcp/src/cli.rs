@@ -355,6 +355,9 @@ pub(crate) struct Destroy {
     /// Do not ask.
     #[arg(long)]
     pub(crate) yes: bool,
+    /// With --yes, remove a server too that .pmcp/deployed.json does not know.
+    #[arg(long)]
+    pub(crate) unrecorded: bool,
     /// Say what would be removed, and remove nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,

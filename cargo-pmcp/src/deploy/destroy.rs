@@ -45,10 +45,11 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
         ));
     }
     let is_recorded = records.remove(&record);
+    // Where nothing was deployed, less may be there.
+    let is_server = removal.deployed && (is_recorded || target.is_deployed(config)?);
+    let is_anothers = is_server && !is_recorded;
     if removal.deployed {
-        // Where nothing was deployed, less may be there.
-        let is_server = is_recorded || target.is_deployed(config)?;
-        plan.warnings.extend((is_server && !is_recorded).then(|| not_known(&project)));
+        plan.warnings.extend(is_anothers.then(|| not_known(&project)));
         let what = match is_server {
             true => format!("{name} in {place}, with its URL and all its versions"),
             false => format!("what there is of {name} in {place}"),
@@ -96,6 +97,11 @@ pub(super) fn run(project: &Project, options: &Destroy, output: Output) -> Resul
     }
     if options.dry_run || !(there_is_more || is_recorded) {
         return output.result(&plan);
+    }
+    // What cannot be taken back: whoever adds --yes need not have seen whose it is.
+    if is_anothers && options.yes && !options.unrecorded {
+        let advice = "nothing was removed: if it is, put that file back from version control, or add --unrecorded";
+        return Err(Failure::refused(not_known(&project), advice));
     }
     if there_is_more && !options.yes {
         if !is_anybody_there() {

@@ -4,7 +4,7 @@ use super::confirm::{confirm, is_anybody_there};
 use super::record::{PATH, Record, Records};
 use super::{Project, lock, not_known};
 use crate::cli::DeployRun;
-use crate::config::Config;
+use crate::config::{Config, TargetType};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::target::UNCHANGED;
@@ -132,6 +132,9 @@ fn unasked(config: &Config, is_known: bool) -> String {
     };
     let name = &config.server.name;
     let replaced = match is_known {
+        true if config.target.target_type == TargetType::AwsLambda => {
+            "; if another `front` takes the URL away that clients know, you are asked only then".to_owned()
+        }
         true => String::new(),
         false => format!("; a {name} that is there is replaced only if you say so then, or with --yes"),
     };

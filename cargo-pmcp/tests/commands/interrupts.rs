@@ -75,7 +75,7 @@ fn a_removal_that_is_interrupted_goes_on_by_itself() {
             "case \"$*\" in *stack-delete-complete*) {INTERRUPTED} ;;\n*list-*|*log-groups*) exit 0 ;; esac\n{account}"
         ),
     );
-    let (code, words) = folder.refused(&["deploy", "destroy", "--yes"]);
+    let (code, words) = folder.refused(&["deploy", "destroy", "--yes", "--unrecorded"]);
     let message = "error: interrupted during `aws cloudformation wait stack-delete-complete --stack-name crm`\nCloudFormation \
                    goes on removing crm; run the same command again to see that nothing is left\n";
     assert!(code == Some(130) && words.ends_with(message), "{code:?} {words}");

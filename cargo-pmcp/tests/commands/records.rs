@@ -52,7 +52,13 @@ fn whatever_changes_it_says_whose_it_may_be() {
     assert_eq!(set(), note);
     assert!(folder.refused(&["deploy", "rollback"]).1.starts_with(&note));
     assert!(folder.printed(&["deploy", "destroy", "--dry-run"]).contains(&note));
-    assert!(folder.printed(&["deploy", "destroy", "--yes"]).contains(&note));
+    // Nobody is there who has seen whose it is.
+    let (code, words) = folder.refused(&["deploy", "destroy", "--yes"]);
+    let refused = format!(
+        "error: {TAKEN}\nnothing was removed: if it is, put that file back from version control, or add --unrecorded\n"
+    );
+    assert!(code == Some(5) && words.ends_with(&refused), "{words}");
+    assert!(folder.printed(&["deploy", "destroy", "--yes", "--unrecorded"]).contains(&note));
     folder.printed(&["deploy", "--yes"]);
     assert_eq!(set(), "");
     assert!(!folder.refused(&["deploy", "rollback"]).1.contains(&note));
@@ -105,7 +111,7 @@ fn the_wrong_account_is_not_taken_for_an_empty_one() {
 
     // One that is here goes, and what is known of the other stays.
     account(&stack("UPDATE_COMPLETE"));
-    folder.printed(&["deploy", "destroy", "--yes"]);
+    folder.printed(&["deploy", "destroy", "--yes", "--unrecorded"]);
     assert!(record(&folder).contains("111111111111"), "{}", record(&folder));
     // Another account is another server.
     let there = "crm is deployed in us-east-1 of the account 111111111111, and this is the account 123456789012";

@@ -94,6 +94,9 @@ fn a_url_is_not_taken_away_without_a_word() {
     let config = fs::read_to_string(folder.0.join(".pmcp/deploy.toml")).expect("is there");
     folder.write(".pmcp/deploy.toml", &config.replace("[aws]\n", "[aws]\nfront = \"http-api\"\n"));
     let what = format!("`front` under [aws] is not what it was: {url} goes, and the server gets another URL\n");
+    let plan = folder.printed(&["deploy", "--dry-run"]);
+    let asked = "; if another `front` takes the URL away that clients know, you are asked only then\n";
+    assert!(plan.ends_with(asked), "{plan}");
     let (code, words) = folder.refused(&["deploy"]);
     assert!(
         code == Some(5) && words.ends_with(&format!("error: {what}put back what it said, or add --yes\n")),

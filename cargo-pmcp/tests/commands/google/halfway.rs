@@ -66,14 +66,14 @@ fn what_is_removed_is_this_servers() {
     let branches = "*'secrets list'*) echo '[{\"name\":\"projects/1/secrets/crm-KEY\",\"labels\":{\"pmcp-server\":\"crm\"}}]' ;;\n\
                     *'repositories describe'*) echo '{\"format\":\"DOCKER\",\"labels\":{\"pmcp-server\":\"crm\"}}' ;;";
     folder.program("gcloud", &gcloud(SERVICE, branches));
-    let removed = folder.printed(&["deploy", "destroy", "--yes"]);
+    let removed = folder.printed(&["deploy", "destroy", "--yes", "--unrecorded"]);
     let words = "removed crm in us-central1 of ada-project, with its URL and all its versions\nleft    the secret crm-KEY\n        \
                  --clean removes it\nleft    the repository of Artifact Registry, with all images of the server, crm\n        \
                  --clean removes it\n";
     assert_eq!(removed, words.to_owned() + &not_known("us-central1 of ada-project"));
     assert!(calls(&folder).contains("services delete crm --region us-central1 --quiet --project ada-project"));
     assert!(!calls(&folder).contains("secrets delete") && !calls(&folder).contains("repositories delete"));
-    folder.printed(&["deploy", "destroy", "--clean", "--yes"]);
+    folder.printed(&["deploy", "destroy", "--clean", "--yes", "--unrecorded"]);
     for call in ["secrets delete crm-KEY --quiet", "repositories delete crm --location us-central1 --quiet"] {
         assert!(calls(&folder).contains(call), "{}", calls(&folder));
     }

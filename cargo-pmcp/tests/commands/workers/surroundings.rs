@@ -17,7 +17,7 @@ fn a_dot_env_in_the_current_folder_says_nothing() {
         esac"#;
     place.folder.program("wrangler", &script.replace("ROOT", &place.folder.0.display().to_string()));
     let secret = ["secrets", "set", "KEY", "--from-env", "PATH"];
-    for command in [&["login"][..], &["status"], &secret, &["destroy", "--yes"]] {
+    for command in [&["login"][..], &["status"], &secret, &["destroy", "--yes", "--unrecorded"]] {
         let (code, _, words) = place.run(&[&["deploy"], command].concat());
         assert_eq!(code, Some(0), "{command:?}: {words}");
     }

@@ -19,7 +19,7 @@ fn what_was_made_is_removed_where_the_package_is() {
     folder.write("w/wrangler.pmcp.dev.json", "");
     folder.write("cloudflare-workers/build/mine", "");
     folder.write(".pmcp/lock", "");
-    let (code, printed, words) = place.run(&["deploy", "destroy", "--clean", "--yes"]);
+    let (code, printed, words) = place.run(&["deploy", "destroy", "--clean", "--yes", "--unrecorded"]);
     assert_eq!(code, Some(0), "{words}");
     let lines: Vec<&str> = printed.lines().skip(1).filter(|line| !line.starts_with("note: ")).collect();
     assert_eq!(
