@@ -5,7 +5,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use clap::ValueEnum;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::Project;
@@ -41,15 +43,21 @@ pub(super) struct Record {
     /// Whether it has not come to its end yet, or never has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     begun: bool,
+    /// What a later version knows more, for which it is kept.
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 /// All that there are. Belongs under version control: others then know of them too.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Records {
     deployments: Vec<Entry>,
+    /// What a later version says of them together.
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Entry {
     Known(Record),
@@ -61,12 +69,20 @@ enum Entry {
     },
 }
 
-/// The file as any version wrote it.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Several { deployments: Vec<Entry> },
-    One(Record),
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut more = Map::<String, Value>::deserialize(deserializer)?;
+        let target = more.get("target_type").and_then(Value::as_str).unwrap_or_default();
+        // One that this version knows is whole: what it says is what keeps a new name from being a second server.
+        if TargetType::from_str(target, false).is_ok() {
+            return serde_json::from_value(Value::Object(more)).map(Self::Known).map_err(D::Error::custom);
+        }
+        let target_type = match more.remove("target_type") {
+            Some(Value::String(target_type)) => target_type,
+            _ => return Err(D::Error::custom("a deployment has no `target_type`")),
+        };
+        Ok(Self::Later { target_type, more })
+    }
 }
 
 impl Record {
@@ -75,7 +91,8 @@ impl Record {
         let config = &project.config;
         let place = project.target().place(config);
         let (name, said_by) = (config.server.name.clone(), project.target().says_place(config));
-        Ok(Self { target_type: config.target.target_type, name, place, account: None, said_by, begun: false })
+        let (target_type, more) = (config.target.target_type, Map::new());
+        Ok(Self { target_type, name, place, account: None, said_by, begun: false, more })
     }
 
     /// The same in an account, which only the platform knows.
@@ -141,14 +158,16 @@ impl Records {
     pub(super) fn load(root: &Path) -> Result<Self> {
         let path = path(root);
         let Some(text) = read(&path, LONGEST, RESTORE)? else { return Ok(Self::default()) };
-        match serde_json::from_str(&text) {
-            Ok(Written::Several { deployments }) => Ok(Self { deployments }),
-            Ok(Written::One(record)) => Ok(Self { deployments: vec![Entry::Known(record)] }),
-            Err(error) => {
-                let what = format!("{} is not what cargo pmcp wrote: {error}", path.display());
-                Err(Failure::refused(what, RESTORE))
-            }
-        }
+        let read = serde_json::from_str::<Map<String, Value>>(&text).and_then(|mut more| {
+            let Some(deployments) = more.remove("deployments") else {
+                // As versions wrote it that knew one alone.
+                return Ok(Self { deployments: vec![serde_json::from_value(Value::Object(more))?], more: Map::new() });
+            };
+            Ok(Self { deployments: serde_json::from_value(deployments)?, more })
+        });
+        read.map_err(|error| {
+            Failure::refused(format!("{} is not what cargo pmcp wrote: {error}", path.display()), RESTORE)
+        })
     }
 
     /// The deployment on the platform of `now` that `now` would be a second one beside.
@@ -202,12 +221,12 @@ impl Records {
     /// Notes a deployment, as it was called first.
     pub(super) fn put(&mut self, now: Record) {
         let known = self.find(&now).cloned();
-        let (place, account) = match known {
-            Some(Record { place, account, .. }) => (place, account.or_else(|| now.account.clone())),
-            None => (now.place.clone(), now.account.clone()),
+        let (place, account, more) = match known {
+            Some(Record { place, account, more, .. }) => (place, account.or_else(|| now.account.clone()), more),
+            None => (now.place.clone(), now.account.clone(), Map::new()),
         };
         self.remove(&now);
-        self.deployments.push(Entry::Known(Record { place, account, ..now }));
+        self.deployments.push(Entry::Known(Record { place, account, more, ..now }));
     }
 
     /// Forgets one; whether it was known.

@@ -224,3 +224,20 @@ fn what_a_later_version_wrote_is_kept() {
     folder.printed(&["deploy", "destroy", "--yes"]);
     assert!(record(&folder).contains("Tycho") && !record(&folder).contains("us-east-1"), "{}", record(&folder));
 }
+
+#[test]
+fn what_this_version_does_not_know_of_a_deployment_is_kept() {
+    let folder = project("more");
+    folder.program("aws", &aws("{\"Outputs\":[]}", &stack("UPDATE_COMPLETE")));
+    let here = r#"{"target_type":"aws-lambda","name":"crm","place":"us-east-1","moon":"full"}"#;
+    folder.write(".pmcp/deployed.json", &format!("{{\"deployments\":[{here}],\"tide\":\"high\"}}"));
+    folder.printed(&["deploy"]);
+    assert!(record(&folder).contains("\"moon\": \"full\""), "{}", record(&folder));
+    assert!(record(&folder).contains("\"tide\": \"high\""), "{}", record(&folder));
+    // What is half of one keeps no name from being a mistake.
+    for half in [r#"{"target_type":"aws-lambda","name":"crm"}"#, r#"{"name":"crm","place":"us-east-1"}"#, "[]"] {
+        folder.write(".pmcp/deployed.json", &format!("{{\"deployments\":[{half}]}}"));
+        let (code, words) = folder.refused(&["deploy"]);
+        assert!(code == Some(5) && words.contains("/.pmcp/deployed.json is not what cargo pmcp wrote: "), "{words}");
+    }
+}
