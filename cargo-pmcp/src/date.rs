@@ -26,13 +26,20 @@ pub(crate) fn encode_milliseconds(milliseconds: u64) -> String {
 /// A date in UTC as milliseconds since 1970.
 pub(crate) fn parse(text: &str) -> Option<u64> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let numbers = |text: &str, at: char| text.split(at).map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>();
+    // Nobody writes more, and more could not be counted in milliseconds.
+    let number = |part: &str| part.parse::<u16>().ok().map(u64::from);
+    let numbers = |text: &str, at: char| text.split(at).map(number).collect::<Option<Vec<u64>>>();
     let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
     let [year, month, day] = numbers(date, '-')?[..] else { return None };
     let [hour, minute, second] = numbers(time, ':')?[..] else { return None };
     let milliseconds: u64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
     let seconds = days(year, month, day)? * DAY + hour * 3600 + minute * 60 + second;
     Some(seconds * 1000 + milliseconds)
+}
+
+/// The same date without parts of a second, if it is one.
+pub(crate) fn whole_seconds(text: &str) -> Option<String> {
+    parse(text).map(|milliseconds| encode(milliseconds / 1000))
 }
 
 /// Days since 1970, in years as above.
@@ -78,5 +85,7 @@ mod tests {
         assert_eq!(parse("2026-11-22T22:07:15Z"), Some(1_795_385_235_000));
         assert_eq!(parse("2026-11-22T22:07:15.123456789Z"), Some(1_795_385_235_123));
         assert_eq!(parse("yesterday"), None);
+        assert_eq!(parse("18446744073709551615-01-01T00:00:00Z"), None);
+        assert_eq!(whole_seconds("2026-11-22T22:07:15.123Z").as_deref(), Some("2026-11-22T22:07:15Z"));
     }
 }

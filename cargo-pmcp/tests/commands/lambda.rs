@@ -244,7 +244,7 @@ fn a_line_from_before_1970_is_a_line() {
     let lines =
         "*filter-log-events*) echo '{\"events\":[{\"eventId\":\"1\",\"timestamp\":-5,\"message\":\"early\"}]}' ;;";
     folder.program("aws", &format!("case \"$*\" in\n{lines}\n*) {} ;;\nesac", aws(THERE, &found)));
-    assert_eq!(folder.printed(&["deploy", "logs"]), "1970-01-01T00:00:00Z early\n");
+    assert_eq!(folder.printed(&["deploy", "logs"]), "1970-01-01T00:00:00.000Z early\n");
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -40,9 +40,10 @@ fn a_line_moves_no_terminal_and_stays_one_line() {
     let folder = Folder::new("logs-lines");
     folder.config();
     folder.program("aws", AWS);
-    assert_eq!(folder.printed(&["deploy", "logs"]), "1970-01-01T00:00:00Z a\tb\\u{1b}[2Jc\\r\\nerror: d\n");
+    assert_eq!(folder.printed(&["deploy", "logs"]), "1970-01-01T00:00:00.001Z a\tb\\u{1b}[2Jc\\r\\nerror: d\n");
     let json = folder.printed(&["deploy", "logs", "--json"]);
     assert!(json.contains(r#""message": "a\tb\u001b[2Jc\r\nerror: d\n""#), "{json}");
+    assert!(json.contains(r#""timestamp": "1970-01-01T00:00:00.001Z""#), "{json}");
 }
 
 #[test]

@@ -59,8 +59,26 @@ fn that_no_version_is_live_is_said() {
     let found = aws(THERE, &outputs("{\"OutputKey\":\"Version\",\"OutputValue\":\"1\"}"));
     folder.program("aws", &format!("case \"$*\" in\n{gone}\n*) {found} ;;\nesac"));
     let status = folder.printed(&["deploy", "status"]);
-    assert_eq!(status, "crm in us-east-1: UPDATE_COMPLETE, and no version is live\n");
+    assert_eq!(status, "crm in us-east-1: UPDATE_COMPLETE, and no version is live\nUrl = https://u/mcp\n");
     assert_eq!(folder.printed(&["deploy", "outputs"]), "Url = https://u/mcp\n");
+}
+
+#[test]
+fn a_status_says_where_it_is_and_how_old() {
+    let folder = project("status");
+    let versions = r#"[{"Version":"$LATEST","LastModified":"2026-11-22T23:00:00.000+0000"},
+        {"Version":"2","LastModified":"2026-11-22T22:07:15.001+0000"},{"Version":"1"}]"#;
+    let found = aws(THERE, &stack("UPDATE_COMPLETE"));
+    let versions = format!("*list-versions*) echo '{{\"Versions\":{versions}}}'; exit ;;");
+    folder.program("aws", &format!("case \"$*\" in\n{versions}\nesac\n{found}"));
+    assert_eq!(
+        folder.printed(&["deploy", "status"]),
+        "crm in us-east-1: UPDATE_COMPLETE\nUrl = https://u/mcp\nversion 1 is live, of 1, 2 (2026-11-22T22:07:15Z)\n"
+    );
+    let status: serde_json::Value =
+        serde_json::from_str(&folder.printed(&["deploy", "status", "--json"])).expect("JSON");
+    assert_eq!(status["times"], serde_json::json!({ "2": "2026-11-22T22:07:15Z" }));
+    assert_eq!(status["versions"], serde_json::json!(["1", "2"]));
 }
 
 #[test]

@@ -51,7 +51,9 @@ fn from_an_empty_folder_to_lambda_and_back() {
     let first = fs::read(&zip).expect("a zip");
     project.pmcp(&["deploy"]);
     assert!(fs::read(&zip).expect("a zip") == first, "the same source must give the same bytes");
-    assert_eq!(project.pmcp(&["deploy", "status"])["versions"], json!(["1"]));
+    let status = project.pmcp(&["deploy", "status"]);
+    assert_eq!((&status["versions"], &status["url"]), (&json!(["1"]), &outputs["Url"]));
+    assert!(status["times"]["1"].is_string(), "{status}");
 
     what_was_uploaded_answers(&aws, &project, &emulator, &clients);
     what_it_logs_is_printed(&aws, &project, outputs["LogGroup"].as_str().expect("a log group"));

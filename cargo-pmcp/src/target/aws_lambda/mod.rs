@@ -215,13 +215,14 @@ impl Target for AwsLambda {
         let name = config.server.name.clone();
         let found = stack::describe(&account, &name)?;
         let deployed = found.as_ref().is_some_and(Stack::has_server);
-        let (live_version, versions) = match found.as_ref().map(|stack| stack.function(&name)) {
-            Some(function) => (stack::live(&account, &function)?, stack::versions(&account, &function)?),
-            None => (None, Vec::new()),
+        let (live_version, (versions, times)) = match found.as_ref().map(|stack| stack.function(&name)) {
+            Some(function) => (stack::live(&account, &function)?, stack::versions_with_times(&account, &function)?),
+            None => Default::default(),
         };
         let none = if deployed && live_version.is_none() { ", and no version is live" } else { "" };
+        let url = found.as_ref().filter(|_| deployed).and_then(|stack| stack.output("Url")).map(str::to_owned);
         let state = found.map(|stack| format!("{}{none}", stack.status));
-        Ok(Status { name, place: self.place(config), deployed, state, live_version, versions })
+        Ok(Status { name, place: self.place(config), deployed, url, state, live_version, versions, times })
     }
 
     fn is_deployed(&self, config: &Config) -> Result<bool> {

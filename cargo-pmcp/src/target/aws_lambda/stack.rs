@@ -14,6 +14,7 @@ use super::Rollback;
 use super::account::Account;
 use super::secrets::{self, Function};
 use crate::config::Config;
+use crate::date;
 use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
 use crate::target::not_deployed;
@@ -212,8 +213,22 @@ struct Versions {
 struct Version {
     #[serde(rename = "Version")]
     version: String,
+    /// `2026-11-22T22:07:15.001+0000`.
+    #[serde(rename = "LastModified")]
+    made: Option<String>,
     #[serde(flatten)]
     function: Function,
+}
+
+impl Version {
+    /// Its number; the code that is no version yet has none.
+    fn number(&self) -> Option<u64> {
+        self.version.parse().ok()
+    }
+
+    fn made(&self) -> Option<String> {
+        date::whole_seconds(&self.made.as_ref()?.replace("+0000", "Z"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -224,21 +239,32 @@ struct Alias {
 
 /// The versions of the function, oldest first.
 pub(super) fn versions(account: &Account, function: &str) -> Result<Vec<String>> {
-    versions_that(account, function, |_| true)
+    Ok(published(account, function)?.into_iter().map(|version| version.version).collect())
+}
+
+/// The same, and when each was made.
+pub(super) fn versions_with_times(
+    account: &Account,
+    function: &str,
+) -> Result<(Vec<String>, BTreeMap<String, String>)> {
+    let published = published(account, function)?;
+    let times = published.iter().filter_map(|version| Some((version.version.clone(), version.made()?))).collect();
+    Ok((published.into_iter().map(|version| version.version).collect(), times))
 }
 
 /// Those that read a secret at their start.
 pub(super) fn readers(account: &Account, config: &Config, key: &str) -> Result<Vec<String>> {
-    let name = function(account, &config.server.name)?;
-    versions_that(account, &name, |function| function.secrets().contains_key(key))
+    let mut found = published(account, &function(account, &config.server.name)?)?;
+    found.retain(|version| version.function.secrets().contains_key(key));
+    Ok(found.into_iter().map(|version| version.version).collect())
 }
 
-fn versions_that(account: &Account, function: &str, is_meant: impl Fn(&Function) -> bool) -> Result<Vec<String>> {
+fn published(account: &Account, function: &str) -> Result<Vec<Version>> {
     let found: Option<Versions> = account.ask(&["lambda", "list-versions-by-function", "--function-name", function])?;
-    let found = found.into_iter().flat_map(|found| found.versions).filter(|version| is_meant(&version.function));
-    let mut numbers: Vec<u64> = found.filter_map(|version| version.version.parse().ok()).collect();
-    numbers.sort_unstable();
-    Ok(numbers.iter().map(u64::to_string).collect())
+    let mut versions = found.map(|found| found.versions).unwrap_or_default();
+    versions.retain(|version| version.number().is_some());
+    versions.sort_unstable_by_key(Version::number);
+    Ok(versions)
 }
 
 /// The version that answers.

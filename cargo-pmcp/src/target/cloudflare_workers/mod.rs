@@ -212,11 +212,17 @@ impl Target for CloudflareWorkers {
             None => "no version is live".into(),
         });
         let live_version = live.and_then(|live| live.live());
-        let versions = match is_there {
-            true => Versions::load(&account, &name)?.of_code(live_version.as_deref()),
-            false => Vec::new(),
+        let (versions, mut times) = match is_there {
+            true => {
+                let found = Versions::load(&account, &name)?;
+                (found.of_code(live_version.as_deref()), found.times())
+            }
+            false => Default::default(),
         };
-        Ok(Status { name, place: account.place(), deployed: is_there, state, live_version, versions })
+        // Of those that are told of, others with the same code are not.
+        times.retain(|version, _| versions.contains(version));
+        let place = account.place();
+        Ok(Status { name, place, deployed: is_there, url: None, state, live_version, versions, times })
     }
 
     fn account(&self, config: &mut Config) -> Result<Option<String>> {

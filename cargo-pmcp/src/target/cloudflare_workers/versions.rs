@@ -11,6 +11,7 @@ use super::account::Account;
 use super::worker::{self, path};
 use crate::cli::Rollback;
 use crate::config::Config;
+use crate::date;
 use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
 use crate::target::not_deployed_in;
@@ -31,6 +32,13 @@ struct Version {
     number: u64,
     #[serde(default)]
     annotations: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    metadata: Made,
+}
+
+#[derive(Default, Deserialize)]
+struct Made {
+    created_on: Option<String>,
 }
 
 impl Version {
@@ -62,6 +70,12 @@ impl Versions {
 
     fn is_draft(&self, id: &str) -> bool {
         self.drafts.iter().any(|version| version.id == id)
+    }
+
+    /// When each was made.
+    pub(super) fn times(&self) -> BTreeMap<String, String> {
+        let time = |version: &Version| date::whole_seconds(version.metadata.created_on.as_ref()?);
+        self.all.iter().filter_map(|version| Some((version.id.clone(), time(version)?))).collect()
     }
 
     /// One for each code that was deployed, oldest first: the live one, or that with the newest secrets.
@@ -130,6 +144,7 @@ mod tests {
             id: (*id).into(),
             number,
             annotations: Some(BTreeMap::from([(TRIGGER.to_owned(), (*trigger).to_owned())])),
+            metadata: Made::default(),
         };
         let all = (1..).zip(versions).map(version).collect();
         Versions { all, drafts: Vec::new() }.of_code(Some(live))

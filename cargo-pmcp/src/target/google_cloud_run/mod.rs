@@ -257,13 +257,15 @@ impl Target for GoogleCloudRun {
         let project = CloudProject::new(config)?;
         let name = config.server.name.clone();
         let found = service::describe(&project, &name)?;
-        let versions = match &found {
+        let (versions, times) = match &found {
             Some(_) => service::revisions(&project, &name)?,
-            None => Vec::new(),
+            None => Default::default(),
         };
         let live_version = found.as_ref().and_then(|service| service.live());
+        let url = found.as_ref().and_then(|service| service.url());
         let state = found.map(|service| service.state());
-        Ok(Status { name, place: project.place(), deployed: state.is_some(), state, live_version, versions })
+        let (place, deployed) = (project.place(), state.is_some());
+        Ok(Status { name, place, deployed, url, state, live_version, versions, times })
     }
 
     fn rollback(&self, config: &Config, options: &Rollback) -> Result<Plan> {

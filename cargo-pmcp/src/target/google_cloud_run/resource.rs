@@ -170,7 +170,7 @@ impl Service {
         self.metadata.generation
     }
 
-    fn url(&self) -> Option<String> {
+    pub(super) fn url(&self) -> Option<String> {
         self.status.url.as_ref().map(|url| format!("{}/mcp", url.trim_end_matches('/')))
     }
 

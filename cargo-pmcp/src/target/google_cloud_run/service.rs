@@ -1,5 +1,6 @@
 //! The service on Cloud Run, from its first revision to its end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -7,8 +8,9 @@ use serde_json::Value;
 
 use super::Rollback;
 use super::gcloud::CloudProject;
-use super::resource::{Revision, Service};
+use super::resource::{Metadata, Revision, Service};
 use crate::config::Config;
+use crate::date;
 use crate::exec::pause;
 use crate::failure::{Failure, Result};
 use crate::plan::{Action, Plan};
@@ -51,9 +53,11 @@ fn check_absence(project: &CloudProject, name: &str) -> Result {
     ))
 }
 
-/// The names of the revisions that could answer, oldest first.
-pub(super) fn revisions(project: &CloudProject, name: &str) -> Result<Vec<String>> {
-    Ok(names(&all_revisions(project, name)?))
+/// The names of the revisions that could answer, oldest first, and when each was made.
+pub(super) fn revisions(project: &CloudProject, name: &str) -> Result<(Vec<String>, BTreeMap<String, String>)> {
+    let revisions = all_revisions(project, name)?;
+    let made = |Metadata { name, created, .. }: &Metadata| Some((name.clone(), date::whole_seconds(created)?));
+    Ok((names(&revisions), revisions.iter().filter_map(|revision| made(&revision.metadata)).collect()))
 }
 
 fn names(revisions: &[Revision]) -> Vec<String> {

@@ -11,6 +11,7 @@ use super::login::{Session, encode_part};
 use super::problem::{Problem, not_understood, unreachable};
 use super::{SERVICE, address, is_chosen_here};
 use crate::config::{Config, PmcpRun};
+use crate::date;
 use crate::exec::{Hidden, HttpClient, NoResponse, Request, Response, go_on, pause as wait};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
@@ -97,8 +98,20 @@ struct Versions {
 }
 
 #[derive(Deserialize)]
-struct Version {
+pub(super) struct Version {
     version: u64,
+    /// In milliseconds since 1970.
+    created: u64,
+}
+
+impl Version {
+    pub(super) fn name(&self) -> String {
+        self.version.to_string()
+    }
+
+    pub(super) fn made(&self) -> String {
+        date::encode(self.created / 1000)
+    }
 }
 
 #[derive(Deserialize)]
@@ -171,11 +184,11 @@ impl Api {
         self.tell("DELETE", &self.path(""), RequestParts::default())
     }
 
-    /// The numbers of its versions, oldest first.
-    pub(super) fn versions(&self) -> Result<Vec<String>> {
+    /// Its versions, oldest first.
+    pub(super) fn versions(&self) -> Result<Vec<Version>> {
         let mut all = Vec::new();
         self.pages(&self.path("/versions?"), |page: Versions| {
-            all.extend(page.versions.iter().map(|version| version.version.to_string()));
+            all.extend(page.versions);
             page.next
         })?;
         Ok(all)

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use self::api::{Account, Api, Deployment, NewDeployment, Server, Settings};
+use self::api::{Account, Api, Deployment, NewDeployment, Server, Settings, Version};
 use self::problem::{not_understood, unreachable};
 use super::static_binary::{Builder, Package};
 use super::{
@@ -179,9 +179,11 @@ impl Target for PmcpRun {
             name: config.server.name.clone(),
             place: self.place(config),
             deployed: server.is_some(),
+            url: server.as_ref().map(|server| server.url.clone()),
             state: server.map(|server| server.state),
             live_version,
-            versions,
+            versions: versions.iter().map(Version::name).collect(),
+            times: versions.iter().map(|version| (version.name(), version.made())).collect(),
         })
     }
 
@@ -192,7 +194,8 @@ impl Target for PmcpRun {
         let Some(live) = server.live_version.map(|version| version.to_string()) else {
             return Err(Failure::failed(format!("no version of {name} is live"), "deploy one: `cargo pmcp deploy`"));
         };
-        let version = versions::choose(&api.versions()?, &live, options.version.as_deref())?;
+        let versions: Vec<String> = api.versions()?.iter().map(Version::name).collect();
+        let version = versions::choose(&versions, &live, options.version.as_deref())?;
         let mut plan = Plan::new();
         plan.detailed(Action::Change, format!("the live version of {name}"), format!("from {live} to {version}"));
         if !options.dry_run {

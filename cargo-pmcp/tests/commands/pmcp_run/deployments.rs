@@ -57,7 +57,7 @@ fn pages_that_lead_back_come_to_an_end() {
         let path = asked.split('?').next().unwrap_or_default();
         let body = match path {
             "GET /v1/servers/crm" => r#"{"account":"acme","url":"https://crm","state":"live","live_version":1}"#,
-            "GET /v1/servers/crm/versions" => r#"{"versions":[{"version":1}],"next":"1"}"#,
+            "GET /v1/servers/crm/versions" => r#"{"versions":[{"version":1,"created":0}],"next":"1"}"#,
             "GET /v1/servers/crm/logs" => r#"{"lines":[],"next":"a b"}"#,
             _ => return usual(asked),
         };

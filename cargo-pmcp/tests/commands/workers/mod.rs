@@ -200,7 +200,7 @@ fn logs_say_what_wrangler_cannot() {
         "echo \"$@\" > called; echo '{\"logs\":[{\"message\":[\"hello\"],\"timestamp\":1}]}'; exit 1",
     );
     let (code, printed, words) = place.run(&["deploy", "logs", "--tail", "--filter=--help"]);
-    assert_eq!((code, &printed as &str), (Some(1), "1970-01-01T00:00:00Z hello\n"));
+    assert_eq!((code, &printed as &str), (Some(1), "1970-01-01T00:00:00.001Z hello\n"));
     assert_eq!(
         words,
         "error: `wrangler tail` has ended\nsee what wrangler says above, and `cargo pmcp deploy doctor`\n"
