@@ -125,6 +125,9 @@ impl<'a> Event<'a> {
     }
 }
 
+/// More are no request of anybody's, and more than the map takes.
+pub(crate) const TOO_MANY: &str = "it has more headers than a request may have";
+
 /// Headers with one value each, or a list of values.
 pub(crate) struct Headers(pub(crate) HeaderMap);
 
@@ -162,7 +165,8 @@ impl<'de> Visitor<'de> for HeadersVisitor {
                 Values::None(()) => continue,
             };
             for value in values {
-                headers.append(&name, HeaderValue::try_from(value).map_err(|_| unfit())?);
+                let value = HeaderValue::try_from(value).map_err(|_| unfit())?;
+                headers.try_append(&name, value).map_err(|_| de::Error::custom(TOO_MANY))?;
             }
         }
         Ok(Headers(headers))

@@ -4,12 +4,12 @@ use std::{borrow::Cow, fmt::Write};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header, header::MaxSizeReached};
 use pmcp_core::PublicUrl;
 
 use crate::{
     Config,
-    event::{Event, Front, NotHttp},
+    event::{Event, Front, NotHttp, TOO_MANY},
     identity,
 };
 
@@ -51,11 +51,13 @@ impl Event<'_> {
         let mut headers = headers.map(|headers| headers.0).unwrap_or_default();
         if let Some(cookies) = self.cookies.take().filter(|cookies| !cookies.is_empty()) {
             let cookies = HeaderValue::try_from(cookies.join("; "));
-            headers.insert(header::COOKIE, cookies.map_err(|_| NotHttp("its cookies are no header".to_owned()))?);
+            let cookies = cookies.map_err(|_| NotHttp("its cookies are no header".to_owned()))?;
+            headers.try_insert(header::COOKIE, cookies).map_err(too_many)?;
         }
         if let (false, Some(domain)) = (headers.contains_key(header::HOST), &self.request_context.domain_name) {
             let domain = HeaderValue::try_from(domain);
-            headers.insert(header::HOST, domain.map_err(|_| NotHttp("its domainName is no host".to_owned()))?);
+            let domain = domain.map_err(|_| NotHttp("its domainName is no host".to_owned()))?;
+            headers.try_insert(header::HOST, domain).map_err(too_many)?;
         }
         Ok(headers)
     }
@@ -83,8 +85,14 @@ impl Event<'_> {
         for (name, value) in self.path_parameters.iter().flatten() {
             matched = matched.replace(&format!("{{{name}+}}"), value).replace(&format!("{{{name}}}"), value);
         }
-        path.ends_with(&matched).then(|| &path[path.len() - matched.len()..])
+        let base = path.strip_suffix(&matched)?;
+        // It ends with a name: slashes that a client has doubled are none.
+        (!base.ends_with('/')).then(|| &path[base.len()..])
     }
+}
+
+fn too_many(_: MaxSizeReached) -> NotHttp {
+    NotHttp(TOO_MANY.to_owned())
 }
 
 /// `path` without `prefix`, which must end where one of its segments does.

@@ -57,6 +57,17 @@ fn a_path_that_came_decoded_is_no_other_path() {
 }
 
 #[test]
+fn slashes_that_a_client_has_doubled_are_no_base_path() {
+    let lambda = probe(&[]);
+    let status = |path: &str| {
+        let mut event = captured_event("rest");
+        event["path"] = json!(path);
+        Front::Rest.unwrap(lambda.invoke(&event, MINUTE)).status()
+    };
+    assert_eq!((status("/mcp"), status("/crm/mcp"), status("//mcp"), status("/crm//mcp")), (200, 200, 404, 404));
+}
+
+#[test]
 fn bodies_in_base64_and_cookies_arrive_as_they_were_sent() {
     let lambda = probe(&[]);
     let known = described(&lambda, Front::Http, captured_event("http"));

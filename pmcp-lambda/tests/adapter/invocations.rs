@@ -30,12 +30,14 @@ fn several_invocations_run_side_by_side_where_lambda_says_so() {
 #[test]
 fn an_event_that_is_no_request_is_refused_in_words_and_the_process_lives() {
     let lambda = probe(&[]);
+    let many: serde_json::Map<_, _> = (0..40_000).map(|number| (format!("x-{number}"), json!("1"))).collect();
     for event in [
         json!({"Records": [{"eventSource": "aws:sqs", "body": "hello"}]}),
         json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
         json!({"requestContext": {}}),
         json!("text"),
         json!(null),
+        json!({"requestContext": {"http": {"method": "POST"}}, "rawPath": "/mcp", "headers": many}),
         json!({"requestContext": {"http": {"method": "PO ST"}}, "rawPath": "/mcp"}),
         json!({"requestContext": {"http": {"method": "POST"}}, "rawPath": "/mcp", "body": "#", "isBase64Encoded": true}),
     ] {
