@@ -99,11 +99,12 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    /// From now on it no longer ends this program by itself.
+    /// From now on it no longer ends this program by itself; what is waited for elsewhere hears of it as well.
     pub(crate) fn catch() -> Result<Self> {
         let (send, came) = mpsc::channel();
-        // Nobody waits any more when the receiver is gone, and then the program is at its end.
         let caught = ctrlc::set_handler(move || {
+            CAME.store(true, Ordering::Relaxed);
+            // Nobody waits any more when the receiver is gone, and then the program is at its end.
             let _ = send.send(());
         });
         caught.map_err(not_heard)?;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{LogLine, LogLines};
 use crate::cli::Logs;
-use crate::exec::Interrupt;
+use crate::exec::{go_on, hear_interrupts, pause};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 
@@ -30,9 +30,7 @@ pub(super) fn run(options: &Logs, output: Output, events: impl Fn(u64) -> Result
     let since = parse_time(since).ok_or_else(|| {
         Failure::usage(format!("`{since}` is no time for --since"), "they look like this: 30s, 10m, 1h, 2d")
     })?;
-    let begin =
-        SystemTime::now().checked_sub(since).and_then(|begin| begin.duration_since(SystemTime::UNIX_EPOCH).ok());
-    let begin = u64::try_from(begin.unwrap_or_default().as_millis()).unwrap_or_default();
+    let begin = now().saturating_sub(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
     if options.tail {
         if output.json {
             let advice = "leave out one of them; with --json the command ends, and what it prints is one document";
@@ -49,18 +47,19 @@ pub(super) fn run(options: &Logs, output: Output, events: impl Fn(u64) -> Result
 
 /// Until Ctrl-C, or until nobody reads what is printed.
 fn follow(mut begin: u64, output: Output, events: impl Fn(u64) -> Result<Vec<Event>>) -> Result {
-    let interrupt = Interrupt::catch()?;
+    // From here on whatever waits for an answer or a program ends with it.
+    hear_interrupts()?;
+    let again = "the platform was asked again";
     let mut shown = BTreeMap::new();
     // What fails at once is no hitch.
     let mut failed = PATIENCE;
     loop {
         let found = match events(begin) {
-            // A terminal tells the platform's program of Ctrl-C as well.
-            Err(_) if interrupt.came_within(Duration::ZERO) => return Ok(()),
+            Err(_) if go_on(again).is_err() => return Ok(()),
             Err(failure @ Failure::Failed { .. }) if failed < PATIENCE => {
                 failed += 1;
                 output.note(format_args!("note: asked again in a moment, as this failed: {failure}"));
-                if interrupt.came_within(PAUSE * failed) {
+                if pause(PAUSE * failed, again).is_err() {
                     return Ok(());
                 }
                 continue;
@@ -72,13 +71,24 @@ fn follow(mut begin: u64, output: Output, events: impl Fn(u64) -> Result<Vec<Eve
         if !output.part(&LogLines(new))? {
             return Ok(());
         }
-        let newest = shown.values().max().copied().unwrap_or(begin);
-        begin = begin.max(newest.saturating_sub(LATEST));
+        begin = next(begin, now(), shown.values());
         shown.retain(|_, time| *time >= begin);
-        if interrupt.came_within(PAUSE) {
+        if pause(PAUSE, again).is_err() {
             return Ok(());
         }
     }
+}
+
+/// From when on is asked next. What a clock that is ahead has written says nothing of when the others come.
+fn next<'a>(begin: u64, now: u64, shown: impl Iterator<Item = &'a u64>) -> u64 {
+    let newest = shown.copied().filter(|time| *time <= now).max().unwrap_or_default();
+    begin.max(newest.saturating_sub(LATEST))
+}
+
+/// In milliseconds since 1970.
+fn now() -> u64 {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The lines that were not shown yet; from now on they were.
@@ -117,6 +127,14 @@ mod tests {
         let messages = |lines: Vec<LogLine>| lines.into_iter().map(|line| line.message).collect::<Vec<_>>();
         assert_eq!(messages(unseen(&mut shown, vec![event("a", 1), event("b", 2)])), ["a", "b"]);
         assert_eq!(messages(unseen(&mut shown, vec![event("a", 1), event("late", 1), event("b", 2)])), ["late"]);
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_hides_no_line() {
+        assert_eq!(next(10, 100_000, [20_000, 90_000].iter()), 75_000);
+        assert_eq!(next(10, 100_000, [20_000, 100_001, u64::MAX].iter()), 5_000);
+        assert_eq!(next(10, 100_000, [u64::MAX].iter()), 10);
+        assert_eq!(next(10, 5, [6].iter()), 10, "it never goes back");
     }
 
     #[test]

@@ -82,6 +82,19 @@ fn what_follows_ends_when_nobody_reads_it() {
 }
 
 #[test]
+fn what_follows_waits_for_no_program_that_it_is_told_to_leave() {
+    let folder = Folder::new("logs-slow");
+    folder.config();
+    // This program alone is told, and not the one that it waits for.
+    let slow = "case \"$*\" in *filter-log-events*) kill -TERM $PPID; exec /bin/sleep 60 ;; esac";
+    folder.program("aws", &format!("{slow}\n{AWS}"));
+    let begin = Instant::now();
+    let output = folder.run(&["deploy", "logs", "--tail"]);
+    assert!(begin.elapsed() < Duration::from_secs(30), "it waited for the program");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr)), (Some(0), "".into()));
+}
+
+#[test]
 fn a_time_and_what_does_not_go_together_are_seen_on_the_command_line() {
     let folder = Folder::new("logs-usage");
     folder.config();

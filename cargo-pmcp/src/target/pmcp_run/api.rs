@@ -31,6 +31,9 @@ const ATTEMPTS: u32 = 4;
 /// The longest wait that the service may ask for; nobody is told of it meanwhile.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How many pages one answer may have: a service that always names another would be asked for ever.
+const PAGES: usize = 1000;
+
 /// The last millisecond of the year 9999: nothing was logged since.
 const END_OF_TIME: u64 = 253_402_300_799_999;
 
@@ -272,6 +275,9 @@ impl Api {
         while let Some(page) = self.ask("GET", &path, RequestParts::default())? {
             let Some(next) = take(page) else { return Ok(true) };
             let after = format!("{first}after={}", encode_part(&next));
+            if named.len() + 1 == PAGES {
+                return Err(endless(&path));
+            }
             if !named.insert(next) {
                 return Err(not_understood(&self.base, &format!("GET {path} leads back to a page before it")));
             }
@@ -354,6 +360,13 @@ impl Api {
             wait(pause, &format!("{} was asked again", super::SERVICE))?;
         }
     }
+}
+
+fn endless(path: &str) -> Failure {
+    Failure::failed(
+        format!("{SERVICE} names more than {PAGES} pages: the last that was asked for is {path}"),
+        "ask for less, if it is about logs: with a shorter --since, or with --filter",
+    )
 }
 
 fn later(asked: Duration) -> Failure {

@@ -2,6 +2,7 @@
 
 mod deployments;
 mod login;
+mod logs;
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
