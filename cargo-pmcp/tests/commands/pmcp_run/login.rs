@@ -8,7 +8,7 @@ use super::super::answers::{self, Answer};
 use super::{CONFIG, Place, usual};
 
 /// A service that is its own authorization server, with these answers where somebody asks for a code, and for tokens.
-fn place(name: &str, codes: &'static str, tokens: impl Fn() -> Answer + Clone + Send + 'static) -> Place {
+pub(super) fn place(name: &str, codes: &'static str, tokens: impl Fn() -> Answer + Clone + Send + 'static) -> Place {
     let base = answers::start(move |asked, base| {
         let metadata = match asked {
             "GET /.well-known/oauth-protected-resource" => {
@@ -45,7 +45,7 @@ fn log_in(place: &Place) {
     place.folder.write("home/pmcp/logins.json", &logins.to_string());
 }
 
-const CODES: &str =
+pub(super) const CODES: &str =
     r#"{"device_code":"d","user_code":"U","verification_uri":"https://example.com/v","expires_in":60,"interval":1}"#;
 
 #[test]

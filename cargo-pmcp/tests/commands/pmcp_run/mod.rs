@@ -1,6 +1,8 @@
 //! The files and the plan of the target pmcp-run, and what is said of a login that is not this program's.
 
 mod deployments;
+#[cfg(not(target_os = "macos"))]
+mod keyring;
 mod login;
 mod logs;
 

@@ -55,32 +55,33 @@ impl Keyring {
         };
         match call.and_then(Call::capture) {
             // `security -i` ends well whatever happened, and what was there before may be there still.
-            Ok(Ok(_)) if self.load(service).is_ok_and(|found| found.as_deref() == Some(text)) => Ok(()),
+            Ok(Ok(_)) if matches!(self.load(service), Ok(Ok(Some(found))) if found == text) => Ok(()),
             _ => Err(Refused),
         }
     }
 
-    pub(super) fn load(self, service: &str) -> Result<Option<String>> {
+    /// What is stored there, or what was said of why nobody knows.
+    pub(super) fn load(self, service: &str) -> Result<Result<Option<String>, Said>> {
         let call = match self {
             Self::SecretTool => SECRET_TOOL.call(["lookup", "application", NAME, "service", service])?,
             Self::Security => SECURITY.call(["find-generic-password", "-s", NAME, "-a", service, "-w"])?,
         };
-        match call.capture()? {
+        Ok(match call.capture()? {
             Ok(text) => Ok(STANDARD.decode(text.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok())),
             Err(said) if is_not_there(&said) => Ok(None),
-            Err(said) => Err(said.failed("unlock the keyring, and run the command again")),
-        }
+            Err(said) => Err(said),
+        })
     }
 
-    pub(super) fn remove(self, service: &str) -> Result {
+    pub(super) fn remove(self, service: &str) -> Result<Result<(), Said>> {
         let call = match self {
             Self::SecretTool => SECRET_TOOL.call(["clear", "application", NAME, "service", service])?,
             Self::Security => SECURITY.call(["delete-generic-password", "-s", NAME, "-a", service])?,
         };
-        match call.capture()? {
-            Err(said) if !is_not_there(&said) => Err(said.failed("unlock the keyring, and run the command again")),
+        Ok(match call.capture()? {
+            Err(said) if !is_not_there(&said) => Err(said),
             _ => Ok(()),
-        }
+        })
     }
 }
 

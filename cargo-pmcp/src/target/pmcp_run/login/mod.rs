@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub(super) use form::encode_part;
 
-use self::store::Store;
+use self::store::{Forgotten, Store};
 use self::token::{NoTokens, Tokens, is_token};
 use super::SERVICE;
 use crate::exec::{Hidden, HttpClient, has_browser};
@@ -164,15 +164,24 @@ impl Session {
     pub(super) fn logout(&self, http: &HttpClient) -> Result<bool> {
         let store = Store::new()?;
         let held = store.hold()?;
-        let Some(tokens) = store.load(&self.service)? else { return Ok(false) };
-        store.remove(&held, &self.service)?;
+        let Forgotten { tokens, left } = store.forget(&held, &self.service)?;
         *self.known.borrow_mut() = None;
-        tokens.revoke(http).map(|()| true).map_err(|why| {
-            Failure::failed(
-                format!("this machine has forgotten the login, and {SERVICE} was not told: {why}"),
-                "there it ends by itself; where that is too late, end it in your account",
-            )
-        })
+        let untold = tokens.iter().filter_map(|tokens| tokens.revoke(http).err());
+        let untold: Vec<String> = untold
+            .map(|why| format!("this machine has forgotten the login, and {SERVICE} was not told: {why}"))
+            .collect();
+        let untold = untold.join("\n");
+        if let Some(why) = left {
+            let failure = Failure::failed(
+                format!("the file has no login to {SERVICE} any more, and the keyring may have one: {why}"),
+                "run the same command again where the keyring is unlocked, or end the login in your account",
+            );
+            return Err(if untold.is_empty() { failure } else { failure.adding(&untold) });
+        }
+        if untold.is_empty() {
+            return Ok(!tokens.is_empty());
+        }
+        Err(Failure::failed(untold, "there it ends by itself; where that is too late, end it in your account"))
     }
 }
 

@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::keyring::Keyring;
 use super::token::Tokens;
+use crate::exec::Said;
 use crate::failure::{Failure, Result};
 use crate::output::encode_json;
 
 const FILE: &str = "logins.json";
+
+const UNREACHED: &str = "the desktop's keyring cannot be reached from here";
 
 /// Logins by the address of their service.
 pub(super) struct Store {
@@ -32,6 +35,14 @@ enum Kept {
 /// Held by the one run that may change logins, until it is dropped.
 pub(super) struct Held {
     _lock: File,
+}
+
+/// What a login was that is kept no longer.
+pub(super) struct Forgotten {
+    /// Of the last login, and of one before it that went another way.
+    pub(super) tokens: Vec<Tokens>,
+    /// Why the keyring may have some still.
+    pub(super) left: Option<String>,
 }
 
 impl Store {
@@ -64,9 +75,16 @@ impl Store {
             Some(Kept::Here(tokens)) => Ok(Some(tokens)),
             // One that was removed there is no login any more.
             Some(Kept::InKeyring) => match &self.keyring {
-                Some(keyring) => Ok(keyring.load(service)?.and_then(|text| serde_json::from_str(&text).ok())),
+                Some(keyring) => match keyring.load(service)? {
+                    Ok(text) => Ok(text.as_deref().and_then(parse)),
+                    // Whoever is not let in there may log in once more, and be kept in the file.
+                    Err(said) => Err(Failure::logged_out(
+                        format!("the login is in the keyring, which does not tell it: {}", words(&said)),
+                        "unlock the keyring and run the command again, or log in again: `cargo pmcp deploy login`",
+                    )),
+                },
                 None => Err(Failure::logged_out(
-                    "the login is in the keyring of the desktop, which cannot be reached from here",
+                    format!("the login is in the keyring, and {UNREACHED}"),
                     "log in again: `cargo pmcp deploy login`",
                 )),
             },
@@ -90,12 +108,29 @@ impl Store {
         self.write(&all)
     }
 
-    pub(super) fn remove(&self, _held: &Held, service: &str) -> Result {
+    /// From the file, and from the keyring whatever the file says: a login that went there may be older than the last.
+    pub(super) fn forget(&self, _held: &Held, service: &str) -> Result<Forgotten> {
         let mut all = self.read()?;
-        if let (Some(Kept::InKeyring), Some(keyring)) = (all.remove(service), &self.keyring) {
-            keyring.remove(service)?;
+        let kept = all.remove(service);
+        let (mut tokens, mut left) = (Vec::new(), None);
+        match &self.keyring {
+            Some(keyring) => match keyring.load(service)? {
+                Ok(text) => {
+                    tokens.extend(text.as_deref().and_then(parse));
+                    left = keyring.remove(service)?.err().as_ref().map(words);
+                }
+                Err(said) => left = Some(words(&said)),
+            },
+            None if matches!(kept, Some(Kept::InKeyring)) => left = Some(UNREACHED.into()),
+            None => {}
         }
-        self.write(&all)
+        if kept.is_some() {
+            self.write(&all)?;
+        }
+        if let Some(Kept::Here(last)) = kept {
+            tokens.push(last);
+        }
+        Ok(Forgotten { tokens, left })
     }
 
     fn read(&self) -> Result<BTreeMap<String, Kept>> {
@@ -135,6 +170,14 @@ impl Store {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&self.folder).map_err(Failure::file("creating", &self.folder))
     }
+}
+
+fn parse(text: &str) -> Option<Tokens> {
+    serde_json::from_str(text).ok()
+}
+
+fn words(Said { call, words }: &Said) -> String {
+    format!("`{call}` failed: {words}")
 }
 
 /// For files that only their owner reads. On Windows the user's folder is nobody else's.
