@@ -10,6 +10,7 @@ mod config;
 mod date;
 mod deploy;
 mod dev;
+mod environment;
 mod exec;
 mod failure;
 mod files;

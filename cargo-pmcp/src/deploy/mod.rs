@@ -19,6 +19,7 @@ use clap::ValueEnum;
 use self::record::{Record, Records};
 use crate::cli::{Deploy, DeployCommand};
 use crate::config::{self, Config, PATH, TargetType};
+use crate::environment;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::plan::Plan;
@@ -128,6 +129,7 @@ fn not_known(project: &Project) -> String {
 
 /// Runs the subcommand that was typed.
 pub(crate) fn run(folder: &Path, deploy: Deploy, output: Output) -> Result {
+    environment::check()?;
     let named = deploy.target.and_then(|target| target.to_possible_value());
     run_in(&config::project(folder), deploy, output).map_err(|failure| match named {
         Some(target) => failure.for_target(target.get_name()),

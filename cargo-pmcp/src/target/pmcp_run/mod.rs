@@ -56,8 +56,12 @@ impl Target for PmcpRun {
 
     fn place(&self, config: &Config) -> String {
         let url = given_address().unwrap_or_else(|| config.pmcp_run.url.clone());
-        let host = url.trim_end_matches('/').rsplit("://").next().unwrap_or_default().to_owned();
-        if host == "api.pmcp.run" { SERVICE.into() } else { host }
+        let url = url.trim_end_matches('/');
+        // Whatever follows the first is a path, and says nothing of where this leads.
+        match url.split_once("://").map_or(url, |(_, rest)| rest) {
+            "api.pmcp.run" => SERVICE.into(),
+            host => host.into(),
+        }
     }
 
     fn says_place(&self, _config: &Config) -> &'static str {

@@ -107,6 +107,37 @@ fn a_login_of_another_program_is_ended_there() {
 }
 
 #[test]
+fn an_address_in_a_path_is_no_place() {
+    let folder = Folder::new("pmcp-run-place");
+    let url = "https://mcp.example.com/x://api.pmcp.run";
+    folder.write(".pmcp/deploy.toml", &format!("{CONFIG}[pmcp_run]\nurl = \"{url}\"\n"));
+    let printed = |arguments: &[&str]| {
+        let output = folder.command(arguments).env_remove("PMCP_RUN_URL").output().expect("starts");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let words = "no login to mcp.example.com/x://api.pmcp.run was kept here\n";
+    assert_eq!(printed(&["deploy", "logout"]), words);
+    folder.write(".pmcp/deploy.toml", CONFIG);
+    assert_eq!(printed(&["deploy", "logout"]), "no login to pmcp.run was kept here\n");
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_not_passed_over() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new("variables-no-text");
+    folder.write(".pmcp/deploy.toml", CONFIG);
+    for name in ["PMCP_RUN_URL", "PMCP_RUN_TOKEN", "CLOUDFLARE_API_TOKEN", "AWS_REGION", "https_proxy"] {
+        let mut command = folder.command(&["deploy", "secrets", "set", "KEY", "--dry-run"]);
+        let output = command.env(name, OsStr::from_bytes(b"http://127.0.0.1:9/\xff")).output().expect("starts");
+        let words = format!(
+            "error: what {name} has is no text in UTF-8\nset the variable anew, or unset it: nothing was begun\n"
+        );
+        assert_eq!(told(&output), (Some(5), words));
+    }
+}
+
+#[test]
 fn a_variable_that_says_another_service_is_named() {
     let folder = Folder::new("pmcp-run-variable");
     folder.write(".pmcp/deploy.toml", CONFIG);
