@@ -31,6 +31,9 @@ const ATTEMPTS: u32 = 4;
 /// The longest wait that the service may ask for; nobody is told of it meanwhile.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What nobody means who asks for a wait.
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// How many pages one answer may have: a service that always names another would be asked for ever.
 const PAGES: usize = 1000;
 
@@ -370,10 +373,11 @@ fn endless(path: &str) -> Failure {
 }
 
 fn later(asked: Duration) -> Failure {
-    Failure::failed(
-        format!("{SERVICE} has no time at the moment"),
-        format!("run the command again in {} seconds, as it asks for", asked.as_secs()),
-    )
+    let advice = match asked > DAY {
+        true => "run the command again tomorrow: it asks for more time than that".into(),
+        false => format!("run the command again in {} seconds, as it asks for", asked.as_secs()),
+    };
+    Failure::failed(format!("{SERVICE} has no time at the moment"), advice)
 }
 
 fn json_body(text: &str) -> RequestParts<'_> {

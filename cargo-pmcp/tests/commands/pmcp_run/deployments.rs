@@ -107,10 +107,14 @@ fn an_upload_that_is_interrupted_is_not_waited_for() {
 
 #[test]
 fn what_takes_too_long_is_not_waited_for() {
-    let base = answers::start(|_, _| ("429 Too Many Requests\nretry-after: 86400", String::new()));
-    let place = Place::new("pmcp-run-later", base);
-    let words = "error: pmcp.run has no time at the moment\nrun the command again in 86400 seconds, as it asks for\n";
-    assert_eq!(place.refused(&["deploy", "status"]), (Some(1), words.into()));
+    for (head, advice) in [
+        ("429 Too Many Requests\nretry-after: 86400", "in 86400 seconds, as it asks for"),
+        ("429 Too Many Requests\nretry-after: 18446744073709551615", "tomorrow: it asks for more time than that"),
+    ] {
+        let place = Place::new("pmcp-run-later", answers::start(move |_, _| (head, String::new())));
+        let words = format!("error: pmcp.run has no time at the moment\nrun the command again {advice}\n");
+        assert_eq!(place.refused(&["deploy", "status"]), (Some(1), words));
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Logins to services and authorization servers that are not what they seem.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -92,6 +93,39 @@ fn a_login_that_cannot_be_renewed_now_has_not_expired() {
         let place = place("pmcp-run-not-now", CODES, move || (status, json!({ "error": error }).to_string()));
         log_in(&place);
         assert_eq!(without_token(&place, &["deploy", "status"]), told);
+    }
+}
+
+#[test]
+fn a_time_that_nobody_lives_to_see_is_none() {
+    let tokens = || {
+        let granted = json!({ "access_token": "a", "token_type": "Bearer", "expires_in": u64::MAX });
+        ("200 OK", granted.to_string())
+    };
+    let place = place("pmcp-run-for-ever", CODES, tokens);
+    log_in(&place);
+    let mut command = place.command(&["deploy", "login", "--status", "--json"]);
+    let output = command.env_remove("PMCP_RUN_TOKEN").output().expect("starts");
+    let login: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(login["who"] == "ada" && login["until"].is_null(), "{login}");
+}
+
+#[test]
+fn others_do_not_read_logins_whatever_was_done_to_their_rights() {
+    use std::os::unix::fs::PermissionsExt;
+    let tokens = || ("400 Bad Request", json!({ "error": "invalid_grant" }).to_string());
+    let place = place("pmcp-run-rights", CODES, tokens);
+    log_in(&place);
+    let paths = [("home/pmcp/logins.json", 0o666, 0o600), ("home/pmcp", 0o777, 0o755)];
+    let path = |name: &str| place.folder.0.join(name);
+    for (name, mode, _) in paths {
+        fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).expect("are set");
+    }
+    // Which writes nothing.
+    assert_eq!(without_token(&place, &["deploy", "status"]).0, Some(4));
+    for (name, _, mode) in paths {
+        let found = fs::metadata(path(name)).expect("is there").permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{name}: {found:o}");
     }
 }
 

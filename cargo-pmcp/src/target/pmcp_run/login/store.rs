@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+#[cfg(unix)]
+use std::path::Path;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -135,6 +137,8 @@ impl Store {
 
     fn read(&self) -> Result<BTreeMap<String, Kept>> {
         let path = self.folder.join(FILE);
+        #[cfg(unix)]
+        close(&self.folder, &path)?;
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
@@ -178,6 +182,22 @@ fn parse(text: &str) -> Option<Tokens> {
 
 fn words(Said { call, words }: &Said) -> String {
     format!("`{call}` failed: {words}")
+}
+
+/// Others neither read a login nor put theirs in its place, whatever was done to the rights meanwhile.
+#[cfg(unix)]
+fn close(folder: &Path, file: &Path) -> Result {
+    use std::os::unix::fs::PermissionsExt;
+    for (path, others) in [(folder, 0o022), (file, 0o077)] {
+        // What is not there is found out by whoever reads it.
+        let Ok(found) = fs::metadata(path) else { continue };
+        let mode = found.permissions().mode();
+        if mode & others != 0 {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777 & !others))
+                .map_err(Failure::file("keeping others out of", path))?;
+        }
+    }
+    Ok(())
 }
 
 /// For files that only their owner reads. On Windows the user's folder is nobody else's.

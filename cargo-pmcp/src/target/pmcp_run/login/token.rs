@@ -14,6 +14,9 @@ use crate::failure::{Failure, Result};
 /// A token is renewed when it has less than this left, in seconds: clocks differ, and requests take their time.
 const MARGIN: u64 = 60;
 
+/// The longest time that a token is believed to be good for, in seconds: a hundred years.
+const LONGEST: u64 = 3_155_760_000;
+
 /// What a login consists of.
 #[derive(Clone, Deserialize, PartialEq, Eq, Serialize)]
 pub(in super::super) struct Tokens {
@@ -69,7 +72,7 @@ impl Tokens {
         Ok(Self {
             access_token: granted.access_token,
             refresh_token: granted.refresh_token,
-            expires: granted.expires_in.map(|seconds| now().saturating_add(seconds)),
+            expires: end(granted.expires_in),
             resource: provider.resource.clone(),
             token_endpoint: server.token_endpoint.clone(),
             revocation_endpoint: server.revocation_endpoint.clone(),
@@ -83,7 +86,7 @@ impl Tokens {
         Some(request(http, &self.token_endpoint, &self.resource, &grant).map(|granted| Self {
             access_token: granted.access_token,
             refresh_token: granted.refresh_token.or_else(|| self.refresh_token.clone()),
-            expires: granted.expires_in.map(|seconds| now().saturating_add(seconds)),
+            expires: end(granted.expires_in),
             ..self.clone()
         }))
     }
@@ -117,6 +120,11 @@ impl Tokens {
             Err(error) => Err(error.into_words()),
         }
     }
+}
+
+/// When a token ends that is good for so long; a time that nobody lives to see is none.
+fn end(seconds: Option<u64>) -> Option<u64> {
+    seconds.filter(|seconds| *seconds <= LONGEST).map(|seconds| now().saturating_add(seconds))
 }
 
 /// Whether it can stand in a header, where it is sent (RFC 6750, section 2.1).
