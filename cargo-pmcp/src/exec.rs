@@ -1,6 +1,7 @@
 //! Other programs, and connections: the only place that starts a process or reaches the network.
 
 mod browser;
+mod encoded;
 #[cfg(unix)]
 mod family;
 mod held;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 pub(crate) use browser::{browser, has_browser};
+pub(crate) use encoded::encode_part;
 pub(crate) use held::hold;
 pub(crate) use http::{HttpClient, NoResponse, Request, Response, StreamedResponse};
 pub(crate) use interrupt::{Interrupt, go_on, hear_interrupts, pause};
@@ -288,23 +290,13 @@ impl Call {
     }
 }
 
-/// Words without what was told in secret, in whatever part it was repeated, as it was or within JSON.
+/// Words without what was told in secret, in whatever part it was repeated, as it was or encoded.
 pub(crate) fn hide(words: &str, Hidden(told): &Hidden) -> String {
     told.lines().filter(|line| !line.is_empty()).fold(words.to_owned(), |words, line| {
-        let json = serde_json::Value::from(line).to_string();
-        let json = &json[1..json.len() - 1];
-        // As Python writes JSON, and with it gcloud and the AWS CLI.
-        let ascii: String = json.chars().map(ascii).collect();
-        [&ascii as &str, json, line].into_iter().fold(words, |words, form| words.replace(form, "(hidden)"))
+        let forms = encoded::forms(line);
+        let forms = forms.iter().map(String::as_str).chain([line]);
+        forms.fold(words, |words, form| words.replace(form, "(hidden)"))
     })
-}
-
-/// A letter as JSON has it that is ASCII alone.
-fn ascii(letter: char) -> String {
-    match letter.is_ascii() {
-        true => letter.to_string(),
-        false => letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
-    }
 }
 
 /// A call of a program of the user's own.

@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::login::{Session, encode_part};
+use super::login::Session;
 use super::problem::{Problem, not_understood, unreachable};
 use super::{SERVICE, address, is_chosen_here};
 use crate::config::{Config, PmcpRun};
 use crate::date;
-use crate::exec::{Hidden, HttpClient, NoResponse, Request, Response, go_on, pause as wait};
+use crate::exec::{Hidden, HttpClient, NoResponse, Request, Response, encode_part, go_on, pause as wait};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::random::random;

@@ -1,17 +1,9 @@
 //! `application/x-www-form-urlencoded`: what OAuth sends, and what comes back in the query of a redirect.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 
 use super::LIMIT;
-use crate::exec::Request;
-
-/// All but what RFC 3986 calls unreserved.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// One part of a path, a query or a form.
-pub(in super::super) fn encode_part(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
-}
+use crate::exec::{Request, encode_part};
 
 pub(super) fn encode(pairs: &[(&str, &str)]) -> String {
     let pairs = pairs.iter().map(|(name, value)| format!("{}={}", encode_part(name), encode_part(value)));

@@ -12,8 +12,6 @@ use std::cell::RefCell;
 use std::env;
 use std::time::Duration;
 
-pub(super) use form::encode_part;
-
 use self::store::{Forgotten, Store};
 use self::token::{NoTokens, Tokens, is_token};
 use super::SERVICE;
