@@ -10,6 +10,9 @@ use super::{PATH, private};
 /// A key must be at least this much like a known one to be taken for it.
 const ALIKE: f64 = 0.7;
 
+/// How many characters of a long line are shown on either side of where the caret begins, and of long words at either end.
+const WIDTH: usize = 100;
+
 /// The sections that must be there, and how they look.
 const SECTIONS: [(&str, &str); 2] = [
     ("target", "add `[target]`, and below it `target_type = \"aws-lambda\"`"),
@@ -85,7 +88,7 @@ impl Problem {
         let part = |part: &String| part.split_once('=').map_or_else(|| part.clone(), |(name, _)| format!("{name}=…"));
         let name = key.iter().map(part).collect::<Vec<_>>().join(".");
         let snippet = span(text, key).map(|span| snippet(text, span, false).0);
-        Self { what: format!("`{name}` is wrong: {what}"), help: None, snippet }
+        Self { what: format!("`{}` is wrong: {what}", cut(&name)), help: None, snippet }
     }
 }
 
@@ -95,8 +98,9 @@ fn explain(message: &str) -> (String, Option<String>) {
     let names: Vec<&str> = first.split('`').skip(1).step_by(2).collect();
     let kind = ["unknown field", "unknown variant"].into_iter().find(|kind| first.starts_with(kind));
     let (Some(kind), Some((wrong, known))) = (kind, names.split_first()) else {
-        return (first.to_owned(), usual(first).map(str::to_owned));
+        return (cut(first), usual(first).map(str::to_owned));
     };
+    let wrong = &cut(wrong);
     let noun = if kind == "unknown field" { "key" } else { "value" };
     let nearest = known
         .iter()
@@ -109,6 +113,29 @@ fn explain(message: &str) -> (String, Option<String>) {
         None => format!("known here: {list}"),
     };
     (format!("there is no {noun} `{wrong}` here"), Some(help))
+}
+
+/// Words as far as anybody reads them: what is wrong with what, at either end.
+fn cut(words: &str) -> String {
+    let length = words.chars().count();
+    if length <= 2 * WIDTH {
+        return words.to_owned();
+    }
+    let letters = words.chars();
+    letters.clone().take(WIDTH).chain(['…']).chain(letters.skip(length - WIDTH)).collect()
+}
+
+/// The part of a line that the caret is in, and the caret there.
+fn around(text: &str, caret: &Range<usize>) -> (String, Range<usize>) {
+    let length = text.chars().count();
+    let part = caret.start.saturating_sub(WIDTH)..length.min(caret.start + WIDTH);
+    let mark = |is_cut: bool| if is_cut { "…" } else { "" };
+    let before = mark(part.start > 0);
+    let shown: String = text.chars().skip(part.start).take(part.len()).collect();
+    let moved = part.start - before.chars().count();
+    // One that is behind the line's end stays there.
+    let end = caret.end.min(part.end.max(caret.start + 1));
+    (format!("{before}{shown}{}", mark(part.end < length)), caret.start - moved..end - moved)
 }
 
 /// What to do about what goes wrong in every TOML file sooner or later.
@@ -179,6 +206,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.what)?;
         if let Some(Snippet { line, column, text, caret, .. }) = &self.snippet {
+            let (text, caret) = around(text, caret);
             let number = line.to_string();
             let margin = " ".repeat(number.len());
             // A tab before the caret moves it as far as it moved the text.

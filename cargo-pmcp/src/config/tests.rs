@@ -350,6 +350,25 @@ fn what_lambda_and_cognito_would_refuse_late_is_refused_early() {
 }
 
 #[test]
+fn of_a_long_line_there_is_what_the_caret_is_in() {
+    let long = "x".repeat(900_000);
+    for (line, around, help) in [
+        (
+            format!("package = 5 # {long}"),
+            format!("\n6 | package = 5 # {}…\n  |           ^\n", &long[..96]),
+            "in quotes",
+        ),
+        (format!("{long} = 1"), "here\n --> .pmcp/deploy.toml:6:1\n".into(), "known here: `name`, `package`"),
+        (format!("package = \"{long}\" y"), "xxx\" y\n  |  ".into(), ""),
+        (format!("package = [{long}"), "xxx\n  |  ".into(), ""),
+    ] {
+        let told = told(&format!("{LEAST}{line}\n"));
+        assert!(told.len() < 1500, "{} bytes", told.len());
+        assert!(told.contains(&around) && told.contains(help), "{told}");
+    }
+}
+
+#[test]
 fn the_schema_for_editors_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy.schema.json");
     let schema = Config::schema();
