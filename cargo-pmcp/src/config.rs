@@ -23,7 +23,9 @@ pub(crate) use address::{is_address, is_loopback, is_safe_address};
 pub(crate) use auth::{Auth, Cognito};
 pub(crate) use aws::{Alarms, Architecture, Aws, Front, Throttling, Vpc, is_region as is_aws_region};
 pub(crate) use check::check_name;
-pub(crate) use cloudflare::{Cloudflare, LONGEST_VALUE, is_account, name_of as name_at_cloudflare};
+pub(crate) use cloudflare::{
+    Cloudflare, LONGEST_VALUE, is_account, is_bucket, is_database, name_of as name_at_cloudflare,
+};
 pub(crate) use gcp::{
     Authentication, Gcp, ImageBuilder, check_name as check_gcp_name, is_project, is_region as is_gcp_region,
 };

@@ -223,6 +223,7 @@ const routes = [
     namespaces.set(namespace.id, namespace);
     return namespace;
   }],
+  ["GET", "/accounts/:account/storage/kv/namespaces/:id", ({ id }) => namespaces.get(id) ?? refuse(404, 10013, "get namespace: 'namespace not found'")],
   ["DELETE", "/accounts/:account/storage/kv/namespaces/:id", ({ id }) => namespaces.delete(id) ? null : refuse(404, 10013, "remove namespace: 'namespace not found'")],
   ["GET", "/accounts/:account/d1/database", ({ query }) => {
     const list = [...databases.values()].map(({ uuid, name }) => ({ uuid, name, version: "production", created_at: now() }));

@@ -192,7 +192,8 @@ pub(crate) fn name_of(server: &str, binding: &str) -> String {
 /// As <https://developers.cloudflare.com/r2/buckets/create-buckets/> and wrangler have it.
 const BUCKET: &str = "3 to 63 lower-case letters, digits and hyphens, with no hyphen first or last";
 
-fn is_bucket(name: &str) -> bool {
+/// Whether a bucket may have this name.
+pub(crate) fn is_bucket(name: &str) -> bool {
     (3..=63).contains(&name.len())
         && !name.starts_with('-')
         && !name.ends_with('-')
@@ -205,7 +206,7 @@ pub(crate) fn is_account(id: &str) -> bool {
 }
 
 /// Whether an id is one of a D1 database.
-fn is_database(id: &str) -> bool {
+pub(crate) fn is_database(id: &str) -> bool {
     let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
     id.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && id.split('-').all(is_hex)
 }

@@ -10,13 +10,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::account::{Account, named};
+use super::thing::{Kind, Thing};
 use crate::config::{Config, name_at_cloudflare};
 use crate::failure::{Failure, Result};
-use crate::files::write_whole;
+use crate::files::{read, write_whole};
 use crate::output::encode_json;
 
 /// The file's place in a project.
 pub(super) const PATH: &str = ".pmcp/cloudflare.json";
+
+/// More than it ever has, in MiB.
+const LONGEST: u64 = 1;
 
 /// The file. Belongs under version control: what it says is known nowhere else.
 #[derive(Default, Deserialize, Serialize)]
@@ -51,95 +55,6 @@ pub(super) enum Found {
     /// Nothing but secrets.
     Draft,
     Server,
-}
-
-/// One thing that was made for a binding.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub(super) struct Thing {
-    pub(super) kind: Kind,
-    binding: String,
-    pub(super) name: String,
-    /// A bucket's is its name. Without one, it was begun, and whether it was made is not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Kind {
-    Kv,
-    D1,
-    R2,
-}
-
-impl Kind {
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Self::Kv => "KV namespace",
-            Self::D1 => "D1 database",
-            Self::R2 => "R2 bucket",
-        }
-    }
-
-    fn path(self) -> &'static str {
-        match self {
-            Self::Kv => "/storage/kv/namespaces",
-            Self::D1 => "/d1/database",
-            Self::R2 => "/r2/buckets",
-        }
-    }
-
-    /// The member of an answer that has the id.
-    fn id(self) -> &'static str {
-        match self {
-            Self::Kv => "id",
-            Self::D1 => "uuid",
-            Self::R2 => "name",
-        }
-    }
-
-    /// The member that has the name.
-    fn member(self) -> &'static str {
-        match self {
-            Self::Kv => "title",
-            Self::D1 | Self::R2 => "name",
-        }
-    }
-
-    /// The id of the one of this name, if it is there.
-    fn find(self, account: &Account, name: &str) -> Result<Option<String>> {
-        let path = match self {
-            // An account has no more of them.
-            Self::Kv => format!("{}?per_page=1000", self.path()),
-            Self::D1 => format!("{}?name={name}", self.path()),
-            Self::R2 => {
-                let found: Option<Value> = account.ask(&format!("{}/{name}", self.path()))?;
-                return Ok(found.map(|_| name.to_owned()));
-            }
-        };
-        let found: Vec<Value> = account.ask(&path)?.unwrap_or_default();
-        let found = found.iter().find(|thing| thing[self.member()] == name);
-        Ok(found.and_then(|thing| thing[self.id()].as_str()).map(str::to_owned))
-    }
-
-    /// What is said where one was refused, as there is one of that name that is not known to be this tool's.
-    fn taken(self, binding: &str, name: &str, refused: Failure) -> Failure {
-        if !refused.to_string().contains("already exists") {
-            return refused;
-        }
-        let (section, key) = match self {
-            Self::Kv => ("kv", "id"),
-            Self::D1 => ("d1", "id"),
-            Self::R2 => ("r2", "bucket"),
-        };
-        Failure::refused(
-            format!("the account has a {} {name} already, which {PATH} does not name", self.title()),
-            format!(
-                "if another checkout of this project made it, take that file from there; if it is yours to use, say so: \
-                 `{binding} = {{ {key} = \"…\" }}` under [cloudflare.{section}]"
-            ),
-        )
-    }
 }
 
 /// What deploy.toml wants, with what is the user's own.
@@ -278,12 +193,14 @@ impl Made {
         let id = match found {
             Some(id) => id,
             None => match account.told("POST", kind.path(), Some(&json!({ (kind.member()): name })))? {
-                Ok(made) => made[kind.id()].as_str().map(str::to_owned).ok_or_else(|| {
-                    Failure::failed(
-                        format!("Cloudflare made the {} {name}, and does not say its id", kind.title()),
-                        "update cargo pmcp",
-                    )
-                })?,
+                Ok(made) => {
+                    made[kind.id()].as_str().filter(|id| kind.is_id(id, &name)).map(str::to_owned).ok_or_else(|| {
+                        Failure::failed(
+                            format!("Cloudflare made the {} {name}, and does not say its id", kind.title()),
+                            "update cargo pmcp",
+                        )
+                    })?
+                }
                 Err(refused) => {
                     self.things.retain(|thing| !is_it(thing));
                     self.save(root)?;
@@ -297,10 +214,17 @@ impl Made {
         self.save(root)
     }
 
-    /// Removes one thing with all that is in it.
-    pub(super) fn remove(&mut self, account: &Account, root: &Path, name: &str) -> Result {
-        let Some(at) = self.things.iter().position(|thing| thing.name == name) else { return Ok(()) };
-        let Thing { kind, id, .. } = &self.things[at];
+    /// What is for this server is what the file says: anybody who can write it could name another's by its id.
+    pub(super) fn check(&self, account: &Account, config: &Config) -> Result {
+        self.things(config).into_iter().try_for_each(|thing| thing.check(account))
+    }
+
+    /// Removes one thing with all that is in it: what is named so in the plan, and no other.
+    pub(super) fn remove(&mut self, account: &Account, root: &Path, label: &str) -> Result {
+        let Some(at) = self.things.iter().position(|thing| thing.label() == label) else { return Ok(()) };
+        let thing = &self.things[at];
+        thing.check(account)?;
+        let Thing { kind, id, name, .. } = thing;
         let id = match id {
             Some(id) => Some(id.clone()),
             None => kind.find(account, name)?,
@@ -345,19 +269,16 @@ impl Made {
 impl Accounts {
     fn load(root: &Path) -> Result<Self> {
         let path = root.join(PATH);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(Failure::file("reading", path)(error)),
-        };
-        serde_json::from_str(&text).map_err(|error| {
-            let what = format!("{} is not what cargo pmcp wrote: {error}", path.display());
-            Failure::refused(
-                what,
-                "restore it from version control, or remove it if nothing is deployed; what an earlier version wrote goes \
-                 into {\"accounts\": {\"ID\": …}}, with the id of its account",
-            )
-        })
+        let advice = "restore it from version control, or remove it if nothing is deployed; what an earlier version wrote goes \
+                      into {\"accounts\": {\"ID\": …}}, with the id of its account";
+        let Some(text) = read(&path, LONGEST, advice)? else { return Ok(Self::default()) };
+        let wrong =
+            |why: String| Failure::refused(format!("{} is not what cargo pmcp wrote: {why}", path.display()), advice);
+        let found: Self = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        match found.accounts.values().flat_map(|made| &made.things).find(|thing| !thing.is_whole()) {
+            Some(thing) => Err(wrong(format!("no {} is called `{}`", thing.kind.title(), thing.label()))),
+            None => Ok(found),
+        }
     }
 
     fn save(&self, root: &Path) -> Result {

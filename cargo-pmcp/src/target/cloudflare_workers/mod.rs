@@ -11,6 +11,7 @@ mod logs;
 mod migrations;
 mod secrets;
 mod settings;
+mod thing;
 mod versions;
 mod worker;
 
@@ -299,10 +300,13 @@ impl Target for CloudflareWorkers {
         secrets::delete(&Account::open(config)?, config, key)
     }
 
-    fn removal(&self, project: &Project, _clean: bool) -> Result<Removal> {
+    fn removal(&self, project: &Project, clean: bool) -> Result<Removal> {
         let Project { root, config } = project;
         let account = Account::open(config)?;
         let made = Made::load(root, &account)?;
+        if clean {
+            made.check(&account, config)?;
+        }
         let name = &config.server.name;
         let deployed = worker::find(&account, config)?.is_some();
         let secrets = if deployed { secrets::list(&account, name)? } else { BTreeMap::new() };
@@ -310,8 +314,7 @@ impl Target for CloudflareWorkers {
         let along =
             (!names.is_empty()).then(|| format!("its secrets, of which there is no other copy: {}", names.join(", ")));
         let outliving = made.things(config).into_iter();
-        let outliving =
-            outliving.map(|thing| Outliving { kind: thing.kind.title(), name: thing.name.clone() }).collect();
+        let outliving = outliving.map(|thing| Outliving { kind: thing.kind.title(), name: thing.label() }).collect();
         Ok(Removal { deployed, along, outliving })
     }
 

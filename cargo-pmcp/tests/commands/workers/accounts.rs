@@ -7,9 +7,13 @@ use super::{ACCOUNT, MINE, PLACE, Place};
 
 const OTHER: &str = "fedcba9876543210fedcba9876543210";
 
+/// The KV namespaces of the two.
+const HERE: &str = "11111111111111111111111111111111";
+const THERE: &str = "22222222222222222222222222222222";
+
 /// A project that was deployed with a KV namespace.
 fn deployed(name: &str) -> Place {
-    let place = Place::new(name, &[("/storage/kv/namespaces", 200, r#"{"id":"of-the-one"}"#)]);
+    let place = Place::new(name, &[("/storage/kv/namespaces", 200, r#"{"id":"11111111111111111111111111111111"}"#)]);
     bind(&place, "[cloudflare.kv]\nSHARED = {}\n");
     wrangler(&place, "deploy", &tell(&format!("{ACCOUNT}/workers/scripts/crm/settings {MINE}")));
     let (code, _, words) = place.run(&["deploy"]);
@@ -44,16 +48,17 @@ fn what_was_made_in_one_account_is_nothing_in_another() {
     assert!(code == Some(0) && !printed.contains("KV namespace"), "{printed} {words}");
     assert_eq!(made(), before);
 
-    let own = format!("{OTHER}/storage/kv/namespaces {{\"id\":\"of-the-other\"}}\n");
+    let own = format!("{OTHER}/storage/kv/namespaces {{\"id\":\"{THERE}\"}}\n");
     place.folder.write("answers", &format!("{answers}{own}"));
     wrangler(&place, "deploy", &tell(&format!("{OTHER}/workers/scripts/crm/settings {MINE}")));
     let (code, _, words) = place.run(&["deploy", "--beside"]);
     assert_eq!(code, Some(0), "{words}");
     let settings = fs::read_to_string(root.join("w/wrangler.pmcp.json")).expect("was written");
-    assert!(settings.contains("of-the-other") && !settings.contains("of-the-one"), "{settings}");
-    assert!(made().contains("of-the-other") && made().contains("of-the-one"), "{}", made());
+    assert!(settings.contains(THERE) && !settings.contains(HERE), "{settings}");
+    assert!(made().contains(THERE) && made().contains(HERE), "{}", made());
     let (code, printed, words) = place.run(&["deploy", "destroy", "--clean", "--yes"]);
-    assert!(code == Some(0) && printed.contains("removed the KV namespace crm-shared\n"), "{printed} {words}");
+    let removed = format!("removed the KV namespace crm-shared ({THERE})\n");
+    assert!(code == Some(0) && printed.contains(&removed), "{printed} {words}");
     assert_eq!(made(), before);
 }
 
@@ -105,8 +110,12 @@ fn what_was_made_is_written_whole_or_not_at_all() {
 #[test]
 fn a_thing_of_which_nothing_was_heard_is_looked_up_the_next_time() {
     for (name, list, id) in [
-        ("workers-unheard", r#"[{"id":"6","title":"crm-other"},{"id":"7","title":"crm-shared"}]"#, "7"),
-        ("workers-unmade", "[]", "8"),
+        (
+            "workers-unheard",
+            r#"[{"id":"6","title":"crm-other"},{"id":"11111111111111111111111111111111","title":"crm-shared"}]"#,
+            HERE,
+        ),
+        ("workers-unmade", "[]", THERE),
     ] {
         let place = Place::new(name, &[("/settings", 200, MINE), ("/storage/kv/namespaces", 502, "<html>")]);
         bind(&place, "[cloudflare.kv]\nSHARED = {}\n");
@@ -116,7 +125,7 @@ fn a_thing_of_which_nothing_was_heard_is_looked_up_the_next_time() {
              API\n"
         );
         assert!(code == Some(1) && words.starts_with(&lost), "{words}");
-        let answers = format!("/namespaces?per_page=1000 {list}\n/storage/kv/namespaces {{\"id\":\"8\"}}\n");
+        let answers = format!("/namespaces?per_page=1000 {list}\n/storage/kv/namespaces {{\"id\":\"{THERE}\"}}\n");
         place.folder.write("answers", &answers);
         let (code, _, words) = place.run(&["deploy", "--yes"]);
         assert_eq!(code, Some(0), "{words}");

@@ -96,7 +96,8 @@ fn a_name_that_nothing_was_made_under_is_not_claimed() {
 
 #[test]
 fn what_was_made_before_a_failure_is_named() {
-    let place = Place::new("workers-made", &[("/storage/kv/namespaces", 200, r#"{"id":"1"}"#)]);
+    let place =
+        Place::new("workers-made", &[("/storage/kv/namespaces", 200, r#"{"id":"0123456789abcdef0123456789abcdef"}"#)]);
     place.folder.write("w/migrations/0001_notes.sql", "");
     bind(&place, "[cloudflare.kv]\nSHARED = {}\n[cloudflare.d1]\nNOTES = { migrations = \"migrations\" }\n");
     place.folder.write("answers", "/d1/database {\"code\":7406,\"message\":\"You have too many databases\"}\n");
@@ -108,7 +109,7 @@ fn what_was_made_before_a_failure_is_named() {
         " [code: 7406]\nthere is by now the KV namespace crm-shared; the next deployment uses it\nrun the command again when \
          this is mended\n"
     );
-    place.folder.write("answers", "/d1/database {\"uuid\":\"2\"}\n");
+    place.folder.write("answers", "/d1/database {\"uuid\":\"1f0e6c5d-0000-4000-8000-0123456789ab\"}\n");
     let things = "no version of it is live; there is the KV namespace crm-shared, the D1 database crm-notes\nmend what it \
                   says, and deploy again, which uses them; `deploy destroy --clean` removes them\n";
     for step in ["d1", "deploy"] {
@@ -136,7 +137,8 @@ const MIGRATION: &str =
 
 #[test]
 fn a_migration_that_fails_says_why_and_what_there_is() {
-    let place = Place::new("workers-migration", &[("/d1/database", 200, r#"{"uuid":"1"}"#)]);
+    let place =
+        Place::new("workers-migration", &[("/d1/database", 200, r#"{"uuid":"1f0e6c5d-0000-4000-8000-0123456789ab"}"#)]);
     place.folder.write("w/migrations/0001_notes.sql", "");
     bind(&place, "[cloudflare.d1]\nNOTES = { migrations = \"migrations\" }\n");
     wrangler(&place, "d1", MIGRATION);

@@ -6,6 +6,7 @@ mod elsewhere;
 mod halfway;
 mod interrupts;
 mod logins;
+mod made;
 mod surroundings;
 mod traces;
 mod versions;
@@ -23,7 +24,7 @@ const PLACE: &str = "the account 0123456789abcdef0123456789abcdef";
 const MINE: &str = r#"{"bindings":[],"tags":["pmcp:server=crm"]}"#;
 
 /// What the API answers: the end of a path, a status and a result or an error; where the status is 0 it writes the file
-/// `asked`, and never answers. What is changed is in the file `bodies`.
+/// `asked`, and never answers. What is changed or removed is in the file `bodies`.
 type Answers = &'static [(&'static str, u16, &'static str)];
 
 /// An API that answers the first that fits, and else that nothing is there. Before all of them comes what programs have
@@ -50,8 +51,9 @@ fn api(answers: Answers, file: PathBuf) -> SocketAddr {
             let mut body = vec![0; length];
             stream.read_exact(&mut body).expect("a body");
             let path = first.split(' ').nth(1).unwrap_or_default();
-            if first.starts_with("PATCH ") {
-                let told = format!("PATCH {path} {}\n", String::from_utf8_lossy(&body));
+            if first.starts_with("PATCH ") || first.starts_with("DELETE ") {
+                let method = first.split(' ').next().unwrap_or_default();
+                let told = format!("{method} {path} {}\n", String::from_utf8_lossy(&body));
                 let bodies = File::options().append(true).create(true).open(file.with_file_name("bodies"));
                 bodies.and_then(|mut bodies| bodies.write_all(told.as_bytes())).expect("writes");
             }
