@@ -1,18 +1,26 @@
 //! Requests over HTTP, and the only client that sends them.
 
 use std::borrow::Cow;
+use std::env;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::time::Duration;
 
-use ureq::{Agent, AsSendBody, Body, Error, http};
+use ureq::http::header::{HeaderName, HeaderValue};
+use ureq::{Agent, AsSendBody, Body, Error, Proxy, ProxyProtocol, http};
 
-use super::Hidden;
 use super::interrupt::unless_interrupted;
+use super::{Hidden, hide};
 use crate::config::is_loopback;
 use crate::failure::Failure;
 
 /// More than any answer has that is worth reading, in bytes.
 const LONGEST: u64 = 16 << 20;
+
+/// Variables that name a proxy, of which the first that is set counts.
+const PROXIES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+
+/// Headers that say who asks.
+const CREDENTIALS: [&str; 2] = ["authorization", "x-auth-key"];
 
 /// Sends requests.
 #[derive(Clone)]
@@ -35,6 +43,8 @@ pub(crate) struct Request {
 pub(crate) struct Response<B = Vec<u8>> {
     pub(crate) status: u16,
     headers: http::HeaderMap,
+    /// What its request said of who asks.
+    told: Vec<Hidden>,
     pub(crate) body: B,
 }
 
@@ -50,6 +60,8 @@ pub(crate) enum NoResponse {
     Lost(String),
     /// Ctrl-C came: the same.
     Interrupted(Failure),
+    /// It could not even be sent.
+    Unsent(Failure),
 }
 
 impl HttpClient {
@@ -78,15 +90,20 @@ impl HttpClient {
     pub(crate) fn open(&self, request: Request) -> Result<StreamedResponse, NoResponse> {
         let Request { method, url, headers, body, limit, .. } = request;
         let mut head = http::Request::builder().method(&method as &str).uri(url);
+        let mut told = Vec::new();
         for (name, value) in headers {
-            head = head.header(name, value);
+            head = header(head, &name, &value)?;
+            if CREDENTIALS.contains(&&*name) {
+                // Without the word for its kind.
+                told.push(Hidden(value.rsplit(' ').next().unwrap_or_default().to_owned()));
+            }
         }
         let response = match body {
             Some(bytes) => self.run(head.body(bytes), limit),
             None => self.run(head.body(()), limit),
         }?;
         let (head, body) = response.into_parts();
-        Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(Response { status: head.status.as_u16(), headers: head.headers, told, body })
     }
 
     /// What does not leave this machine goes through no proxy, whatever the environment says of one.
@@ -98,7 +115,10 @@ impl HttpClient {
         let request = request.map_err(|error| NoResponse::Unreached(error.to_string()))?;
         let is_here = request.uri().host().is_some_and(is_loopback);
         let config = self.agent.configure_request(request).timeout_global(Some(limit));
-        let config = if is_here { config.proxy(None) } else { config };
+        let config = match is_here {
+            true => config.proxy(None),
+            false => check_proxy().map(|()| config)?,
+        };
         self.agent.run(config.build()).map_err(|error| no_response(&error))
     }
 }
@@ -161,6 +181,11 @@ impl<B> Response<B> {
         let kind = self.header("content-type").unwrap_or_default();
         kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
+
+    /// Words of the answer without what its request said of who asks: debug pages and firewalls repeat that.
+    pub(crate) fn without_credentials(&self, words: &str) -> String {
+        self.told.iter().fold(words.to_owned(), |words, told| hide(&words, told))
+    }
 }
 
 impl Response {
@@ -174,7 +199,7 @@ impl StreamedResponse {
     pub(crate) fn whole(mut self) -> Result<Response, NoResponse> {
         let body = self.body.with_config().limit(LONGEST).read_to_vec();
         let body = body.map_err(|error| NoResponse::Lost(error.to_string()))?;
-        Ok(Response { status: self.status, headers: self.headers, body })
+        Ok(Response { status: self.status, headers: self.headers, told: self.told, body })
     }
 
     /// Line by line, as they come.
@@ -188,16 +213,46 @@ impl NoResponse {
     pub(crate) fn into_words(self) -> String {
         match self {
             Self::Unreached(words) | Self::Lost(words) => words,
-            Self::Interrupted(failure) => failure.to_string(),
+            Self::Interrupted(failure) | Self::Unsent(failure) => failure.to_string(),
         }
     }
 
-    /// The same as a failure, of which `otherwise` says what it is where it was no interrupt.
+    /// The same as a failure, of which `otherwise` says what it is where it is none that is known.
     pub(crate) fn into_failure(self, otherwise: impl FnOnce(&str) -> Failure) -> Failure {
         match self {
             Self::Unreached(words) | Self::Lost(words) => otherwise(&words),
-            Self::Interrupted(failure) => failure,
+            Self::Interrupted(failure) | Self::Unsent(failure) => failure,
         }
+    }
+}
+
+/// With one more header, if it can be one: what was pasted with its line end cannot.
+fn header(head: http::request::Builder, name: &str, value: &str) -> Result<http::request::Builder, NoResponse> {
+    let unsent = |what: String| {
+        NoResponse::Unsent(Failure::refused(
+            what,
+            "correct what it is made of: a token, or a name that a tool gives it",
+        ))
+    };
+    let known = HeaderName::from_bytes(name.as_bytes());
+    let known = known.map_err(|_| unsent(format!("no header of a request can be called `{name}`")))?;
+    match HeaderValue::from_str(value) {
+        // Who asks is said in ASCII alone.
+        Ok(value) if value.to_str().is_ok() || !CREDENTIALS.contains(&name) => Ok(head.header(known, value)),
+        _ => Err(unsent(format!("the header `{name}` has a line break or another letter that none can have"))),
+    }
+}
+
+/// Refuses to go around a proxy that is named but cannot be used: who has one has it for a reason.
+fn check_proxy() -> Result<(), NoResponse> {
+    let set = PROXIES.iter().find_map(|name| Some((name, env::var_os(name).filter(|value| !value.is_empty())?)));
+    let Some((name, value)) = set else { return Ok(()) };
+    match value.to_str().map(Proxy::new) {
+        Some(Ok(proxy)) if matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) => Ok(()),
+        _ => Err(NoResponse::Unsent(Failure::refused(
+            format!("the proxy that {name} names cannot be used"),
+            "write it as `http://HOST:PORT` or `https://HOST:PORT`, or unset the variable where none is needed",
+        ))),
     }
 }
 

@@ -41,6 +41,8 @@ mod records;
 #[cfg(unix)]
 mod removal;
 #[cfg(unix)]
+mod repeated;
+#[cfg(unix)]
 mod rollback;
 #[cfg(unix)]
 mod secrets;

@@ -202,7 +202,7 @@ impl Account {
             false => {
                 let words: Vec<_> =
                     reply.errors.iter().map(|Trouble { code, message }| format!("{message} [code: {code}]")).collect();
-                let words = words.join("; ");
+                let words = response.without_credentials(&words.join("; "));
                 let refused = self.explain(&words, |advice| {
                     Failure::failed(format!("Cloudflare refused {method} {path}: {words}"), advice)
                 });

@@ -333,5 +333,5 @@ impl Target for GoogleCloudRun {
 
 /// Whoever is logged in, at the registry of `image`.
 fn open<'a>(project: &CloudProject, image: &'a str) -> Result<Registry<'a>> {
-    Registry::open(image, &project.token()?)
+    Registry::open(image, project.token()?)
 }

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::image::{Image, MANIFEST, digest};
-use crate::config::is_loopback;
-use crate::exec::{Hidden, HttpClient, NoResponse, Request, Response, go_on};
+use crate::config::{is_loopback, is_safe_address};
+use crate::exec::{Hidden, HttpClient, NoResponse, Request, Response, go_on, hide};
 use crate::failure::{Failure, Result};
 
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -27,35 +27,37 @@ pub(super) struct Registry<'a> {
     host: &'a str,
     /// The path of the image in the registry.
     path: &'a str,
+    /// What lets in, and is good for all of Google Cloud.
+    token: Hidden,
     authorization: Option<Hidden>,
 }
 
 impl<'a> Registry<'a> {
     /// The registry of `image`, `HOST/PATH`, which `token` lets in.
-    pub(super) fn open(image: &'a str, token: &Hidden) -> Result<Self> {
+    pub(super) fn open(image: &'a str, token: Hidden) -> Result<Self> {
         let (host, path) = image.split_once('/').unwrap_or((image, ""));
         // As everybody does: what does not leave this machine needs no TLS.
         let scheme = if is_here(host) { "http" } else { "https" };
         let origin = format!("{scheme}://{host}");
-        let mut registry = Self { http: HttpClient::new(), origin, host, path, authorization: None };
-        registry.log_in(token)?;
+        let mut registry = Self { http: HttpClient::new(), origin, host, path, token, authorization: None };
+        registry.log_in()?;
         Ok(registry)
     }
 
     /// Asks for the way in, and takes it.
-    fn log_in(&mut self, Hidden(token): &Hidden) -> Result {
+    fn log_in(&mut self) -> Result {
         let response = self.send(request("GET", &format!("{}/v2/", self.origin)))?;
         let challenge = match response.status {
             200 => return Ok(()),
             401 => response.header("www-authenticate").unwrap_or_default().to_owned(),
             _ => return Err(self.refused("a greeting", &response)),
         };
+        let Hidden(token) = &self.token;
         let basic = format!("Basic {}", STANDARD.encode(format!("oauth2accesstoken:{token}")));
         let Some(realm) = parameter(&challenge, "realm").filter(|_| challenge.starts_with("Bearer ")) else {
             self.authorization = Some(Hidden(basic));
             return Ok(());
         };
-        // It is good for all of Google Cloud.
         if !is_within(realm, &self.origin) {
             return Err(Failure::failed(
                 format!("the registry {} wants the login sent to {realm}, which is not its own", self.host),
@@ -86,7 +88,7 @@ impl<'a> Registry<'a> {
             }
             let begun = self.send(request("POST", &url("blobs/uploads/")).body(""))?;
             let location = match (begun.status, begun.header("location")) {
-                (202, Some(location)) => self.absolute(location),
+                (202, Some(location)) => self.absolute(location)?,
                 _ => return Err(self.refused("an upload", &begun)),
             };
             let joint = if location.contains('?') { '&' } else { '?' };
@@ -117,10 +119,15 @@ impl<'a> Registry<'a> {
         Ok(digest(&response.body))
     }
 
-    fn absolute(&self, location: &str) -> String {
-        match location.starts_with('/') {
-            true => format!("{}{location}", self.origin),
-            false => location.to_owned(),
+    /// Where a registry wants something sent, which may be elsewhere, but never in the clear.
+    fn absolute(&self, location: &str) -> Result<String> {
+        match location {
+            path if path.starts_with('/') => Ok(format!("{}{path}", self.origin)),
+            url if is_safe_address(url) => Ok(url.to_owned()),
+            url => Err(Failure::failed(
+                format!("the registry {} wants the image sent to {url}, which is no safe address", self.host),
+                "see that `region` under [gcp] in .pmcp/deploy.toml is a region of Google Cloud",
+            )),
         }
     }
 
@@ -147,7 +154,8 @@ impl<'a> Registry<'a> {
 
     fn refused(&self, what: &str, response: &Response) -> Failure {
         let status = response.status;
-        let words: String = response.text().chars().take(500).collect();
+        let words = hide(&response.without_credentials(&response.text()), &self.token);
+        let words: String = words.chars().take(500).collect();
         let advice = match status {
             401 | 403 => {
                 "whoever is logged in needs the role roles/artifactregistry.writer: ask who looks after the project"
@@ -214,6 +222,22 @@ mod tests {
         assert!(is_within(&format!("{origin}/v2/upload?state=1"), origin));
         for rest in [".example.com/v2", "@example.com/v2", ":5000/v2", ""] {
             assert!(!is_within(&format!("{origin}{rest}"), origin), "{rest}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_sent_nowhere_in_the_clear() {
+        let host = "europe-west1-docker.pkg.dev";
+        let origin = format!("https://{host}");
+        let token = Hidden("token".into());
+        let registry = Registry { http: HttpClient::new(), origin, host, path: "p/crm", token, authorization: None };
+        let absolute = |location| registry.absolute(location).map_err(|failure| failure.to_string());
+        assert_eq!(absolute("/v2/up?x=1"), Ok(format!("https://{host}/v2/up?x=1")));
+        assert_eq!(absolute("https://storage.example.com/up?x=1"), Ok("https://storage.example.com/up?x=1".into()));
+        for url in ["http://storage.example.com/up", "http://europe-west1-docker.pkg.dev/up", "ftp://127.0.0.1/", "up"]
+        {
+            let said = absolute(url).expect_err(url);
+            assert!(said.contains(&format!("wants the image sent to {url}, which is no safe address")), "{said}");
         }
     }
 }

@@ -24,7 +24,10 @@ impl Problem {
         let status = response.status;
         let parsed = response.is_json().then(|| serde_json::from_str::<Self>(&response.text()).ok()).flatten();
         if let Some(problem) = parsed {
-            return (status >= 400).then_some(Self { status, ..problem });
+            // Some services repeat what they were asked with.
+            let detail = problem.detail.map(|words| response.without_credentials(&words));
+            let title = response.without_credentials(&problem.title);
+            return (status >= 400).then_some(Self { status, title, detail, ..problem });
         }
         let is_plain = match status {
             404 => verb == "HEAD",
@@ -104,7 +107,7 @@ pub(super) fn unreachable(base: &str, error: NoResponse) -> Failure {
             format!("{SERVICE} gave no answer at {base}: {why}"),
             "it may have done what it was asked: see `cargo pmcp deploy status`, and run the command again",
         ),
-        NoResponse::Interrupted(failure) => failure,
+        NoResponse::Interrupted(failure) | NoResponse::Unsent(failure) => failure,
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn registry() -> String {
 }
 
 /// A project of which other programs make images; the further lines are branches of gcloud's.
-pub(super) fn project(name: &str, address: &str, service: &str, more: &str) -> Folder {
+pub(crate) fn project(name: &str, address: &str, service: &str, more: &str) -> Folder {
     let folder = Folder::new(name);
     folder.write(".pmcp/deploy.toml", CONFIG);
     for file in ["Dockerfile", "cloudbuild.yaml"] {
@@ -68,7 +68,7 @@ fn deployed(folder: &Folder) -> String {
 }
 
 /// A Docker whose context is elsewhere; the further line is what `push` does.
-fn docker(folder: &Folder, push: &str) {
+pub(crate) fn docker(folder: &Folder, push: &str) {
     let context = r#"[{"Name":"far","Endpoints":{"docker":{"Host":"ssh://ada@far"}},"Storage":{"TLSPath":"/t"}}]"#;
     let script = format!(
         "echo \"$@ $DOCKER_HOST\" >> docker\ncase \"$*\" in\n'context inspect') echo '{context}' ;;\n--config*) cat < \

@@ -3,7 +3,7 @@
 mod deployments;
 mod failures;
 mod halfway;
-mod images;
+pub(super) mod images;
 
 use super::{Folder, assert_snapshot};
 
@@ -11,7 +11,7 @@ const CONFIG: &str =
     "[target]\ntarget_type = \"google-cloud-run\"\n[server]\nname = \"crm\"\n[gcp]\nproject = \"ada-project\"\n";
 
 /// A service as Cloud Run tells of it, that deploying has made.
-const SERVICE: &str = r#"{"metadata":{"name":"crm","labels":{"pmcp-server":"crm"}},"spec":{"template":{"spec":{"containers":[{"image":"i@sha256:1"}]}}},
+pub(super) const SERVICE: &str = r#"{"metadata":{"name":"crm","labels":{"pmcp-server":"crm"}},"spec":{"template":{"spec":{"containers":[{"image":"i@sha256:1"}]}}},
 "status":{"url":"https://u","conditions":[{"type":"Ready","status":"True"}],"traffic":[{"revisionName":"crm-1","percent":100}]}}"#;
 
 const NO_SERVICE: &str = "echo 'ERROR: (gcloud.run.services.describe) Cannot find service [crm]' >&2; exit 1";
