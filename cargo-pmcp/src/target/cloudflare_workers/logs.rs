@@ -1,5 +1,6 @@
 //! What the Worker logs from now on, from `wrangler tail`.
 
+use std::io::{BufRead, BufReader};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -17,26 +18,28 @@ use crate::target::{LogLine, LogLines};
 
 const POLL: Duration = Duration::from_millis(50);
 
-/// One request or alarm, with what was logged meanwhile.
+/// One request or alarm, with what was logged meanwhile. What it lacks is not needed: another line would be lost with it.
 #[derive(Deserialize)]
 struct Event {
-    #[serde(default)]
-    logs: Vec<Logged>,
-    #[serde(default)]
-    exceptions: Vec<Exception>,
+    logs: Option<Vec<Logged>>,
+    exceptions: Option<Vec<Exception>>,
 }
 
 #[derive(Deserialize)]
 struct Logged {
+    #[serde(default)]
     message: Value,
-    timestamp: u64,
+    #[serde(default)]
+    timestamp: Value,
 }
 
 #[derive(Deserialize)]
 struct Exception {
-    name: String,
+    name: Option<String>,
+    #[serde(default)]
     message: Value,
-    timestamp: u64,
+    #[serde(default)]
+    timestamp: Value,
 }
 
 /// What cannot be asked of Cloudflare is refused, and not left out.
@@ -68,7 +71,7 @@ pub(super) fn follow(account: &Account, config: &Config, options: &Logs, output:
     let (send, events) = mpsc::channel();
     thread::spawn(move || {
         let Some(stdout) = stdout else { return };
-        for event in serde_json::Deserializer::from_reader(stdout).into_iter::<Event>().map_while(Result::ok) {
+        for event in Events(BufReader::new(stdout)) {
             // Nobody listens any more when the command is at its end.
             if send.send(event).is_err() {
                 return;
@@ -80,7 +83,11 @@ pub(super) fn follow(account: &Account, config: &Config, options: &Logs, output:
             return Ok(());
         }
         let lines = match events.recv_timeout(POLL) {
-            Ok(event) => event.lines(),
+            Ok(Ok(event)) => event.lines(),
+            Ok(Err(why)) => {
+                output.note(format_args!("left out what wrangler says and is not understood: {why}"));
+                Vec::new()
+            }
             Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => {
                 // A terminal tells wrangler of Ctrl-C as well.
@@ -97,14 +104,50 @@ pub(super) fn follow(account: &Account, config: &Config, options: &Logs, output:
     }
 }
 
+/// What wrangler prints, each event in lines of its own: its first begins with a brace, and its last is one. So what is odd
+/// about one is over with it.
+struct Events<R>(R);
+
+impl<R: BufRead> Iterator for Events<R> {
+    type Item = Result<Event, serde_json::Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut text = Vec::new();
+        loop {
+            let begin = text.len();
+            // What cannot be read any more has ended.
+            let has_ended = self.0.read_until(b'\n', &mut text).unwrap_or_default() == 0;
+            let goes_on = match text.get(begin..).unwrap_or_default().trim_ascii_end() {
+                [] => true,
+                line if begin == 0 => line == b"{",
+                line => line.starts_with(b" "),
+            };
+            match has_ended && text.trim_ascii().is_empty() {
+                true => return None,
+                false if has_ended || !goes_on => return Some(serde_json::from_slice(&text)),
+                false if text.trim_ascii().is_empty() => text.clear(),
+                false => {}
+            }
+        }
+    }
+}
+
 impl Event {
     fn lines(self) -> Vec<LogLine> {
-        let logs = self.logs.into_iter().map(|Logged { message, timestamp }| (timestamp, text(&message)));
-        let exceptions = self.exceptions.into_iter();
-        let exceptions =
-            exceptions.map(|Exception { name, message, timestamp }| (timestamp, format!("{name}: {}", text(&message))));
-        logs.chain(exceptions).map(|(timestamp, message)| LogLine { timestamp, message }).collect()
+        let logs = self.logs.into_iter().flatten();
+        let logs = logs.map(|Logged { message, timestamp }| (timestamp, text(&message)));
+        let exceptions = self.exceptions.into_iter().flatten().map(|Exception { name, message, timestamp }| {
+            (timestamp, format!("{}: {}", name.as_deref().unwrap_or("Error"), text(&message)))
+        });
+        logs.chain(exceptions).map(|(timestamp, message)| LogLine { timestamp: moment(&timestamp), message }).collect()
     }
+}
+
+/// In milliseconds; what is none is before all.
+fn moment(timestamp: &Value) -> u64 {
+    // As of a number with a fraction, the whole of it counts.
+    let whole = timestamp.to_string();
+    timestamp.as_u64().or_else(|| whole.split('.').next()?.parse().ok()).unwrap_or_default()
 }
 
 /// What `console.log` was given: several values, strings as they are.
@@ -120,12 +163,42 @@ fn text(message: &Value) -> String {
 mod tests {
     use super::*;
 
+    fn lines(text: &str) -> Vec<(u64, String)> {
+        let lines = |event: Result<Event, _>| match event {
+            Ok(event) => event.lines().into_iter().map(|line| (line.timestamp, line.message)).collect(),
+            Err(_) => vec![(0, "odd".to_owned())],
+        };
+        Events(text.as_bytes()).flat_map(lines).collect()
+    }
+
     #[test]
     fn what_was_logged_and_what_was_thrown_are_lines() {
-        let event = r#"{"outcome":"exception","logs":[{"message":["a",{"b":1}],"level":"log","timestamp":1},
-            {"message":["x"],"level":"error","timestamp":2}],"exceptions":[{"name":"Error","message":"no","timestamp":3}]}"#;
-        let event: Event = serde_json::from_str(event).expect("is one");
-        let lines: Vec<_> = event.lines().into_iter().map(|line| (line.timestamp, line.message)).collect();
-        assert_eq!(lines, [(1, "a {\"b\":1}".into()), (2, "x".into()), (3, "Error: no".to_owned())]);
+        let event = "{\n  \"outcome\": \"exception\",\n  \"logs\": [\n    {\"message\":[\"a\",{\"b\":1}],\"level\":\"log\",\"timestamp\":1},\n    \
+                     {\"message\":[\"x\"],\"level\":\"error\",\"timestamp\":2}\n  ],\n  \"exceptions\": \
+                     [{\"name\":\"Error\",\"message\":\"no\",\"timestamp\":3}]\n}\n";
+        let expected = [(1, "a {\"b\":1}".into()), (2, "x".into()), (3, "Error: no".to_owned())];
+        assert_eq!(lines(event), expected);
+        let twice = format!("{event}{}\n{event}", event.replace('\n', ""));
+        assert_eq!(lines(&twice), [expected.clone(), expected.clone(), expected].concat());
+    }
+
+    #[test]
+    fn what_is_odd_about_one_event_is_over_with_it() {
+        let good = r#"{"logs":[{"message":["good"],"timestamp":7}]}"#;
+        let deep = format!(r#"{{"logs":[{{"message":{}{},"timestamp":1}}]}}"#, "[".repeat(140), "]".repeat(140));
+        for (odd, expected) in [
+            ("no JSON", vec![(0, "odd".to_owned())]),
+            (r#"{"logs":[{"message":["\ud800"],"timestamp":1}]}"#, vec![(0, "odd".into())]),
+            (&deep, vec![(0, "odd".into())]),
+            ("{\n  \"logs\": [\n}", vec![(0, "odd".into())]),
+            ("}\n\n", vec![(0, "odd".into())]),
+            (r#"{"logs":null}"#, vec![]),
+            (r#"{"logs":[{"message":["a"],"timestamp":1.5}]}"#, vec![(1, "a".into())]),
+            (r#"{"logs":[{"message":["a"],"timestamp":-1}]}"#, vec![(0, "a".into())]),
+            (r#"{"exceptions":[{"message":"a","timestamp":2}]}"#, vec![(2, "Error: a".into())]),
+        ] {
+            let all = [expected, vec![(7, "good".to_owned())]].concat();
+            assert_eq!(lines(&format!("{odd}\n{good}\n")), all, "{odd}");
+        }
     }
 }
