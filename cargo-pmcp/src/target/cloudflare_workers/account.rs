@@ -1,6 +1,5 @@
 //! The account as Cloudflare's API and wrangler reach it, and what their errors mean.
 
-use std::env;
 use std::fs;
 use std::time::Duration;
 
@@ -9,27 +8,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::asking::doing;
+use super::environment::{VARIABLE, base, given, given_in, login, login_variable, quiet, wrangler};
 use crate::config::{Config, is_account};
-use crate::exec::{Call, Hidden, HttpClient, Request, Said, WRANGLER};
+use crate::exec::{Call, Hidden, HttpClient, Request, Said};
 use crate::failure::{Failure, Result};
 use crate::files::no_link;
 
-/// Names the account where deploy.toml does not; wrangler reads it too.
-pub(super) const VARIABLE: &str = "CLOUDFLARE_ACCOUNT_ID";
-
-/// wrangler reads the same variable.
-const BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
-
 /// For one request with its answer.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// Go before every login; the second is an account's one key for all it has.
-const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
-const KEY: &str = "CLOUDFLARE_API_KEY";
-
-/// An empty one in the place of the `.env` that wrangler looks for in the current folder. That may be a stranger's, and would
-/// say where logins and secrets are sent.
-const NO_ENV_FILE: &str = if cfg!(windows) { "--env-file=NUL" } else { "--env-file=/dev/null" };
 
 /// Codes of errors that say that a token is none.
 const UNKNOWN_TOKEN: [u64; 5] = [1000, 6003, 6111, 9106, 9109];
@@ -53,24 +39,6 @@ struct Api {
     http: HttpClient,
     base: String,
     login: Vec<(&'static str, Hidden)>,
-}
-
-/// What `wrangler auth token` says.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Token {
-    Oauth {
-        token: String,
-    },
-    #[serde(rename = "api_token")]
-    Made {
-        token: String,
-    },
-    #[serde(rename = "api_key")]
-    Key {
-        key: String,
-        email: String,
-    },
 }
 
 #[derive(Deserialize)]
@@ -116,7 +84,7 @@ impl Account {
             (None, Some(_)) => "CLOUDFLARE_ACCOUNT_ID in the environment",
             _ => "`account_id` under [cloudflare] in .pmcp/deploy.toml",
         };
-        let api = api()?;
+        let api = Api { http: HttpClient::new(), base: base()?, login: login()? };
         if let Some(id) = set.or(given) {
             return Ok(Self { id, named_in, api });
         }
@@ -300,66 +268,6 @@ pub(super) fn named(config: &Config) -> Option<String> {
     config.cloudflare.account_id.clone().or_else(given)
 }
 
-/// The one that the environment names.
-pub(super) fn given() -> Option<String> {
-    env::var(VARIABLE).ok().filter(|id| !id.is_empty())
-}
-
-/// The variable that says who is logged in, if one does.
-pub(super) fn login_variable() -> Option<&'static str> {
-    [TOKEN, KEY].into_iter().find(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
-}
-
-fn given_in(variable: &str) -> String {
-    format!("the {} in {variable}", if variable == KEY { "key" } else { "token" })
-}
-
-fn api() -> Result<Api> {
-    let base = env::var(BASE_URL).ok().filter(|url| !url.is_empty());
-    let base = base.unwrap_or_else(|| "https://api.cloudflare.com/client/v4".into());
-    // It deploys, and so it must be there whoever asks for the token.
-    WRANGLER.call([""; 0])?;
-    let login = match env::var(TOKEN) {
-        Ok(token) if !token.is_empty() => vec![bearer(&token)],
-        _ => match token()? {
-            Token::Oauth { token } | Token::Made { token } => vec![bearer(&token)],
-            Token::Key { key, email } => vec![("x-auth-key", Hidden(key)), ("x-auth-email", Hidden(email))],
-        },
-    };
-    Ok(Api { http: HttpClient::new(), base, login })
-}
-
-fn bearer(token: &str) -> (&'static str, Hidden) {
-    ("authorization", Hidden(format!("Bearer {token}")))
-}
-
-/// A call of wrangler that goes by this program's environment alone.
-pub(super) fn wrangler(arguments: &[&str]) -> Result<Call> {
-    Ok(WRANGLER.call(arguments.iter().copied())?.always(NO_ENV_FILE))
-}
-
-fn token() -> Result<Token> {
-    let said = quiet(wrangler(&["auth", "token", "--json"])?).capture()?;
-    let not_logged_in =
-        || Failure::logged_out("not logged in to Cloudflare", "log in: `wrangler login`, or set CLOUDFLARE_API_TOKEN");
-    let text = said.map_err(|said| match said.words.contains("fetch failed") {
-        true => unreachable("wrangler got no connection"),
-        false => not_logged_in(),
-    })?;
-    let json = text.find('{').and_then(|begin| text.get(begin..)).unwrap_or_default();
-    serde_json::from_str(json).map_err(|_| not_logged_in())
-}
-
-/// Nothing is asked, nothing is measured, nothing is coloured, and the Worker is the one that the settings name.
-pub(crate) fn quiet(call: Call) -> Call {
-    call.without("CLOUDFLARE_ENV")
-        .without("WRANGLER_CI_OVERRIDE_NAME")
-        .env("WRANGLER_SEND_METRICS", "false")
-        .env("CI", "true")
-        .env("NO_COLOR", "1")
-        .env("WRANGLER_HIDE_BANNER", "true")
-}
-
 /// From where wrangler says what is wrong, without what it was about to do.
 fn errors(words: &str) -> String {
     let begin = words.lines().position(|line| line.contains("[ERROR]")).unwrap_or_default();
@@ -377,6 +285,6 @@ fn plain(words: &str) -> String {
     plain + rest
 }
 
-fn unreachable(why: &str) -> Failure {
+pub(super) fn unreachable(why: &str) -> Failure {
     Failure::failed(format!("Cloudflare cannot be reached: {why}"), "see that the network is up, and run this again")
 }

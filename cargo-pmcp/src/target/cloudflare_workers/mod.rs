@@ -6,6 +6,7 @@ mod bindings;
 mod build;
 mod collisions;
 mod deployment;
+mod environment;
 mod for_dev;
 mod logs;
 mod migrations;
@@ -17,7 +18,8 @@ mod worker;
 
 use std::collections::BTreeMap;
 
-pub(crate) use self::account::{ANY_ACCOUNT, named_at_cloudflare, place as account_at_cloudflare, quiet};
+pub(crate) use self::account::{ANY_ACCOUNT, named_at_cloudflare, place as account_at_cloudflare};
+pub(crate) use self::environment::quiet;
 pub(crate) use self::for_dev::ForDev;
 
 use self::account::Account;
@@ -184,14 +186,14 @@ impl Target for CloudflareWorkers {
 
     fn login(&self, _config: &Config, _options: &cli::Login, _output: Output) -> Result<bool> {
         // wrangler goes by that, whoever logs in.
-        if account::login_variable().is_some() {
+        if environment::login_variable().is_some() {
             return Ok(false);
         }
-        account::wrangler(&["login"])?.run("see what wrangler says above").map(|()| true)
+        environment::wrangler(&["login"])?.run("see what wrangler says above").map(|()| true)
     }
 
     fn login_variable(&self, _config: &Config) -> Option<&'static str> {
-        account::login_variable()
+        environment::login_variable()
     }
 
     fn url(&self, config: &Config) -> Result<String> {
@@ -236,8 +238,8 @@ impl Target for CloudflareWorkers {
     }
 
     fn says_place(&self, config: &Config) -> &'static str {
-        match (&config.cloudflare.account_id, account::given()) {
-            (None, Some(_)) => account::VARIABLE,
+        match (&config.cloudflare.account_id, environment::given()) {
+            (None, Some(_)) => environment::VARIABLE,
             _ => crate::config::PATH,
         }
     }

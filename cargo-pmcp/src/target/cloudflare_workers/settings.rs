@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::account::named;
 use super::bindings::Made;
 use super::collisions;
+use super::environment::check_region;
 use crate::cli::Platform;
 use crate::config::{Config, LONGEST_VALUE, PATH};
 use crate::exec::WORKER_BUILD;
@@ -243,6 +244,9 @@ impl Settings {
 fn check(path: &Path, all: &Map<String, Value>) -> Result {
     if let Some((key, what, advice)) = all.iter().find_map(|(key, value)| untold(key, value)) {
         return Err(Failure::refused(format!("`{key}` in {} is {what}", path.display()), advice));
+    }
+    if let Some(region) = all.get("compliance_region").and_then(Value::as_str) {
+        check_region(region, &path.display().to_string())?;
     }
     for key in ["build", "vars", "durable_objects"] {
         if all.get(key).is_some_and(|value| !value.is_object()) {

@@ -7,6 +7,7 @@ mod halfway;
 mod interrupts;
 mod logins;
 mod made;
+mod reached;
 mod surroundings;
 mod traces;
 mod versions;
