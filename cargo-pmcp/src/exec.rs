@@ -59,7 +59,7 @@ pub(crate) const AWS: Program = Program {
 };
 
 impl Program {
-    /// Where it is on `PATH`.
+    /// Where it is on `PATH`. What cannot be run is passed over, as shells do.
     pub(crate) fn find(&self) -> Option<PathBuf> {
         let endings: &[&str] = if cfg!(windows) { &[".exe", ".cmd"] } else { &[""] };
         env::split_paths(&env::var_os("PATH")?)

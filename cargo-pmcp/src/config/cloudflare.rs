@@ -95,17 +95,16 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
     if cloudflare.custom_domain.as_deref().is_some_and(|name| !is_host(name)) {
         return broken(&["custom_domain"], "must be a host name alone, such as `mcp.example.com`");
     }
-    if cloudflare
-        .routes
-        .iter()
-        .any(|route| !is_host(route.split('/').next().unwrap_or_default().trim_start_matches("*.")))
-    {
+    if !cloudflare.routes.iter().all(|route| is_route(route)) {
         return broken(&["routes"], "must be patterns that begin with a host name, such as `example.com/mcp*`");
     }
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     for (section, name) in cloudflare.bindings() {
         if !is_binding(name) {
             return broken(&[section, name], "names have letters, digits and underscores, and begin with no digit");
+        }
+        if is_reserved(name) {
+            return broken(&[section, name], RESERVED);
         }
         let taken = config.environment.contains_key(name) || config.secrets.contains_key(name);
         if seen.insert(name, section).is_some() || (taken && config.target.target_type == TargetType::CloudflareWorkers)
@@ -133,6 +132,12 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
     for (name, bucket) in &cloudflare.r2 {
         if bucket.bucket.as_deref().is_some_and(|name| !is_bucket(name)) {
             return broken(&["r2", name, "bucket"], &format!("must be the name of a bucket: {BUCKET}"));
+        }
+    }
+    for (name, object) in &cloudflare.durable_objects {
+        if !is_binding(&object.class) {
+            let what = "classes have letters, digits and underscores in their names, and begin with no digit";
+            return broken(&["durable_objects", name, "class"], what);
         }
     }
     check_made(config)?;
@@ -218,6 +223,22 @@ fn is_host(name: &str) -> bool {
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     name.contains('.') && name.split('.').all(is_label)
+}
+
+/// A pattern: a host, and what comes after it without a space or a letter that no URL has.
+fn is_route(route: &str) -> bool {
+    is_host(route.split('/').next().unwrap_or_default().trim_start_matches("*."))
+        && route.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+pub(super) const RESERVED: &str =
+    "every object of JavaScript has this name, and wrangler takes it for that; choose another";
+
+/// Whether wrangler fails at a variable or a binding of this name, or loses it.
+pub(super) fn is_reserved(name: &str) -> bool {
+    let accessors = ["__proto__", "__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__"];
+    let methods = ["hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"];
+    name == "constructor" || accessors.contains(&name) || methods.contains(&name)
 }
 
 fn is_binding(name: &str) -> bool {

@@ -1,6 +1,7 @@
 //! `[gcp]` in deploy.toml.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use clap::ValueEnum;
 use schemars::JsonSchema;
@@ -247,6 +248,9 @@ fn wrong_secret(config: &Config) -> Option<(&str, &'static str, &'static str)> {
     None
 }
 
+/// Folders of the system's own that no server can do without.
+const COVERED: [&str; 7] = ["/etc/ssl", "/etc/pki", "/usr", "/bin", "/sbin", "/lib", "/lib64"];
+
 /// What Cloud Run has against a file there: <https://cloud.google.com/run/docs/configuring/services/secrets>.
 fn wrong_path(file: &str, has_databases: bool) -> Option<&'static str> {
     let mut parts = file.split('/').skip(1);
@@ -254,8 +258,13 @@ fn wrong_path(file: &str, has_databases: bool) -> Option<&'static str> {
     if file.contains(':') || parts.clone().any(|part| matches!(part, "" | "." | "..")) {
         return Some("must be a path in a folder, such as `/secrets/database/url`, without `.`, `..` and `:`");
     }
+    let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
     match parts.next() {
         Some("dev" | "proc" | "sys") => Some("no file can be in /dev, /proc or /sys; choose another folder"),
+        // The folder is mounted over what the image has there: who may log in, whose certificates are good, what runs.
+        _ if folder == "/etc" || COVERED.iter().any(|covered| Path::new(folder).starts_with(covered)) => {
+            Some("its folder would hide what the system has there; choose another, such as `/secrets`")
+        }
         Some("cloudsql") if has_databases => Some("databases are in /cloudsql; choose another folder"),
         _ => None,
     }
@@ -395,6 +404,14 @@ mod tests {
                 "`secrets.A.file` is wrong: no file can be in /dev, /proc or /sys",
             ),
             (
+                "[secrets]\nA = { file = \"/etc/ssl/certs/x\" }",
+                "`secrets.A.file` is wrong: its folder would hide what the system has there",
+            ),
+            (
+                "[secrets]\nA = { file = \"/etc/passwd\" }",
+                "`secrets.A.file` is wrong: its folder would hide what the system has there",
+            ),
+            (
                 "[secrets]\nA = { file = \"/sys/a\" }",
                 "`secrets.A.file` is wrong: no file can be in /dev, /proc or /sys",
             ),
@@ -428,7 +445,7 @@ mod tests {
             "cloud_sql = [\"ada-project:europe-west1:db\", \"example.com:ada-project:europe-west1:db-2\"]",
             "vpc = { connector = \"projects/ada-project/locations/europe-west1/connectors/c\" }",
             "vpc = { network = \"projects/example.com:host/global/networks/n\", subnet = \"s-1\", tags = [\"web\"] }",
-            "[secrets]\nA = { file = \"/processes/a\" }\nB = { file = \"/cloudsql/b\" }",
+            "[secrets]\nA = { file = \"/processes/a\" }\nB = { file = \"/cloudsql/b\" }\nC = { file = \"/etc/crm/c\" }",
         ] {
             let text =
                 format!("[target]\ntarget_type = \"google-cloud-run\"\n[server]\nname = \"crm\"\n[gcp]\n{lines}\n");

@@ -255,6 +255,17 @@ fn what_cloudflare_would_refuse_is_refused_at_its_place() {
         ("[cloudflare]\naccount_id = \"mine\"\n", "7:14", "must be the 32 digits and letters from a to f"),
         ("[cloudflare]\ncustom_domain = \"https://mcp.example.com\"\n", "7:17", "must be a host name alone"),
         ("[cloudflare]\nroutes = [\"/mcp\"]\n", "7:10", "must be patterns that begin with a host name"),
+        ("[cloudflare]\nroutes = [\"a.example/x\\u202e\"]\n", "7:10", "must be patterns that begin with a host name"),
+        ("[cloudflare]\nroutes = [\"a.example/x\\ny\"]\n", "7:10", "must be patterns that begin with a host name"),
+        (
+            "[cloudflare.durable_objects]\nAB = { class = \"\" }\n",
+            "7:16",
+            "classes have letters, digits and underscores",
+        ),
+        ("[cloudflare.durable_objects]\nAB = { class = \"A\\nB\" }\n", "7:16", "classes have letters, digits"),
+        ("[cloudflare.kv]\ntoString = {}\n", "7:12", "every object of JavaScript has this name"),
+        ("[environment]\nconstructor = \"y\"\n", "7:15", "every object of JavaScript has this name"),
+        ("[secrets]\n__proto__ = {}\n", "7:13", "every object of JavaScript has this name"),
         ("[cloudflare.kv]\nA-B = {}\n", "7:7", "names have letters, digits and underscores"),
         (
             "[cloudflare.kv]\nAB = {}\n[cloudflare.d1]\nAB = {}\n",

@@ -1,6 +1,6 @@
 //! Names of environment variables that a server may be given.
 
-use super::{TargetType, aws, gcp};
+use super::{TargetType, aws, cloudflare, gcp};
 
 /// Longer names only cost room, of which Lambda has 4 KB for all variables.
 const LONGEST: usize = 128;
@@ -15,6 +15,7 @@ pub(crate) fn check_variable(target: TargetType, name: &str) -> Result<(), Strin
         TargetType::GoogleCloudRun if gcp::is_reserved(name) => {
             Err("Google Cloud Run keeps this name for itself".into())
         }
+        TargetType::CloudflareWorkers if cloudflare::is_reserved(name) => Err(cloudflare::RESERVED.into()),
         _ => check_portable(name),
     }
 }

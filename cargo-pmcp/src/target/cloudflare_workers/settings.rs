@@ -47,23 +47,33 @@ impl Package {
 }
 
 impl Package {
-    /// Whether the folders of migrations are there; wrangler would find out when databases are made already.
+    /// Whether the folders of migrations are there; wrangler would find out when databases are made already. What is
+    /// outside of the project is nothing to run, wherever a link leads.
     pub(super) fn check_migrations(&self, config: &Config) -> Result {
         for (binding, database) in &config.cloudflare.d1 {
-            if let Some(folder) = database.migrations.as_ref().map(|folder| self.folder.join(folder))
-                && !folder.is_dir()
-            {
-                return Err(Failure::setting(
-                    format!(
-                        "`cloudflare.d1.{binding}.migrations` in {PATH} names {}, which is no folder",
-                        folder.display()
-                    ),
-                    "make it, with a file such as 0001_first.sql in it, or leave out `migrations`",
+            let Some(folder) = database.migrations.as_ref().map(|folder| self.folder.join(folder)) else { continue };
+            let wrong = |what: &str, advice: &str| {
+                let setting = format!("`cloudflare.d1.{binding}.migrations` in {PATH}");
+                Failure::setting(format!("{setting} names {}, which is {what}", folder.display()), advice)
+            };
+            if !folder.is_dir() {
+                let advice = "make it, with a file such as 0001_first.sql in it, or leave out `migrations`";
+                return Err(wrong("no folder", advice));
+            }
+            if !is_within(&folder, &config.root) && !is_within(&folder, &self.folder) {
+                return Err(wrong(
+                    "outside of the project",
+                    "name a folder beside wrangler.toml, such as `migrations`",
                 ));
             }
         }
         Ok(())
     }
+}
+
+/// Whether a folder is one of another, once no link is left in either.
+fn is_within(folder: &Path, above: &Path) -> bool {
+    matches!((folder.canonicalize(), above.canonicalize()), (Ok(folder), Ok(above)) if folder.starts_with(&above))
 }
 
 /// What deploying made beside wrangler.toml, and what belongs to the Worker's package.

@@ -283,6 +283,8 @@ fn quiet(call: Call) -> Call {
     let call = call.env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1").env("TERM", "dumb");
     // Its report of that goes on after it has ended.
     let call = call.env("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "1");
+    // What it answers is read here, and of its platforms one is meant, whatever it is set to.
+    let call = call.env("CLOUDSDK_CORE_USER_OUTPUT_ENABLED", "true").env("CLOUDSDK_RUN_PLATFORM", "managed");
     call.env("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "1")
 }
 

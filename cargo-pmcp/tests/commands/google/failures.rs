@@ -343,3 +343,25 @@ fn a_region_of_the_file_is_not_blamed_on_gcloud_alone() {
                 to now says europe-west1 of ada-project: this is the latter\n";
     assert_eq!(folder.refused(&["deploy", "status"]), (Some(0), note.into()));
 }
+
+#[test]
+fn a_gcloud_that_cannot_be_run_is_passed_over_and_its_settings_say_nothing() {
+    let folder = Folder::new("google-settings");
+    folder.write(".pmcp/deploy.toml", CONFIG);
+    let seen = "echo \"$CLOUDSDK_CORE_USER_OUTPUT_ENABLED $CLOUDSDK_RUN_PLATFORM\" >> settings\n";
+    folder.program("gcloud", &format!("{seen}{}", gcloud(SERVICE, "")));
+    folder.program("cat", "while IFS= read -r line; do printf '%s\\n' \"$line\"; done");
+    folder.write("first/gcloud", "no program");
+    let mut command = folder.command(&["deploy", "status"]);
+    command.env("PATH", std::env::join_paths([folder.0.join("first"), folder.0.join("bin")]).expect("a path"));
+    command.env("CLOUDSDK_CORE_USER_OUTPUT_ENABLED", "false").env("CLOUDSDK_RUN_PLATFORM", "gke");
+    let output = command.output().expect("starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let settings = std::fs::read_to_string(folder.0.join("settings")).expect("was called");
+    assert!(settings.lines().all(|line| line == "true managed"), "{settings}");
+    // Where there is no other, it is told apart from one that is not there.
+    std::fs::remove_file(folder.0.join("bin/gcloud")).expect("is there");
+    let output = command.output().expect("starts");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(words.contains("could not be run: Permission denied"), "{words}");
+}

@@ -1,4 +1,4 @@
-//! What `.pmcp/cloudflare.json` says is what anybody wrote who may change the repository: nothing else goes for it.
+//! What files of the repository say, which anybody wrote who may change it: nothing of others goes for it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -82,9 +82,33 @@ fn what_has_another_name_is_not_removed() {
 fn what_has_no_end_is_not_read() {
     let place = Place::new("workers-made-endless", &[("/settings", 200, MINE)]);
     symlink("/dev/zero", place.folder.0.join(".pmcp/cloudflare.json")).expect("a link");
-    for command in [&["destroy", "--clean", "--yes"][..], &["--yes"], &["status"]] {
+    for command in [&["destroy", "--clean", "--yes"][..], &["--yes"]] {
         let (code, words) = place.refused(&[&["deploy"], command].concat());
         let expected = "error: ./.pmcp/cloudflare.json is no file of up to 1 MiB\nrestore it ";
         assert!(code == Some(5) && words.starts_with(expected), "{command:?}: {words}");
+    }
+}
+
+#[test]
+fn migrations_are_the_projects_own() {
+    let place = Place::new("workers-migrations-elsewhere", &[("/settings", 200, MINE)]);
+    fs::create_dir_all(place.folder.0.join("shared/migrations")).expect("a folder");
+    symlink("/", place.folder.0.join("w/root")).expect("a link");
+    let config = fs::read_to_string(place.folder.0.join(".pmcp/deploy.toml")).expect("is there");
+    for (folder, is_taken) in
+        [("../shared/migrations", true), ("../../../../../../../../etc", false), ("..", true), ("root/etc", false)]
+    {
+        place
+            .folder
+            .write(".pmcp/deploy.toml", &format!("{config}[cloudflare.d1]\nAB = {{ migrations = \"{folder}\" }}\n"));
+        let (code, words) = place.refused(&["deploy", "--dry-run"]);
+        match is_taken {
+            true => assert_eq!(code, Some(0), "{folder}: {words}"),
+            false => assert!(
+                code == Some(3)
+                    && words.contains("which is outside of the project\nname a folder beside wrangler.toml"),
+                "{folder}: {code:?} {words}"
+            ),
+        }
     }
 }
