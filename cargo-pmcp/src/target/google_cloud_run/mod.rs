@@ -215,13 +215,16 @@ impl Target for GoogleCloudRun {
                 service::replace(&cloud, name, &path.to_string_lossy(), begun, was_granted)?;
                 service::deployed(&cloud, name, &deployment)
             })
-            .map(|service| Outputs(service.outputs(&cloud)))
+            .map(|service| Outputs(service.outputs(&cloud, service.live_image())))
     }
 
     fn outputs(&self, config: &Config) -> Result<Outputs> {
         let project = CloudProject::new(config)?;
         match service::describe(&project, &config.server.name)? {
-            Some(service) => Ok(Outputs(service.outputs(&project))),
+            Some(service) => {
+                let image = service::live_image(&project, &service)?;
+                Ok(Outputs(service.outputs(&project, image)))
+            }
             None => Err(not_deployed(config)),
         }
     }

@@ -143,8 +143,8 @@ impl Pod {
         self.secrets().iter().any(|(name, _)| *name == secret)
     }
 
-    fn image(&self) -> String {
-        self.containers.first().map(|container| container.image.clone()).unwrap_or_default()
+    pub(super) fn image(&self) -> Option<String> {
+        self.containers.first().map(|container| container.image.clone())
     }
 }
 
@@ -165,6 +165,12 @@ impl Service {
         most.revision_name.clone()
     }
 
+    /// The image of the revision that answers, where that is the newest: the service says how to make this one alone.
+    pub(super) fn live_image(&self) -> Option<String> {
+        let is_newest = self.live().is_some_and(|live| self.status.latest_created_revision_name == Some(live));
+        is_newest.then(|| self.spec.template.spec.image()).flatten()
+    }
+
     /// What is different once somebody has changed the service.
     pub(super) fn generation(&self) -> u64 {
         self.metadata.generation
@@ -174,10 +180,11 @@ impl Service {
         self.status.url.as_ref().map(|url| format!("{}/mcp", url.trim_end_matches('/')))
     }
 
-    pub(super) fn outputs(&self, project: &CloudProject) -> BTreeMap<String, String> {
+    /// With the image of the revision that answers, where it is known.
+    pub(super) fn outputs(&self, project: &CloudProject, image: Option<String>) -> BTreeMap<String, String> {
         let own = |text: &String| text.clone();
         let mut outputs: BTreeMap<String, String> = [
-            ("Image", Some(self.spec.template.spec.image())),
+            ("Image", image),
             ("Project", Some(own(&project.id))),
             ("Region", Some(own(&project.region))),
             ("Revision", self.live()),

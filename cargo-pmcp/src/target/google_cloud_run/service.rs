@@ -75,6 +75,18 @@ fn all_revisions(project: &CloudProject, name: &str) -> Result<Vec<Revision>> {
     Ok(revisions)
 }
 
+/// The image of the revision that answers, which after a rollback is not the newest.
+pub(super) fn live_image(project: &CloudProject, service: &Service) -> Result<Option<String>> {
+    match (service.live_image(), service.live()) {
+        (None, Some(live)) => {
+            let revisions = all_revisions(project, &service.metadata.name)?;
+            let live = revisions.into_iter().find(|revision| revision.metadata.name == live);
+            Ok(live.and_then(|revision| revision.spec.image()))
+        }
+        (image, _) => Ok(image),
+    }
+}
+
 /// Whether the revision that answers is given this secret.
 pub(super) fn live_reads(project: &CloudProject, name: &str, secret: &str) -> Result<bool> {
     let Some(live) = describe(project, name)?.and_then(|service| service.live()) else { return Ok(false) };

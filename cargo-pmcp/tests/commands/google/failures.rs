@@ -173,6 +173,17 @@ fn what_is_not_deployed_or_not_ours_is_told() {
         folder.printed(&["deploy", "outputs"]),
         "Url = https://u/mcp\nImage = i@sha256:1\nProject = ada-project\nRegion = us-central1\nRevision = crm-1\nService = crm\n"
     );
+    // After a rollback the service says how to make another revision than the one that answers.
+    let older = SERVICE.replace(r#"RevisionName":"crm-1""#, r#"RevisionName":"crm-2""#);
+    let list = r#"*'revisions list'*) echo '[{"metadata":{"name":"crm-2"},"spec":{"containers":[{"image":"i@sha256:1"}]}},
+        {"metadata":{"name":"crm-1"},"spec":{"containers":[{"image":"i@sha256:0"}]}}]' ;;"#;
+    folder.program("gcloud", &gcloud(&older, list));
+    let printed = folder.printed(&["deploy", "outputs"]);
+    assert!(printed.contains("Image = i@sha256:0\n") && printed.contains("Revision = crm-1\n"), "{printed}");
+    // Where it is not told, no other is.
+    folder.program("gcloud", &gcloud(&older, ""));
+    let printed = folder.printed(&["deploy", "outputs"]);
+    assert!(!printed.contains("Image") && printed.contains("Revision = crm-1\n"), "{printed}");
     folder.config();
     let words = "error: AWS Lambda takes no image, so there is no --builder\nleave it out\n";
     assert_eq!(folder.refused(&["deploy", "--builder", "docker"]), (Some(5), words.into()));

@@ -12,7 +12,7 @@ const CONFIG: &str =
 
 /// A service as Cloud Run tells of it, that deploying has made.
 pub(super) const SERVICE: &str = r#"{"metadata":{"name":"crm","labels":{"pmcp-server":"crm"}},"spec":{"template":{"spec":{"containers":[{"image":"i@sha256:1"}]}}},
-"status":{"url":"https://u","conditions":[{"type":"Ready","status":"True"}],"traffic":[{"revisionName":"crm-1","percent":100}]}}"#;
+"status":{"url":"https://u","latestCreatedRevisionName":"crm-1","conditions":[{"type":"Ready","status":"True"}],"traffic":[{"revisionName":"crm-1","percent":100}]}}"#;
 
 const NO_SERVICE: &str = "echo 'ERROR: (gcloud.run.services.describe) Cannot find service [crm]' >&2; exit 1";
 
