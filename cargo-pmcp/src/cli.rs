@@ -204,7 +204,8 @@ pub(crate) enum DeployCommand {
     Rollback(Rollback),
     /// Print what the server logged.
     Logs(Logs),
-    /// Store, list and delete values that the server is given as environment and nobody else may read.
+    /// Store, list and delete values that the server is given as environment (on Cloudflare Workers, which has none, as
+    /// `env.secret(…)`) and nobody else may read.
     Secrets {
         #[command(subcommand)]
         command: Secrets,

@@ -78,12 +78,15 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
     }
     main.files.retain(|new| files.iter().all(|file| file.path != new.path));
     files.append(&mut main.files);
+    let note = moved.as_ref().and_then(|_| platform.moving_note(&project.config));
     let changed = moved.iter().map(|(_, changed)| changed.clone()).chain(main.changed());
     let mut written = Written::compare(folder, &files)?;
     written.check(folder)?;
     written.changed.extend(changed);
     if options.dry_run {
-        return output.result(&written.into_plan());
+        let mut plan = written.into_plan();
+        plan.warnings.extend(note);
+        return output.result(&plan);
     }
     Written::write(folder, &files)?;
     main.enlist(folder)?;
@@ -91,6 +94,9 @@ pub(super) fn run(folder: &Path, target: Option<TargetType>, options: &Init, out
         write_whole(&folder.join(PATH), text)?;
     }
     output.result(&written)?;
+    if let Some(note) = note {
+        output.note(format_args!("note: {note}"));
+    }
     output.note("next: `cargo pmcp deploy doctor` says what is missing, `cargo pmcp deploy` deploys");
     Ok(())
 }

@@ -76,7 +76,9 @@ pub(super) fn run(project: &Project, options: &DeployRun, output: Output) -> Res
         let what = format!("{} is deployed, but {failure}", project.config.server.name);
         Failure::failed(what, "see where it is with `cargo pmcp deploy outputs`")
     })?;
-    output.note("next: `cargo pmcp deploy test` talks to it; keep .pmcp/deployed.json under version control");
+    let memory = target.memory().filter(|path| root.join(path).exists());
+    let memory = memory.map(|path| format!(" and {path}")).unwrap_or_default();
+    output.note(format_args!("next: `cargo pmcp deploy test` talks to it; keep {PATH}{memory} under version control"));
     Ok(())
 }
 

@@ -39,6 +39,14 @@ pub(crate) trait Target {
     fn settle(&self, config: &mut Config, options: &Init) -> Result;
     /// deploy.toml and what else `deploy init` writes, but for the `main`.
     fn files(&self, project: &Project) -> Vec<NewFile>;
+    /// What code must know that ran elsewhere before, where deploy.toml lets one expect something else.
+    fn moving_note(&self, _config: &Config) -> Option<String> {
+        None
+    }
+    /// A file of the project, beside deployed.json, that says what was made, and nothing else does.
+    fn memory(&self) -> Option<&'static str> {
+        None
+    }
     /// What deploying leaves in the project's folders, beside [`Target::files`].
     fn traces(&self, _project: &Project) -> Traces {
         Traces::default()

@@ -82,8 +82,16 @@ fn from_lambda_to_google_and_back() {
 #[test]
 fn from_lambda_to_workers_and_to_pmcp_run() {
     let folder = project("move-to-workers");
+    let more = "\n[environment]\nMOOD = \"b\"\nPMCP_TIME_LIMIT_MS = \"1000\"\n\n[secrets]\nKEY = {}\n";
+    folder.write(".pmcp/deploy.toml", &(read(&folder, ".pmcp/deploy.toml") + more));
     let init = ["deploy", "init", "--target", "cloudflare-workers", "--account", ACCOUNT];
-    let printed = folder.printed(&init);
+    let note = "note: a Worker has no environment, so `std::env::var` finds nothing there: the code reads MOOD with \
+                `env.var(…)` and KEY with `env.secret(…)`, where `env` is `cx.extension::<worker::Env>()`\n";
+    assert!(folder.printed(&[&init[..], &["--dry-run"]].concat()).contains(note));
+    let output = folder.run(&init);
+    let (printed, words) = (String::from_utf8(output.stdout), String::from_utf8(output.stderr));
+    let (printed, words) = (printed.expect("UTF-8"), words.expect("UTF-8"));
+    assert!(words.contains(note), "{words}");
     for line in ["wrote cloudflare-workers/wrangler.toml\n", "wrote cloudflare-workers/src/lib.rs\n"] {
         assert!(printed.contains(line), "{printed}");
     }

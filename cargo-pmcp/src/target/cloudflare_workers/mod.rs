@@ -13,6 +13,7 @@ mod migrations;
 mod secrets;
 mod settings;
 mod thing;
+mod variables;
 mod versions;
 mod worker;
 
@@ -82,6 +83,14 @@ impl Target for CloudflareWorkers {
             NewFile::new(".pmcp/.gitignore", "build/\nlock\n"),
         ];
         own.into_iter().chain(wrangler_files(&folder)).collect()
+    }
+
+    fn moving_note(&self, config: &Config) -> Option<String> {
+        variables::note(config)
+    }
+
+    fn memory(&self) -> Option<&'static str> {
+        Some(bindings::PATH)
     }
 
     fn traces(&self, project: &Project) -> Traces {
@@ -157,6 +166,7 @@ impl Target for CloudflareWorkers {
                 "each must have been stored before",
             );
         }
+        plan.warnings.extend(self.moving_note(config));
         plan.warnings.extend(settings.notes(&format!("{folder}/{}", settings::OWN), config)?);
         plan.warnings.push("everybody who knows the URL may call the server, unless it checks that itself".into());
         Ok(plan)
@@ -263,9 +273,10 @@ impl Target for CloudflareWorkers {
 
     fn secret_notes(&self) -> SecretNotes {
         SecretNotes {
-            given: "the server reads it from now on",
+            given: "the server reads it from now on, or once it is deployed",
             // A Worker reads every secret that it has.
-            not_given: "the server reads it from now on",
+            not_given: "the server reads it from now on, or once it is deployed, although it is not under [secrets] in \
+                        .pmcp/deploy.toml",
             deleted: "versions from before keep it, and a rollback brings it back with them",
         }
     }
