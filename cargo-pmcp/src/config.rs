@@ -9,6 +9,7 @@ mod gcp;
 mod pmcp_run;
 mod private;
 mod problem;
+mod state_keys;
 mod variable;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub(crate) use gcp::{
 };
 pub(crate) use pmcp_run::{PmcpRun, check_url};
 pub(crate) use problem::{Problem, span};
+pub(crate) use state_keys::{STATE_KEYS, are_state_keys, storing};
 pub(crate) use variable::check_variable;
 
 use crate::failure::{Failure, Result};

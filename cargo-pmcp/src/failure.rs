@@ -122,8 +122,9 @@ impl Failure {
         if let Some((_, advice)) = self.words()
             && !advice.contains("--target")
         {
-            let command = "`cargo pmcp deploy";
-            *advice = advice.replace(command, &format!("{command} --target {target}"));
+            for command in ["`cargo pmcp deploy", "| cargo pmcp deploy"] {
+                *advice = advice.replace(command, &format!("{command} --target {target}"));
+            }
         }
         self
     }

@@ -1,6 +1,6 @@
 //! What a value must be beyond its type; whoever breaks a rule is told before the platform is asked.
 
-use super::{Config, TargetType, auth, aws, check_variable, cloudflare, gcp, pmcp_run};
+use super::{Config, STATE_KEYS, TargetType, auth, aws, check_variable, cloudflare, gcp, pmcp_run};
 
 /// The first rule that is broken: the path of the key, and what is wrong.
 pub(super) type Broken = (Vec<String>, String);
@@ -29,7 +29,7 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
             let what = "the CDK takes `${Token[` for a sign of its own; write something else";
             return broken(&["environment", name], what);
         }
-        if name == "PMCP_STATE_KEYS" {
+        if name == STATE_KEYS {
             let what = "who has these keys can forge what clients carry; write `PMCP_STATE_KEYS = {}` under [secrets]";
             return broken(&["environment", name], what);
         }

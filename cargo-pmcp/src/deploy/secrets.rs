@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Project, lock_for_change};
 use crate::cli::{DeleteSecret, Secrets, SetSecret};
-use crate::config::{Config, TargetType, check_variable};
+use crate::config::{Config, STATE_KEYS, TargetType, are_state_keys, check_variable, storing};
 use crate::exec::{Hidden, ask_hidden};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
@@ -68,6 +68,12 @@ fn set(project: &Project, target: &dyn Target, options: &SetSecret, output: Outp
         return output.result(&plan);
     }
     let value = value(key, from_env.as_deref(), target.longest_secret(), config.target.target_type)?;
+    if key == STATE_KEYS && !are_state_keys(&value.0) {
+        return Err(Failure::usage(
+            format!("no server starts with that: {key} are keys of 32 random bytes in base64 each, by comma"),
+            format!("make one: {}", storing(key)),
+        ));
+    }
     lock_for_change(project, output)?;
     target.set_secret(config, key, value).map_err(|failure| {
         let advice =
@@ -192,7 +198,7 @@ impl fmt::Display for List {
         let line = |Line { key, stored, changed, given, yours }: &Line| {
             let stored = match (stored, yours, changed) {
                 (false, Some(yours), _) => format!("is to be read from {yours}, which is not there"),
-                (false, None, _) => format!("has no value: `cargo pmcp deploy secrets set {key}`"),
+                (false, None, _) => format!("has no value: {}", storing(key)),
                 (true, Some(yours), _) => format!("stored by you in {yours}"),
                 (true, None, Some(changed)) => format!("stored {changed}"),
                 (true, None, None) => "stored".to_owned(),

@@ -11,10 +11,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
-use self::server::{Runtime, STATE_KEYS, Server};
+use self::server::{Runtime, Server};
 use self::sources::Sources;
 use crate::cli::Dev;
-use crate::config::{Config, PATH, TargetType};
+use crate::config::{Config, PATH, STATE_KEYS, TargetType};
 use crate::exec::{Interrupt, is_free};
 use crate::failure::{Failure, Result};
 use crate::output::Output;

@@ -7,15 +7,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::Built;
-use crate::config::{Config, Front};
+use crate::config::{Config, Front, STATE_KEYS};
 use crate::exec::{CARGO, CARGO_LAMBDA, Interrupt, Running, call_file, has_listener};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::random::random;
 use crate::workspace::{Adapter, CLOUDRUN, LAMBDA};
-
-/// The variable of the keys that seal what clients carry between the rounds of a request.
-pub(super) const STATE_KEYS: &str = "PMCP_STATE_KEYS";
 
 /// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(30);

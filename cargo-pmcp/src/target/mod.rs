@@ -19,7 +19,7 @@ use serde::Serialize;
 
 pub(crate) use self::answers::{LogLine, LogLines, Login, Logout, Outputs, Status, Term};
 use crate::cli::{self, Init, Logs, Platform, Rollback};
-use crate::config::{Config, PATH, TargetType};
+use crate::config::{Config, PATH, STATE_KEYS, TargetType, storing};
 use crate::deploy::Project;
 use crate::exec::{Hidden, Program};
 use crate::failure::{Failure, Result};
@@ -213,11 +213,14 @@ fn missing_secrets(config: &Config, stored: &BTreeMap<String, Option<String>>) -
 
 /// The same of those that are known to be missing.
 fn without_value(missing: &[&str]) -> Result {
+    // Whoever sees only how another is stored does not know what this one is.
+    let is_to_be_made = missing.iter().skip(1).any(|key| *key == STATE_KEYS);
+    let made = if is_to_be_made { format!("; and {STATE_KEYS}: {}", storing(STATE_KEYS)) } else { String::new() };
     match missing.first() {
         None => Ok(()),
         Some(first) => Err(Failure::refused(
             format!(".pmcp/deploy.toml names secrets that have no value yet: {}", missing.join(", ")),
-            format!("store each: `cargo pmcp deploy secrets set {first}`"),
+            format!("store each: {}{made}", storing(first)),
         )),
     }
 }
@@ -301,4 +304,25 @@ pub(crate) struct Removal {
 pub(crate) struct Outliving {
     pub(crate) kind: &'static str,
     pub(crate) name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_value_is_told_with_the_line_that_makes_it() {
+        let told = |missing: &[&str]| without_value(missing).expect_err("is refused").to_string();
+        let key = "`openssl rand -base64 32 | cargo pmcp deploy secrets set PMCP_STATE_KEYS`";
+        assert!(
+            told(&["PMCP_STATE_KEYS"]).ends_with(&format!("\nstore each: {key}")),
+            "{}",
+            told(&["PMCP_STATE_KEYS"])
+        );
+        let both = told(&["KEY", "PMCP_STATE_KEYS"]);
+        let advice = format!("\nstore each: `cargo pmcp deploy secrets set KEY`; and PMCP_STATE_KEYS: {key}");
+        assert!(both.ends_with(&advice), "{both}");
+        let there = without_value(&["PMCP_STATE_KEYS"]).expect_err("is refused").for_target("pmcp-run").to_string();
+        assert!(there.contains("32 | cargo pmcp deploy --target pmcp-run secrets set"), "{there}");
+    }
 }

@@ -160,6 +160,13 @@ fn what_cannot_be_stored_is_not() {
             "error: `AWS_KEY` cannot be the name of a secret: AWS Lambda keeps this name for itself\nchoose another name\n",
         ),
         (2, &["KEY"], &"x".repeat(70_000), "error: the value of KEY is longer than 64 KiB\n"),
+        (
+            2,
+            &["PMCP_STATE_KEYS"],
+            "garbage\n",
+            "error: no server starts with that: PMCP_STATE_KEYS are keys of 32 random bytes in base64 each, by comma\nmake \
+             one: `openssl rand -base64 32 | cargo pmcp deploy secrets set PMCP_STATE_KEYS`\n",
+        ),
     ] {
         let (found, _, stderr) = set(&folder, arguments, input);
         assert!(found == Some(code) && stderr.starts_with(words), "{found:?} {stderr}");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::bindings::Made;
 use super::build;
 use super::settings::{self, OWN, Package, Settings};
-use crate::config::{Config, PATH};
+use crate::config::{Config, PATH, STATE_KEYS};
 use crate::deploy::Project;
 use crate::failure::Result;
 
@@ -52,8 +52,9 @@ impl ForDev {
         let path = found.unwrap_or_else(|| self.folder.join(SECRETS[0]));
         // What cannot be read, wrangler says itself.
         let text = fs::read_to_string(&path).unwrap_or_default();
-        let missing = config.secrets.keys().map(String::as_str).filter(|key| !names(&text, key)).collect();
-        (missing, path)
+        let missing = config.secrets.keys().map(String::as_str).filter(|key| !names(&text, key));
+        // The one isolate that there is makes its own.
+        (missing.filter(|key| *key != STATE_KEYS).collect(), path)
     }
 }
 

@@ -47,7 +47,7 @@ fn place(name: &str, more: &str) -> Place {
 
 #[test]
 fn each_secret_that_is_not_here_is_named() {
-    let place = place("workers-dev-secrets", "[secrets]\nGIVEN = {}\nKEY = {}\n");
+    let place = place("workers-dev-secrets", "[secrets]\nGIVEN = {}\nKEY = {}\nPMCP_STATE_KEYS = {}\n");
     let note = |key: &str, file: &str| {
         let path = place.folder.0.join("w").join(file).display().to_string();
         format!(
@@ -57,6 +57,7 @@ fn each_secret_that_is_not_here_is_named() {
     };
     let words = dev(&place, &[]);
     assert!(words.contains(&note("GIVEN", ".dev.vars")) && words.contains(&note("KEY", ".dev.vars")), "{words}");
+    assert!(!words.contains("PMCP_STATE_KEYS"), "the server makes its own: {words}");
     place.folder.write("w/.env", "export GIVEN=1\n");
     let words = dev(&place, &[]);
     assert!(words.contains(&note("KEY", ".env")) && !words.contains("GIVEN"), "{words}");
