@@ -89,6 +89,17 @@ pub(super) fn without_value(line: &str, may_be_header: bool) -> (String, usize) 
     }
 }
 
+/// At which character of the line begins what is left out where only so many are as they are.
+pub(super) fn hidden_at(line: &str, same: usize) -> usize {
+    let indent = line.len() - line.trim_start().len();
+    match line.split_once('=').filter(|_| same > 0) {
+        Some((key, value)) => {
+            key.chars().count() + 1 + value.chars().take_while(|letter| letter.is_whitespace()).count()
+        }
+        None => line[..indent].chars().count(),
+    }
+}
+
 fn is_header(line: &str) -> bool {
     line.trim_start().starts_with('[') && !line.contains('=')
 }

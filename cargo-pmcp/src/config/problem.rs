@@ -193,10 +193,10 @@ fn snippet(text: &str, span: Range<usize>, is_unknown: bool) -> (Snippet, Kept) 
     };
     let length = shown.chars().count();
     let width = text.get(span).map_or(1, |part| part.chars().count());
-    let caret = match column < same {
-        true => column..(column + width).min(length).max(column + 1),
-        // What stands for all that is not shown.
-        false => length.saturating_sub(1)..length,
+    let (column, caret) = match column < same {
+        true => (column, column..(column + width).min(length).max(column + 1)),
+        // What stands for all that is not shown, and where that begins in the file.
+        false => (private::hidden_at(line, same), length.saturating_sub(1)..length),
     };
     let line = before.matches('\n').count() + 1;
     (Snippet { line, column: column + 1, text: shown, caret }, kept)

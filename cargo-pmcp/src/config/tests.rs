@@ -99,10 +99,10 @@ fn values_the_platform_would_refuse_are_refused_at_their_place() {
         ("[environment]\nAWS_REGION = \"x\"\n", "7:14", "AWS Lambda keeps this name for itself"),
         ("[secrets]\nLAMBDA_KEY = {}\n", "7:14", "AWS Lambda keeps this name for itself"),
         ("[environment]\nAB = \"x\"\n[secrets]\nAB = {}\n", "9:6", "has a value under [environment] already"),
-        ("[secrets]\nAB = { arn = \"crm/KEY\" }\n", "7:14", "must be the whole ARN of one entry"),
+        ("[secrets]\nAB = { arn = \"crm/KEY\" }\n", "7:6", "must be the whole ARN of one entry"),
         (
             "[secrets]\nAB = { arn = \"arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3\" }\n",
-            "7:14",
+            "7:6",
             "`secrets.AB.arn` is wrong: this entry is in eu-west-1, and the function in us-east-1 reads only what is there",
         ),
         ("[aws]\nreserved_concurrency = 0\n", "7:24", "0 would stop the function: Lambda then refuses every call"),
@@ -129,7 +129,7 @@ fn values_the_platform_would_refuse_are_refused_at_their_place() {
         ),
         ("[pmcp_run]\nurl = \"https://example.com?a=b\"\n", "7:7", "with nothing but a host, a port and a path"),
         ("[environment]\nAB = \"${Token[x.1]}\"\n", "7:6", "the CDK takes `${Token[` for a sign of its own"),
-        ("[environment]\nA-B = \"x\"\n", "7:7", "two or more letters, digits and underscores"),
+        ("[environment]\nA-B = \"x\"\n", "7:1", "two or more letters, digits and underscores"),
         ("[auth.cognito]\nscopes = [\"a\"]\ncallback_urls = [\"b\"]\n", "6:", "a Function URL cannot check tokens"),
     ] {
         let text = format!("{LEAST}{more}");
@@ -166,6 +166,9 @@ fn the_value_of_a_secret_is_never_repeated() {
         told(&format!("{LEAST}[secrets]\nAPI_KEY = sk-1\n")),
         "string values must be quoted, expected literal string\n --> .pmcp/deploy.toml:7:11\n  |\n7 | API_KEY = …\n  |           ^"
     );
+    // What is not shown has one place, which is where it begins.
+    let arn = told(&format!("{LEAST}[secrets]\nAPI_KEY = {{ arn = \"sk-1\" }}\n"));
+    assert!(arn.ends_with(" --> .pmcp/deploy.toml:7:11\n  |\n7 | API_KEY = …\n  |           ^"), "{arn}");
     for more in [
         "[secrets]\nAPI_KEY = \"sk-1\"\n",
         "[secrets]\nAPI_KEY=[\"sk-1\"]\n",
@@ -266,25 +269,21 @@ fn what_cloudflare_would_refuse_is_refused_at_its_place() {
         ("[cloudflare.kv]\ntoString = {}\n", "7:12", "every object of JavaScript has this name"),
         ("[environment]\nconstructor = \"y\"\n", "7:15", "every object of JavaScript has this name"),
         ("[secrets]\n__proto__ = {}\n", "7:13", "every object of JavaScript has this name"),
-        ("[cloudflare.kv]\nA-B = {}\n", "7:7", "names have letters, digits and underscores"),
+        ("[cloudflare.kv]\nA-B = {}\n", "7:1", "names have letters, digits and underscores"),
         (
             "[cloudflare.kv]\nAB = {}\n[cloudflare.d1]\nAB = {}\n",
             "9:6",
             "another binding, variable or secret has this name",
         ),
         ("[cloudflare.kv]\nAB = {}\n[secrets]\nAB = {}\n", "7:6", "another binding, variable or secret has this name"),
-        ("[cloudflare.kv]\nAB = { id = \"\" }\n", "7:13", "must be the 32 digits and letters from a to f"),
-        ("[cloudflare.kv]\nAB = { id = \"../x\" }\n", "7:13", "must be the 32 digits and letters from a to f"),
-        ("[cloudflare.d1]\nAB = { id = \"crm\" }\n", "7:13", "must be the UUID that `wrangler d1 list` shows"),
+        ("[cloudflare.kv]\nAB = { id = \"\" }\n", "7:6", "must be the 32 digits and letters from a to f"),
+        ("[cloudflare.kv]\nAB = { id = \"../x\" }\n", "7:6", "must be the 32 digits and letters from a to f"),
+        ("[cloudflare.d1]\nAB = { id = \"crm\" }\n", "7:6", "must be the UUID that `wrangler d1 list` shows"),
         ("[cloudflare.d1.AB]\nmigrations = \"/m\"\n", "7:14", "must be a folder beside wrangler.toml"),
-        (
-            "[cloudflare.r2]\nAB = { bucket = \"My_Bucket\" }\n",
-            "7:17",
-            "3 to 63 lower-case letters, digits and hyphens",
-        ),
+        ("[cloudflare.r2]\nAB = { bucket = \"My_Bucket\" }\n", "7:6", "3 to 63 lower-case letters, digits and hyphens"),
         (
             "[cloudflare.r2]\nAB = { bucket = \"ab\" }\n",
-            "7:17",
+            "7:6",
             "`cloudflare.r2.AB.bucket` is wrong: must be the name of a",
         ),
         (
@@ -297,7 +296,7 @@ fn what_cloudflare_would_refuse_is_refused_at_its_place() {
             "7:6",
             "called `my-mcp-server-ab` at Cloudflare, and `AB` is called that",
         ),
-        ("[secrets]\nAB = { arn = \"arn\" }\n", "7:14", "Cloudflare Workers does not read AWS Secrets Manager"),
+        ("[secrets]\nAB = { arn = \"arn\" }\n", "7:6", "Cloudflare Workers does not read AWS Secrets Manager"),
         ("[auth.cognito]\nscopes = [\"a\"]\ncallback_urls = [\"b\"]\n", "6:", "Cloudflare Workers has no Cognito"),
     ] {
         let told = told(&format!("{least}{more}"));

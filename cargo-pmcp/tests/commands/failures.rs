@@ -159,7 +159,7 @@ fn a_secret_in_deploy_toml_is_not_repeated_however_it_is_written() {
     let folder = Folder::new("repeated");
     let least = "[target]\ntarget_type = \"aws-lambda\"\n[server]\nname = \"crm\"\n";
     folder.write(".pmcp/deploy.toml", &format!("\"secrets\".TOKEN = \"hunter2\"\n{least}"));
-    let words = "error: the value of a secret does not belong in this file\n --> .pmcp/deploy.toml:1:19\n  |\n1 | …\n  | ^\n\
+    let words = "error: the value of a secret does not belong in this file\n --> .pmcp/deploy.toml:1:1\n  |\n1 | …\n  | ^\n\
                  help: write `KEY = {}` here, and store the value with `cargo pmcp deploy secrets set KEY`; take what was \
                  here for known to others\n";
     assert_eq!(folder.refused(&["deploy", "status"]), (Some(3), words.into()));
