@@ -1,11 +1,15 @@
 //! The command line, as typed.
 
+mod values;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use serde_json::{Map, Value};
 
 use crate::config::{Config, ImageBuilder, TargetType};
 use crate::failure::{Failure, Result};
@@ -67,7 +71,7 @@ pub(crate) struct New {
     pub(crate) name: String,
     /// A platform to make a `main` for; may be given more than once. Without it, a server over HTTP.
     #[arg(long = "target", value_name = "TARGET", value_parser = platforms())]
-    pub(crate) targets: Vec<Platform>,
+    pub(crate) targets: Vec<NewTarget>,
     /// A checkout of pmcp, whose crates the server depends on.
     #[arg(long, value_name = "DIR")]
     pub(crate) path: Option<PathBuf>,
@@ -90,8 +94,13 @@ pub(crate) struct Dev {
     pub(crate) port: Option<u16>,
 }
 
-/// Of a subcommand of `deploy` that was typed without that word, says so.
+/// Of a subcommand of `deploy` that was typed without that word, says so; what a tool was to be given is not repeated.
 pub(crate) fn explain(mut error: clap::Error) -> clap::Error {
+    if matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(of)) if of.starts_with("--arguments"))
+        && error.kind() == ErrorKind::ValueValidation
+    {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".into()));
+    }
     let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) =
         (error.kind(), error.get(ContextKind::InvalidSubcommand))
     else {
@@ -123,10 +132,18 @@ pub(crate) enum Platform {
 const PMCP_RUN: &str = "pmcp-run";
 
 /// All names, as help and completions show them, which leave aliases out.
-fn platforms() -> impl TypedValueParser<Value = Platform> {
+fn platforms() -> impl TypedValueParser<Value = NewTarget> {
     let alias = PossibleValue::new(PMCP_RUN).help("pmcp.run, with the same `main` as Google Cloud Run");
     let names = Platform::value_variants().iter().filter_map(ValueEnum::to_possible_value).chain([alias]);
-    PossibleValuesParser::new(names).try_map(|name| Platform::from_str(&name, false))
+    PossibleValuesParser::new(names)
+        .try_map(|name| Platform::from_str(&name, false).map(|platform| NewTarget { platform, name }))
+}
+
+/// A target as it was typed for `new`, of which several may have one `main`.
+#[derive(Clone, Debug)]
+pub(crate) struct NewTarget {
+    pub(crate) platform: Platform,
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Args)]
@@ -314,8 +331,8 @@ pub(crate) struct TestServer {
     pub(crate) tool: Option<String>,
     /// Call the tool with these arguments, a JSON object. Without it, what its schema suggests, if the tool only reads or
     /// needs none.
-    #[arg(long, value_name = "JSON")]
-    pub(crate) arguments: Option<String>,
+    #[arg(long, value_name = "JSON", value_parser = values::object)]
+    pub(crate) arguments: Option<Map<String, Value>>,
     /// Send the bearer token that is in this variable.
     #[arg(long, value_name = "VAR")]
     pub(crate) token_from_env: Option<String>,
@@ -339,8 +356,8 @@ pub(crate) struct Logs {
     #[arg(long, visible_alias = "follow")]
     pub(crate) tail: bool,
     /// How far back to begin: 30s, 10m, 1h, 2d. Without it, 1h; Cloudflare Workers has no logs of the past.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
+    pub(crate) since: Option<Duration>,
     /// Only lines that match: on AWS Lambda a filter pattern of CloudWatch Logs, on Google Cloud Run a query of Cloud
     /// Logging, elsewhere a text.
     #[arg(long, value_name = "PATTERN")]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::cli::{New, Platform};
+use crate::cli::{New, NewTarget, Platform};
 use crate::config::check_name;
 use crate::failure::{Failure, Result};
 use crate::files::{NewFile, Written};
@@ -30,14 +30,14 @@ struct Made {
     start: &'static str,
     /// What it can be deployed to.
     #[serde(skip)]
-    deploy: &'static [&'static str],
+    deploy: Vec<String>,
 }
 
 impl fmt::Display for Made {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "made {} in {} ({} files)", self.name, self.folder.display(), self.files.len())?;
         write!(out, "next: cd {} && cargo test && {}", word(&self.folder), self.start)?;
-        match self.deploy {
+        match &self.deploy[..] {
             [] => Ok(()),
             targets => write!(out, "\nthen: cargo pmcp deploy init --target {}", targets.join(", or ")),
         }
@@ -73,21 +73,34 @@ pub(crate) fn run(folder: &Path, new: &New, output: Output) -> Result {
             "choose another name, or remove it",
         ));
     }
-    let mut platforms = new.targets.clone();
+    let mut platforms: Vec<Platform> = new.targets.iter().map(|target| target.platform).collect();
     if platforms.is_empty() {
         platforms.push(Platform::GoogleCloudRun);
     }
     platforms.sort();
     platforms.dedup();
-    let files = files(&new.name, &platforms, &source(new, folder)?);
+    let deploy = deployable(new);
+    let files = files(&new.name, &platforms, &deploy, &source(new, folder)?);
     if new.dry_run {
         return output.result(&Written::compare(&root, &files)?.into_plan());
     }
     let written = Written::write(&root, &files)?.written;
-    let deploy = platforms.iter().map(|platform| platform.targets()).find(|targets| !targets.is_empty());
-    let start = if deploy.is_some() { "cargo pmcp dev" } else { "cargo build" };
-    let deploy = deploy.unwrap_or_default();
+    let start = if deploy.is_empty() { "cargo build" } else { "cargo pmcp dev" };
     output.result(&Made { name: new.name.clone(), folder: root, files: written, start, deploy })
+}
+
+/// What it can be deployed to, as it was typed; where nothing was, all that its `main` is good for.
+fn deployable(new: &New) -> Vec<String> {
+    if new.targets.is_empty() {
+        return Platform::GoogleCloudRun.targets().iter().map(|name| (*name).to_owned()).collect();
+    }
+    let mut names: Vec<String> = Vec::new();
+    for NewTarget { platform, name } in &new.targets {
+        if !platform.targets().is_empty() && !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
 }
 
 /// The server's type: `my-crm` is `MyCrmServer`. The word at its end keeps it from being one of Rust's own.
@@ -166,7 +179,8 @@ fn source(new: &New, folder: &Path) -> Result<Source> {
     Ok(Source::Path(mains::relative(&project, &real(&path)?)))
 }
 
-fn files(name: &str, platforms: &[Platform], source: &Source) -> Vec<NewFile> {
+/// `deploy` is what it is meant to be deployed to, the first of all first.
+fn files(name: &str, platforms: &[Platform], deploy: &[String], source: &Source) -> Vec<NewFile> {
     let mains: Vec<MainTemplate> = platforms.iter().map(|platform| platform.main_template()).collect();
     let crates: Vec<&str> = std::iter::once("core").chain(mains.iter().map(|main| main.adapter.suffix)).collect();
     let dependencies: String = crates
@@ -195,7 +209,7 @@ fn files(name: &str, platforms: &[Platform], source: &Source) -> Vec<NewFile> {
     };
     let mut files = vec![
         NewFile::new("Cargo.toml", fill(WORKSPACE) + &profile),
-        NewFile::new("README.md", readme::readme(name, platforms, source)),
+        NewFile::new("README.md", readme::readme(name, platforms, deploy, source)),
         NewFile::new(".gitignore", GITIGNORE),
         NewFile::new("server/Cargo.toml", fill(SERVER)),
         NewFile::new("server/src/lib.rs", fill(LIB)),

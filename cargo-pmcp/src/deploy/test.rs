@@ -74,20 +74,10 @@ pub(super) fn run(url: String, token_advice: Option<&str>, options: &TestServer,
             "name the server's https:// address, or leave out --token-from-env",
         ));
     }
-    let given = match &options.arguments {
-        None => None,
-        Some(text) => match serde_json::from_str(text) {
-            Ok(Value::Object(given)) => Some(given),
-            _ => {
-                let advice = "they look like this: --arguments '{\"name\":\"Ada\"}'";
-                return Err(Failure::usage("what --arguments has is no JSON object", advice));
-            }
-        },
-    };
     let client = Client::new(url, token, Duration::from_secs(options.timeout));
     let mut conversation = Conversation { client, steps: Vec::new() };
     // What went wrong stands in the steps.
-    let refusal = conversation.hold(options.tool.as_deref(), given).err();
+    let refusal = conversation.hold(options.tool.as_deref(), options.arguments.clone()).err();
     let Conversation { client, steps } = conversation;
     let failed = steps.iter().find(|step| step.outcome == Outcome::Failed).map(|step| step.step.clone());
     let url = client.url().to_owned();

@@ -1,16 +1,16 @@
 //! The README of a new project: its commands, its endpoints and how clients connect, as they are for its platforms.
 
+use clap::ValueEnum;
+
 use super::Source;
 use crate::cli::Platform;
+use crate::config::TargetType;
 use crate::mains::MainTemplate;
 
 const README: &str = include_str!("../../templates/new/README.md.in");
 const DEV: &str = include_str!("../../templates/new/readme/dev.md.in");
 const STDIO: &str = include_str!("../../templates/new/readme/stdio.md.in");
 const DEPLOY: &str = include_str!("../../templates/new/readme/deploy.md.in");
-
-/// What a server can be deployed to.
-const TARGETS: [&str; 4] = ["aws-lambda", "cloudflare-workers", "google-cloud-run", "pmcp-run"];
 
 impl Platform {
     /// What a client of `cargo pmcp dev` connects to, where there is such a thing.
@@ -29,8 +29,8 @@ impl Platform {
     }
 }
 
-/// For a project with a `main` for each of these.
-pub(super) fn readme(name: &str, platforms: &[Platform], source: &Source) -> String {
+/// For a project with a `main` for each of these, that is meant for these targets.
+pub(super) fn readme(name: &str, platforms: &[Platform], deploy: &[String], source: &Source) -> String {
     let folder = |platform: &Platform| {
         let MainTemplate { folder, place, .. } = platform.main_template();
         format!("| `{folder}` | its `main` {place} |")
@@ -47,9 +47,12 @@ pub(super) fn readme(name: &str, platforms: &[Platform], source: &Source) -> Str
     let preferred = [Platform::GoogleCloudRun, Platform::AwsLambda, Platform::CloudflareWorkers];
     let endpoint =
         preferred.iter().find(|platform| platforms.contains(platform)).and_then(|platform| platform.endpoint());
-    let target = platforms.iter().find_map(|platform| platform.first_target()).unwrap_or("google-cloud-run");
-    let others: Vec<String> =
-        TARGETS.iter().filter(|other| **other != target).map(|other| format!("`{other}`")).collect();
+    let target = deploy.first().map_or("google-cloud-run", String::as_str);
+    let all = TargetType::value_variants().iter().filter_map(|other| other.to_possible_value());
+    let all: Vec<String> = all.map(|other| other.get_name().to_owned()).collect();
+    // First those that it is meant for as well.
+    let others = deploy.iter().skip(1).chain(all.iter().filter(|other| !deploy.contains(other)));
+    let others: Vec<String> = others.filter(|other| *other != target).map(|other| format!("`{other}`")).collect();
     let mut sections = String::new();
     if let Some(endpoint) = endpoint {
         sections += &DEV.replace("{{endpoints}}", &endpoints.join("\n")).replace("{{endpoint}}", endpoint);

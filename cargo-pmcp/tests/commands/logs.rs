@@ -101,8 +101,19 @@ fn a_time_and_what_does_not_go_together_are_seen_on_the_command_line() {
     folder.program("aws", AWS);
     assert_eq!(
         folder.refused(&["deploy", "logs", "--since", "1w"]),
-        (Some(2), "error: `1w` is no time for --since\nthey look like this: 30s, 10m, 1h, 2d\n".into())
+        (
+            Some(2),
+            "error: invalid value '1w' for '--since <TIME>': times look like this: 30s, 10m, 1h, 2d\n\nFor more \
+             information, try '--help'.\n"
+                .into()
+        )
     );
+    // What a tool would be given may be nobody's business.
+    let words =
+        "error: invalid value '…' for '--arguments <JSON>': it is no JSON object, such as '{\"name\":\"Ada\"}'\n";
+    let (code, told) = folder.refused(&["deploy", "test", "--arguments", "[\"s3cret\"]"]);
+    assert!(code == Some(2) && told.starts_with(words), "{told}");
+    assert!(!folder.0.join("calls").exists(), "nobody is asked before");
     assert_eq!(
         folder.refused(&["deploy", "logs", "--tail", "--json"]),
         (

@@ -81,12 +81,24 @@ fn new_says_what_is_next() {
     folder.write("pmcp/pmcp-core/Cargo.toml", "");
     for (name, target, next) in [
         ("one", "aws-lambda", "cargo pmcp dev\nthen: cargo pmcp deploy init --target aws-lambda"),
-        ("two", "pmcp-run", "cargo pmcp dev\nthen: cargo pmcp deploy init --target google-cloud-run, or pmcp-run"),
+        ("two", "pmcp-run", "cargo pmcp dev\nthen: cargo pmcp deploy init --target pmcp-run"),
         ("three", "stdio", "cargo build"),
     ] {
         let printed = folder.printed(&["new", name, "--target", target, "--path", "pmcp"]);
         assert!(printed.ends_with(&format!("\nnext: cd {name} && cargo test && {next}\n")), "{printed}");
     }
+    let readme = |name: &str| fs::read_to_string(folder.0.join(name).join("README.md")).expect("was written");
+    assert!(readme("two").contains("\ncargo pmcp deploy init --target pmcp-run\n"), "{}", readme("two"));
+    // Those that were typed, in the order that they were typed in.
+    let targets = ["stdio", "pmcp-run", "cloudflare-workers", "google-cloud-run", "pmcp-run"];
+    let targets: Vec<&str> = targets.iter().flat_map(|target| ["--target", target]).collect();
+    let printed = folder.printed(&[&["new", "four", "--path", "pmcp"], &targets[..]].concat());
+    let then = "\nthen: cargo pmcp deploy init --target pmcp-run, or cloudflare-workers, or google-cloud-run\n";
+    assert!(printed.ends_with(then), "{printed}");
+    let others = "others are `cloudflare-workers`, `google-cloud-run` and `aws-lambda`.\n";
+    assert!(readme("four").contains(others), "{}", readme("four"));
+    let printed = folder.printed(&["new", "five", "--path", "pmcp"]);
+    assert!(printed.ends_with("\nthen: cargo pmcp deploy init --target google-cloud-run, or pmcp-run\n"), "{printed}");
 }
 
 #[test]
