@@ -12,7 +12,7 @@ const HEAD: &str = "\
 # What each command does, platform by platform
 
 Written by the tests. The end-to-end tests run every line that works; what does not work says so in the one line that
-stands here, and ends with an exit code other than 0.
+stands here, or names the line that does it, and ends with an exit code other than 0.
 ";
 
 /// Subcommands in the order of `--help`, which leaves none out.
@@ -63,6 +63,10 @@ fn cell(folder: &Folder, command: &str, target: &str) -> String {
         Some(2) if words.contains("is empty") => "works".into(),
         // With `new`, the command line itself knows the platforms.
         Some(2) => words.lines().next().unwrap_or_default().trim_start_matches("error: ").replace('|', "or"),
+        // It is refused, and the line that does it stands below.
+        _ if command == "deploy logout" && words.contains("end it there: ") => {
+            format!("`{}`", words.lines().last().unwrap_or_default().trim_start_matches("end it there: "))
+        }
         // That far goes only a login.
         Some(1) if words.contains("cannot be reached at") => "works".into(),
         _ => words.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),

@@ -68,6 +68,7 @@ pub(super) fn follow(account: &Account, config: &Config, options: &Logs, output:
     arguments.extend(search.as_deref());
     let mut tail = account.wrangler_about(config, &arguments)?.start_piped()?;
     let stdout = tail.stdout();
+    output.note("what is logged from now on is printed as it comes; Ctrl-C ends it");
     let (send, events) = mpsc::channel();
     thread::spawn(move || {
         let Some(stdout) = stdout else { return };

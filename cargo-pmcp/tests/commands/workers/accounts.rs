@@ -18,6 +18,8 @@ fn deployed(name: &str) -> Place {
     wrangler(&place, "deploy", &tell(&format!("{ACCOUNT}/workers/scripts/crm/settings {MINE}")));
     let (code, _, words) = place.run(&["deploy"]);
     assert_eq!(code, Some(0), "{words}");
+    let kept = "; keep .pmcp/deployed.json and .pmcp/cloudflare.json under version control\n";
+    assert!(words.ends_with(kept), "{words}");
     wrangler(&place, "deploy", "");
     place
 }

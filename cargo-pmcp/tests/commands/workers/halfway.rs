@@ -36,7 +36,7 @@ fn set_secret(place: &Place) -> (Option<i32>, String) {
     let mut child = command.spawn().expect("starts");
     child.stdin.take().expect("a pipe").write_all(b"s3cret").expect("it reads");
     let output = child.wait_with_output().expect("ends");
-    (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8"))
 }
 
 #[test]
@@ -74,6 +74,9 @@ fn a_first_secret_that_is_cut_off_leaves_a_worker_that_is_known() {
     wrangler(&place, "secret", &tell(r#"/script-settings {"tags":["pmcp:secrets=crm"]}"#));
     let (code, words) = set_secret(&place);
     assert_eq!(code, Some(0), "{words}");
+    let stored = "stored KEY; the server reads it from now on, or once it is deployed, although it is not under [secrets] in \
+                  .pmcp/deploy.toml\n";
+    assert!(words.starts_with(stored), "{words}");
     // From then on its mark says whose it is.
     assert_eq!(place.refused(&["deploy", "destroy", "--yes"]).0, Some(5));
     place.folder.write("answers", "/settings {\"bindings\":[],\"tags\":[\"pmcp:secrets=crm\"]}\n");
