@@ -262,13 +262,13 @@ fn what_cloudflare_would_refuse_is_refused_at_its_place() {
         ("[cloudflare]\nroutes = [\"a.example/x\\ny\"]\n", "7:10", "must be patterns that begin with a host name"),
         (
             "[cloudflare.durable_objects]\nAB = { class = \"\" }\n",
-            "7:16",
+            "7:6",
             "classes have letters, digits and underscores",
         ),
-        ("[cloudflare.durable_objects]\nAB = { class = \"A\\nB\" }\n", "7:16", "classes have letters, digits"),
-        ("[cloudflare.kv]\ntoString = {}\n", "7:12", "every object of JavaScript has this name"),
-        ("[environment]\nconstructor = \"y\"\n", "7:15", "every object of JavaScript has this name"),
-        ("[secrets]\n__proto__ = {}\n", "7:13", "every object of JavaScript has this name"),
+        ("[cloudflare.durable_objects]\nAB = { class = \"A\\nB\" }\n", "7:6", "classes have letters, digits"),
+        ("[cloudflare.kv]\ntoString = {}\n", "7:1", "every object of JavaScript has this name"),
+        ("[environment]\nconstructor = \"y\"\n", "7:1", "every object of JavaScript has this name"),
+        ("[secrets]\n__proto__ = {}\n", "7:1", "every object of JavaScript has this name"),
         ("[cloudflare.kv]\nA-B = {}\n", "7:1", "names have letters, digits and underscores"),
         (
             "[cloudflare.kv]\nAB = {}\n[cloudflare.d1]\nAB = {}\n",

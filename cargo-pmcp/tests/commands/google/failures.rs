@@ -370,9 +370,4 @@ fn a_gcloud_that_cannot_be_run_is_passed_over_and_its_settings_say_nothing() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let settings = std::fs::read_to_string(folder.0.join("settings")).expect("was called");
     assert!(settings.lines().all(|line| line == "true managed"), "{settings}");
-    // Where there is no other, it is told apart from one that is not there.
-    std::fs::remove_file(folder.0.join("bin/gcloud")).expect("is there");
-    let output = command.output().expect("starts");
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert!(words.contains("could not be run: Permission denied"), "{words}");
 }

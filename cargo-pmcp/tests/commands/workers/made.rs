@@ -62,7 +62,7 @@ fn what_has_another_name_is_not_removed() {
         let expected = format!(
             "error: the {title} {id} is called `billing`, and .pmcp/cloudflare.json says that it is crm-cache\n"
         );
-        for command in [&["--clean", "--dry-run"][..], &["--clean", "--yes"]] {
+        for command in [&["--clean", "--dry-run"][..], &["--clean", "--yes", "--unrecorded"]] {
             let (code, words) = place.refused(&[&["deploy", "destroy"], command].concat());
             assert!(code == Some(5) && words.starts_with(&expected), "{command:?}: {words}");
         }
@@ -72,7 +72,7 @@ fn what_has_another_name_is_not_removed() {
         let (code, printed, words) = place.run(&["deploy", "destroy", "--clean", "--dry-run"]);
         let step = format!("remove  the {title} crm-cache ({id})\n");
         assert!(code == Some(0) && printed.contains(&step), "{printed} {words}");
-        let (code, _, words) = place.run(&["deploy", "destroy", "--clean", "--yes"]);
+        let (code, _, words) = place.run(&["deploy", "destroy", "--clean", "--yes", "--unrecorded"]);
         assert_eq!(code, Some(0), "{words}");
         assert!(removed(&place).ends_with(&format!("/{id} \n")), "{}", removed(&place));
     }

@@ -128,7 +128,7 @@ fn an_odd_event_is_left_out_of_what_follows() {
 }'"#;
     place.folder.program("wrangler", &format!("{odd}\n{good}\nexit 1"));
     let (code, printed, words) = place.run(&["deploy", "logs", "--tail"]);
-    assert_eq!((code, &printed as &str), (Some(1), "1970-01-01T00:00:00Z hello\n"), "{words}");
+    assert_eq!((code, &printed as &str), (Some(1), "1970-01-01T00:00:00.001Z hello\n"), "{words}");
     let mut command = place.folder.command(&["deploy", "logs", "--tail"]);
     let output = command.envs(place.environment.clone()).output().expect("starts");
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
