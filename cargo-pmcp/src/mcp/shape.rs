@@ -81,10 +81,17 @@ pub(super) fn called(result: &Value) -> Shaped {
         kind => return malformed(format!("a result of the type {kind}, which the client has not declared")),
     }
     let Some(blocks) = result["content"].as_array() else { return malformed("`content` is no list") };
-    match blocks.iter().all(|block| block["type"].is_string()) {
-        true => Ok(()),
-        false => malformed("one of `content` has no `type`"),
+    if !matches!(result["isError"], Value::Null | Value::Bool(_)) {
+        return malformed("`isError` is neither true nor false");
     }
+    for block in blocks {
+        match block["type"].as_str() {
+            None => return malformed("one of `content` has no `type`"),
+            Some("text") if !block["text"].is_string() => return malformed("a text of `content` has no `text`"),
+            Some(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn input_required(result: &Value) -> Shaped {

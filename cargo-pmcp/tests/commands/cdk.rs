@@ -43,7 +43,7 @@ fn what_is_live_is_what_was_packed() {
         folder.program("aws", &format!("case \"$*\" in\n{code}\nesac\n{found}"));
     };
     account("of another build");
-    let words = "error: crm is deployed, but its live version 1 has not the code that was packed\nsomebody may have deployed right \
+    let words = "error: crm is deployed, but its live version has not the code that was packed\nsomebody may have deployed right \
                  after: see `cargo pmcp deploy status`; else see that nothing in deploy/aws-lambda, nor in ~/.cdk.json, has the \
                  CDK deploy in another way, and deploy again\n";
     assert_eq!(deploy(&folder), (Some(1), words.into()));
@@ -67,6 +67,38 @@ fn what_was_deployed_elsewhere_is_not_forgotten() {
     assert_eq!(deploy(&folder), (Some(1), words.into()));
     let record = read(&folder, ".pmcp/deployed.json");
     assert!(record.contains("\"crm\"") && record.contains("\"begun\": true"), "{record}");
+
+    // What `stackName` in server-stack.ts calls it, the CDK has noted.
+    let noted = r#"{"artifacts":{"Tree":{},"crm":{"properties":{"stackName":"my-crm"}}}}"#;
+    folder.write("deploy/aws-lambda/cdk.out/manifest.json", noted);
+    let none = aws(THERE, "");
+    let other = |found: &str| format!("case \"$*\" in\n*--stack-name\\ my-crm*) {found} ;;\nesac\n{none}");
+    folder.program("aws", &other("echo '{\"Stacks\":[{\"StackStatus\":\"CREATE_COMPLETE\"}]}'; exit"));
+    for command in [&["deploy", "destroy", "--dry-run"][..], &["deploy", "destroy", "--clean", "--yes"]] {
+        let (code, words) = folder.refused(command);
+        let told = "error: deploy/aws-lambda has deployed crm as the stack my-crm, and there is no stack crm\n";
+        assert!(code == Some(5) && words.contains(told), "{words}");
+        assert!(
+            words.ends_with(": aws cloudformation delete-stack --stack-name my-crm --region us-east-1\n"),
+            "{words}"
+        );
+    }
+    assert_eq!(read(&folder, ".pmcp/deployed.json"), record);
+    folder.program("aws", &other("echo '(ValidationError) Stack does not exist' >&2; exit 254"));
+    folder.printed(&["deploy", "destroy", "--clean", "--yes"]);
+    assert_eq!(read(&folder, ".pmcp/deployed.json"), "");
+}
+
+#[test]
+fn what_is_live_is_looked_at_whatever_the_app_says_of_versions() {
+    let folder = project("cdk-version");
+    let output = r#""Outputs":[{"OutputKey":"Version","OutputValue":"v2"},"#;
+    let found = aws(THERE, &stack("UPDATE_COMPLETE").replace("\"Outputs\":[", output));
+    let code = "*get-function-configuration*) echo '{\"CodeSha256\":\"of another build\"}'; exit ;;";
+    folder.program("aws", &format!("case \"$*\" in\n{code}\nesac\n{found}"));
+    let (code, words) = deploy(&folder);
+    let told = "error: crm is deployed, but its live version has not the code that was packed\n";
+    assert!(code == Some(1) && words.starts_with(told), "{words}");
 }
 
 #[test]

@@ -52,6 +52,16 @@ fn an_answer_that_breaks_the_rules_does_not_pass() {
         (&[DISCOVERED, TOOLS, "{}"], "tools/call greet", "`content` is no list"),
         (&[DISCOVERED, TOOLS, r#"{"content":"nope"}"#], "tools/call greet", "`content` is no list"),
         (
+            &[DISCOVERED, TOOLS, r#"{"content":[{"type":"text"}]}"#],
+            "tools/call greet",
+            "a text of `content` has no `text`",
+        ),
+        (
+            &[DISCOVERED, TOOLS, r#"{"content":[],"isError":"yes"}"#],
+            "tools/call greet",
+            "`isError` is neither true nor false",
+        ),
+        (
             &[DISCOVERED, TOOLS, r#"{"resultType":"input_required","inputRequests":{"1":{}}}"#],
             "tools/call greet",
             "it asks for input, and the client has declared nothing that it could be asked",

@@ -24,7 +24,7 @@ struct Probe {
 
 impl Probe {
     fn start(variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(example("pmcp-cloudrun", "probe"))
+        let mut child = Command::new(example("pmcp-cloudrun", "cloudrun-probe"))
             .envs([("PORT", "0"), ("HOST", "127.0.0.1")])
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
@@ -113,7 +113,8 @@ fn a_port_in_use() {
 
 #[test]
 fn a_server_that_cannot_be_built() {
-    let finished = start_in_vain(Command::new(example("pmcp-cloudrun", "probe")).arg("broken").env("PORT", "0"));
+    let finished =
+        start_in_vain(Command::new(example("pmcp-cloudrun", "cloudrun-probe")).arg("broken").env("PORT", "0"));
     let mistakes = finished.stderr.lines().filter(|line| line.starts_with("  - ")).count();
     assert_eq!(mistakes, 3, "{finished}");
     for name in ["`twice`", "`handbook`", "`docs://{page`"] {

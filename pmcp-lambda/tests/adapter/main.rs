@@ -8,31 +8,17 @@ mod process;
 mod secrets;
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use pmcp_tests::{Front, Lambda, Reply, Request};
+use pmcp_tests::{Front, Lambda, Reply, Request, example};
 use serde_json::{Value, json};
 
 /// Far more than any of these takes.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The executable of tests/probe, which `cargo test` builds only where it is not told which tests to run.
-static PROBE: LazyLock<PathBuf> = LazyLock::new(|| {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--message-format=json", "--package", "pmcp-lambda", "--example", "probe"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo starts");
-    assert!(output.status.success(), "cargo build --example probe failed");
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("an example is an executable")
-});
+/// The server of tests/probe.
+static PROBE: LazyLock<PathBuf> = LazyLock::new(|| example("pmcp-lambda", "lambda-probe"));
 
 fn probe(env: &[(&str, &str)]) -> Lambda {
     Lambda::start(&PROBE, env)

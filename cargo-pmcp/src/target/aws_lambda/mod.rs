@@ -1,6 +1,7 @@
 //! AWS Lambda: a CDK app that is the user's, deployed with the CDK and looked after with the AWS CLI.
 
 mod account;
+mod assembly;
 mod build;
 mod logs;
 mod node;
@@ -292,6 +293,9 @@ impl Target for AwsLambda {
         let config = &project.config;
         let account = Account::new(config);
         let deployed = stack::describe(&account, &config.server.name)?.is_some();
+        if !deployed {
+            assembly::require_name(&account, &config.server.name, &project.root.join(APP))?;
+        }
         Ok(Removal { deployed, along: None, outliving: outliving::find(&account, config, clean)? })
     }
 

@@ -121,6 +121,12 @@ impl Template {
     }
 }
 
+/// Whether there is a stack of this name, whoever made it.
+pub(super) fn exists(account: &Account, name: &str) -> Result<bool> {
+    let found: Option<Stacks> = account.ask(&["cloudformation", "describe-stacks", "--stack-name", name])?;
+    Ok(found.is_some_and(|found| !found.stacks.is_empty()))
+}
+
 /// What Lambda calls the function of a server, whether or not it is there.
 pub(super) fn function(account: &Account, server: &str) -> Result<String> {
     Ok(describe(account, server)?.map_or_else(|| server.to_owned(), |stack| stack.function(server)))
@@ -284,21 +290,20 @@ fn point_to(account: &Account, function: &str, version: &str) -> Result {
 pub(super) fn go_live(account: &Account, name: &str, zip: &Path) -> Result {
     let Some(stack) = describe(account, name)? else { return Err(elsewhere(account, name)) };
     let function = stack.function(name);
-    // Whoever took that out of the template, or made something else of it, looks after it.
-    let Some(deployed) = stack.output("Version").filter(|version| version.parse::<u64>().is_ok()) else {
-        return Ok(());
-    };
-    match live(account, &function)? {
-        None => return Err(no_alias(&function)),
-        Some(live) if live != deployed => point_to(account, &function, deployed)?,
-        Some(_) => {}
+    // Whoever took that out of the template, or made something else of it, looks after what is live.
+    if let Some(deployed) = stack.output("Version").filter(|version| version.parse::<u64>().is_ok()) {
+        match live(account, &function)? {
+            None => return Err(no_alias(&function)),
+            Some(live) if live != deployed => point_to(account, &function, deployed)?,
+            Some(_) => {}
+        }
     }
     let packed = fs::read(zip).map_err(Failure::file("reading", zip))?;
     let packed = STANDARD.encode(Sha256::digest(packed));
     let arguments = ["lambda", "get-function-configuration", "--function-name", &function, "--qualifier", LIVE];
     match account.ask::<Code>(&arguments)?.and_then(|code| code.sha256) {
         Some(live) if live != packed => Err(Failure::failed(
-            format!("its live version {deployed} has not the code that was packed"),
+            "its live version has not the code that was packed",
             "somebody may have deployed right after: see `cargo pmcp deploy status`; else see that nothing in deploy/aws-lambda, \
              nor in ~/.cdk.json, has the CDK deploy in another way, and deploy again",
         )),

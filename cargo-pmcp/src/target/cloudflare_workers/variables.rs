@@ -1,4 +1,4 @@
-//! Where a Worker's code finds what is under [environment] and [secrets]: there is no environment.
+//! Where a Worker's code finds what is under `[environment]` and `[secrets]`: there is no environment.
 
 use crate::config::Config;
 
