@@ -6,15 +6,17 @@ use std::env;
 use crate::failure::{Failure, Result};
 
 /// Those that are read here or in a library. What programs read that are called is theirs to check.
-const READ: [&str; 16] = [
+const READ: [&str; 18] = [
     "PMCP_RUN_URL",
     "PMCP_RUN_TOKEN",
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
     "CLOUDFLARE_ACCOUNT_ID",
     "CLOUDFLARE_API_BASE_URL",
+    "CF_API_BASE_URL",
     "CLOUDFLARE_API_TOKEN",
-    "RUSTFLAGS",
+    "CLOUDFLARE_API_KEY",
+    "CLOUDFLARE_COMPLIANCE_REGION",
     "ALL_PROXY",
     "all_proxy",
     "HTTPS_PROXY",

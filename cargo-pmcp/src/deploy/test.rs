@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::TestServer;
 use crate::config::{is_address, is_safe_address};
-use crate::exec::Hidden;
+use crate::exec::{Hidden, hide};
 use crate::failure::{Failure, Result};
 use crate::mcp::{self, Client, Refusal};
 use crate::output::Output;
@@ -74,11 +74,17 @@ pub(super) fn run(url: String, token_advice: Option<&str>, options: &TestServer,
             "name the server's https:// address, or leave out --token-from-env",
         ));
     }
+    let told = token.as_ref().map(|Hidden(token)| Hidden(token.clone()));
     let client = Client::new(url, token, Duration::from_secs(options.timeout));
     let mut conversation = Conversation { client, steps: Vec::new() };
     // What went wrong stands in the steps.
     let refusal = conversation.hold(options.tool.as_deref(), options.arguments.clone()).err();
-    let Conversation { client, steps } = conversation;
+    let Conversation { client, mut steps } = conversation;
+    // Gateways and debug pages repeat what they were sent.
+    let hidden = |words: &str| told.as_ref().map_or_else(|| words.to_owned(), |token| hide(words, token));
+    for Step { step, detail, .. } in &mut steps {
+        (*step, *detail) = (hidden(step), hidden(detail));
+    }
     let failed = steps.iter().find(|step| step.outcome == Outcome::Failed).map(|step| step.step.clone());
     let url = client.url().to_owned();
     output.result(&Report { url: url.clone(), passed: failed.is_none(), steps })?;
@@ -89,7 +95,7 @@ pub(super) fn run(url: String, token_advice: Option<&str>, options: &TestServer,
                 (Some(Refusal::Http { status: 401 | 403, .. }), Some(advice)) => advice.to_owned(),
                 _ => advice(refusal.as_ref(), options),
             };
-            Err(Failure::failed(format!("{url} failed the test at {step}"), advice))
+            Err(Failure::failed(format!("{url} failed the test at {step}"), hidden(&advice)))
         }
     }
 }

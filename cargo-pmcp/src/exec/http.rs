@@ -114,11 +114,10 @@ impl HttpClient {
     ) -> Result<http::Response<Body>, NoResponse> {
         let request = request.map_err(|error| NoResponse::Unreached(error.to_string()))?;
         let is_here = request.uri().host().is_some_and(is_loopback);
+        let checked = if is_here { Ok(()) } else { check_proxy(request.uri()) };
         let config = self.agent.configure_request(request).timeout_global(Some(limit));
-        let config = match is_here {
-            true => config.proxy(None),
-            false => check_proxy().map(|()| config)?,
-        };
+        checked?;
+        let config = if is_here { config.proxy(None) } else { config };
         self.agent.run(config.build()).map_err(|error| no_response(&error))
     }
 }
@@ -243,8 +242,15 @@ fn header(head: http::request::Builder, name: &str, value: &str) -> Result<http:
     }
 }
 
-/// Refuses to go around a proxy that is named but cannot be used: who has one has it for a reason.
-fn check_proxy() -> Result<(), NoResponse> {
+/// Refuses to go around a proxy that is named but cannot be used: who has one has it for a reason. What NO_PROXY names is
+/// reached without one.
+fn check_proxy(uri: &http::Uri) -> Result<(), NoResponse> {
+    let around = ["NO_PROXY", "no_proxy"].iter().find_map(|name| env::var(name).ok()).unwrap_or_default();
+    let any = Proxy::builder(ProxyProtocol::Http).host("localhost");
+    let around = around.split(',').fold(any, |any, host| any.no_proxy(host.trim())).build();
+    if around.is_ok_and(|around| around.is_no_proxy(uri)) {
+        return Ok(());
+    }
     let set = PROXIES.iter().find_map(|name| Some((name, env::var_os(name).filter(|value| !value.is_empty())?)));
     let Some((name, value)) = set else { return Ok(()) };
     match value.to_str().map(Proxy::new) {

@@ -76,6 +76,18 @@ fn an_answer_that_breaks_the_rules_does_not_pass() {
 }
 
 #[test]
+fn a_token_that_an_answer_repeats_is_not_shown() {
+    let folder = Folder::new("repeats");
+    let failed = r#"{"content":[{"type":"text","text":"no Bearer s3cret-t0ken here"}],"isError":true}"#;
+    let url = serving(JSON, &[DISCOVERED, TOOLS, failed]);
+    let mut command = folder.command(&["deploy", "test", "--url", &url, "--token-from-env", "TOK"]);
+    let output = command.env("TOK", "s3cret-t0ken").output().expect("starts");
+    let printed = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(printed.contains("no Bearer (hidden) here") && !printed.contains("s3cret"), "{printed}");
+}
+
+#[test]
 fn a_media_type_is_the_same_in_large_letters() {
     let content = r#"{"content":[]}"#;
     let (code, printed, words) =

@@ -59,21 +59,15 @@ pub(super) fn given_in(variable: &str) -> String {
     format!("the {} in {variable}", if variable == KEY { "key" } else { "token" })
 }
 
-/// What a variable says. What cannot be read is not passed over: it was to change something.
-fn said(variable: &str) -> Result<Option<String>> {
-    match env::var(variable) {
-        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => {
-            Err(Failure::refused(format!("{variable} is no text in UTF-8"), "correct the variable, or unset it"))
-        }
-    }
+/// What a variable says; that it is text is known by now.
+fn said(variable: &str) -> Option<String> {
+    env::var(variable).ok().filter(|value| !value.is_empty())
 }
 
 /// The API's address, without a slash at its end.
 pub(super) fn base() -> Result<String> {
     for variable in BASE_URLS {
-        let Some(url) = said(variable)? else { continue };
+        let Some(url) = said(variable) else { continue };
         return match check_url(&url) {
             Ok(()) => Ok(url.trim_end_matches('/').to_owned()),
             Err(what) => {
@@ -88,7 +82,7 @@ pub(super) fn base() -> Result<String> {
 
 /// Which of Cloudflare's two clouds is meant.
 fn region() -> Result<String> {
-    let region = said(REGION)?.unwrap_or_else(|| "public".into());
+    let region = said(REGION).unwrap_or_else(|| "public".into());
     match ["public", CLOSED].contains(&&*region) {
         true => Ok(region),
         false => Err(Failure::refused(
@@ -114,7 +108,7 @@ pub(super) fn check_region(named: &str, path: &str) -> Result {
 pub(super) fn login() -> Result<Vec<(&'static str, Hidden)>> {
     // It deploys, and so it must be there whoever asks for the token.
     WRANGLER.call([""; 0])?;
-    Ok(match said(TOKEN)? {
+    Ok(match said(TOKEN) {
         Some(token) if !token.chars().all(|letter| letter.is_ascii_graphic()) => {
             return Err(Failure::refused(
                 format!("{TOKEN} has a space, a line break or another letter that no token has"),

@@ -115,6 +115,11 @@ fn a_proxy_that_cannot_be_used_is_not_passed_by() {
     place.set("HTTPS_PROXY", "http://127.0.0.1:9");
     let (code, words) = place.refused(&["deploy", "status"]);
     assert!(code == Some(1) && words.contains("Connection refused"), "{words}");
+    // What is reached without one, no proxy keeps anybody from.
+    place.set("HTTPS_PROXY", "socks5://127.0.0.1:9");
+    place.set("NO_PROXY", "elsewhere.example, *");
+    let (code, words) = place.refused(&["deploy", "status"]);
+    assert!(code == Some(1) && words.contains("cannot be reached"), "{words}");
 }
 
 #[test]
