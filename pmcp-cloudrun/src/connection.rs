@@ -210,7 +210,7 @@ async fn run(
         static SAID: std::sync::Once = std::sync::Once::new();
         SAID.call_once(|| {
             tracing::warn!(
-                "a client speaks HTTP/2, and this server was built without: if the service asks for it (--use-http2, a \
+                "a connection begins as HTTP/2 does, and this server was built without: if the service asks for it (--use-http2, a \
                  port called h2c), turn on the feature `http2` of pmcp-cloudrun, else ask for HTTP/1. It is said once"
             );
         });

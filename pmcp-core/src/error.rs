@@ -85,7 +85,8 @@ pub enum Error {
     #[error("The server is shutting down before it could finish this request; send it again.")]
     Stopping,
 
-    /// Any other error, with a code of the author's own outside -32768..-32000.
+    /// Any other error, with a code of the author's own outside -32768..-32000; or -32603 where something behind the server
+    /// failed, such as a store, and the log says so already.
     #[error("{}", .0.message)]
     Protocol(Box<ErrorObject>),
 }

@@ -16,7 +16,7 @@ use crate::platform::BoxFuture;
 /// How many sessions are kept; beyond that the one that was used longest ago ends.
 const MOST_SESSIONS: usize = 10_000;
 /// How much of what clients said of themselves and subscribed to is kept in all, as bytes of JSON, which take a multiple
-/// in memory; beyond that, too.
+/// in memory; beyond that one of those with more than their share ends.
 const MOST_BYTES: usize = 16 << 20;
 /// How many streams of one session are kept; beyond that the oldest that has ended is forgotten.
 const MOST_STREAMS: usize = 64;
@@ -64,11 +64,18 @@ impl MemorySessionStore {
     }
 }
 
-/// Ends those that were used longest ago, until there is room for one of so many `bytes`.
+/// Ends those that were used longest ago, until there is room for one of so many `bytes`. For bytes, none has to go that takes
+/// no more than its share: a few long ones do not end everybody's.
 fn make_room(entries: &mut HashMap<String, Entry>, bytes: usize) {
     let mut kept: usize = entries.values().map(|entry| entry.bytes).sum();
-    while entries.len() >= MOST_SESSIONS || kept + bytes > MOST_BYTES {
-        let oldest = entries.iter().min_by_key(|(_, entry)| entry.used).map(|(id, _)| id.clone());
+    loop {
+        let most = match (entries.len() >= MOST_SESSIONS, kept + bytes > MOST_BYTES) {
+            (true, _) => 0,
+            (false, true) => MOST_BYTES / MOST_SESSIONS,
+            (false, false) => return,
+        };
+        let may_go = entries.iter().filter(|(_, entry)| entry.bytes > most);
+        let oldest = may_go.min_by_key(|(_, entry)| entry.used).map(|(id, _)| id.clone());
         let Some(mut entry) = oldest.and_then(|id| entries.remove(&id)) else { return };
         kept -= entry.bytes;
         entry.wake_all();
@@ -341,6 +348,7 @@ mod tests {
             long.subscriptions.insert("x".repeat(64 << 10));
             for grows_later in [false, true] {
                 let store = MemorySessionStore::default();
+                store.create("short", short.clone(), Duration::ZERO).await.expect("in memory");
                 let begins = if grows_later { &short } else { &long };
                 for n in 0..2 * MOST_BYTES / (64 << 10) {
                     let (id, now) = (n.to_string(), Duration::from_millis(n as u64));
@@ -348,9 +356,10 @@ mod tests {
                     assert_eq!(store.save(&id, long.clone().next_version()).await, Ok(true));
                 }
                 let kept = store.entries().len();
-                assert_eq!(kept, MOST_BYTES / ((64 << 10) + bytes(&short)), "{grows_later}");
-                let first = store.load("0", Duration::ZERO).await.expect("in memory");
-                assert_eq!(first, None, "the last are kept");
+                assert_eq!(kept, 1 + MOST_BYTES / ((64 << 10) + bytes(&short)), "{grows_later}");
+                let is_kept = async |id| store.load(id, Duration::ZERO).await.expect("in memory").is_some();
+                assert!(!is_kept("0").await, "the last are kept");
+                assert!(is_kept("short").await, "it took no more than its share");
             }
         });
     }

@@ -105,7 +105,7 @@ pub struct SessionStoreError(pub String);
 /// needs no clock. Sessions that nobody uses for long, and their streams, may be forgotten; whoever reads a stream calls
 /// [`load`](Self::load) once a minute.
 ///
-/// What one instance has done, all others find once it is done: a message is read wherever somebody waits for it, and
+/// Streams have names of at most 256 bytes of text. What one instance has done, all others find once it is done: a message is read wherever somebody waits for it, and
 /// a stream that ends does so for all its readers.
 ///
 /// A future that was polled may not be polled again for long, where a client does not read its stream. What makes others
@@ -124,8 +124,8 @@ pub trait SessionStore: MaybeSend + MaybeSync + 'static {
     /// Ends the session `id` and all its streams; whether there was one.
     fn remove(&self, id: &str) -> BoxFuture<Result<bool, SessionStoreError>>;
 
-    /// Opens a stream of the session, without messages; its name is text of at most 256 bytes. One that is open stays as
-    /// it is, and is kept for longer; where there is no such session, nothing happens.
+    /// Opens a stream of the session, without messages. One that is open stays as it is, and is kept for longer; where
+    /// there is no such session, nothing happens.
     fn open(&self, id: &str, stream: &str) -> BoxFuture<Result<(), SessionStoreError>>;
 
     /// Adds a message to a stream; whether there is such a stream and it had not ended.

@@ -21,12 +21,17 @@ thread_local! {
 }
 
 impl Whose {
-    /// Does a step of its work, which does not panic.
+    /// Does a step of its work.
     pub(super) fn work<T>(self, step: impl FnOnce() -> T) -> T {
-        let before = AT_WORK.replace(Some(self));
-        let done = step();
-        AT_WORK.set(before);
-        done
+        /// Whose handler it was before: a step may panic for all that is caught, such as in a logger.
+        struct Before(Option<Whose>);
+        impl Drop for Before {
+            fn drop(&mut self) {
+                AT_WORK.set(self.0.take());
+            }
+        }
+        let _before = Before(AT_WORK.replace(Some(self)));
+        step()
     }
 }
 

@@ -350,13 +350,13 @@ pub(super) fn into_error<E: fmt::Display + 'static>(handlers: E) -> Error {
         .or_else(|| shared?.downcast_ref::<Error>());
     own.cloned().unwrap_or_else(|| {
         // The client reads the text; what is behind it, in types that have more to say, is for the log.
-        log_failure(format!("{handlers:#}"));
+        log_failure(&handlers);
         Error::Failed(text)
     })
 }
 
-fn log_failure(error: String) {
-    tracing::info!(handler = at_work().as_deref(), error = cut(error), "a handler failed");
+fn log_failure(error: &dyn fmt::Display) {
+    tracing::info!(handler = at_work().as_deref(), error = cut(format!("{error:#}")), "a handler failed");
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> Cow<'static, str> {

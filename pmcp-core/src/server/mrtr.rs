@@ -227,9 +227,9 @@ impl Context {
             tracing::warn!(
                 handler = self.handler(),
                 revision = self.revision().as_str(),
-                "a handler asks a client that cannot be asked: it speaks an older revision and has no session. Where the \
-                 platform has sessions, PMCP_SESSIONS (or StreamableHttp::sessions) turns them on; AWS Lambda has none, and \
-                 only clients of 2026-07-28 can be asked there. It is said once"
+                "a handler asks a client that cannot be asked: it speaks an older revision, and no stream of a session leads \
+                 back to it; in a batch none does. Where the platform has sessions, PMCP_SESSIONS (or StreamableHttp::sessions) \
+                 turns them on; AWS Lambda has none, and only clients of 2026-07-28 can be asked there. It is said once"
             );
         }
         Err(Error::CannotAsk)

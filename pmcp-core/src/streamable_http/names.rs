@@ -26,7 +26,8 @@ pub(super) fn cancel_stream(id: &RequestId) -> String {
     if name.len() <= MOST_NAME {
         return name;
     }
-    // A client that makes up two long ids with one digest has its own requests cancelled, and nobody else's.
+    // A client that makes up two long ids with one digest has its own requests cancelled, and nobody else's. Between two
+    // compilers it may differ: while instances are replaced by those of another, such a wish may get lost.
     let mut digest = DefaultHasher::new();
     id.hash(&mut digest);
     format!("cancel {:016x}", digest.finish())

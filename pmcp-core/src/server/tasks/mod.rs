@@ -217,12 +217,11 @@ impl Tasks {
         let mut record = TaskRecord::new(id.clone(), owner, now, self.ttl, self.poll_interval);
         record.lease(now, LEASE);
         let expires = record.expires();
-        let bytes = cx.body().len();
-        let keep = async {
-            self.require_room(bytes, &*platform).await?;
-            self.store.create(record.clone(), now).await.map_err(Error::from)
-        };
+        desk.pulse.expect(now);
+        // Before the handler does anything: what is refused can be called again.
+        let place = self.place(&id, Running { desk: Arc::clone(&desk), bytes: cx.body().len() }, &*platform).await?;
         let whose = Whose::Task(cx.handler().into());
+        let keep = self.store.create(record.clone(), now);
         let (created, ended) = beside(keep, |task| step(whose.clone(), &mut handler, task)).await;
         created?;
         if let Some(outcome) = ended {
@@ -230,7 +229,7 @@ impl Tasks {
         }
         desk.begin();
         desk.pulse.expect(platform.now());
-        self.running().insert(id.clone(), Running { desk: Arc::clone(&desk), bytes });
+        place.keep();
         let runner = Runner { tasks: self.clone(), id, whose, desk, platform: Arc::clone(&platform), expires };
         platform.run_task(Box::pin(runner.run(handler)));
         Ok(record)

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Desk, MOST_RUNNING, MOST_RUNNING_BYTES, TaskRecord, Tasks, runner::LEASE};
+use super::{Desk, MOST_RUNNING, MOST_RUNNING_BYTES, Running, TaskRecord, Tasks, runner::LEASE};
 use crate::{
     error::{Error, Result},
     platform::Platform,
@@ -93,6 +93,27 @@ impl Pulse {
     }
 }
 
+/// A place among the tasks that this process runs, free again when it is dropped.
+pub(super) struct Place {
+    tasks: Tasks,
+    id: Option<String>,
+}
+
+impl Place {
+    /// Leaves it to whoever runs the task, until that is forgotten.
+    pub(super) fn keep(mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(id) = &self.id {
+            self.tasks.forget(id);
+        }
+    }
+}
+
 impl Tasks {
     /// Forgets those of `records` that this process runs no longer. One that could not vouch for its task may have been
     /// frozen with its process, and goes on once it is woken.
@@ -107,23 +128,27 @@ impl Tasks {
         self.wake(silent, platform).await;
     }
 
-    /// Makes sure that this process may run one task more, of a request of so many `bytes`. Those that its platform has let
-    /// go of do not count, although nobody asks for them.
+    /// Takes a place among the tasks that this process runs. Those that its platform has let go of have none, although nobody
+    /// asks for them.
     ///
     /// # Errors
     /// Where it runs as many as it may.
-    pub(super) async fn require_room(&self, bytes: usize, platform: &dyn Platform) -> Result<()> {
-        if !self.has_room(bytes) {
-            let now = platform.now();
-            let silent = {
-                let running = self.running();
-                let silent = running.iter().filter(|(_, running)| running.desk.pulse.is_silent(now));
-                silent.map(|(id, running)| (id.clone(), Arc::clone(&running.desk))).collect()
-            };
-            self.wake(silent, platform).await;
-        }
-        if self.has_room(bytes) {
-            return Ok(());
+    pub(super) async fn place(&self, id: &str, running: Running, platform: &dyn Platform) -> Result<Place> {
+        let placed = match self.take(id, running) {
+            Ok(()) => Ok(()),
+            Err(running) => {
+                let now = platform.now();
+                let silent = {
+                    let running = self.running();
+                    let silent = running.iter().filter(|(_, running)| running.desk.pulse.is_silent(now));
+                    silent.map(|(id, running)| (id.clone(), Arc::clone(&running.desk))).collect()
+                };
+                self.wake(silent, platform).await;
+                self.take(id, running)
+            }
+        };
+        if placed.is_ok() {
+            return Ok(Place { tasks: self.clone(), id: Some(id.to_owned()) });
         }
         let (tasks, most) = (self.running().len(), MOST_RUNNING_BYTES >> 20);
         tracing::warn!(
@@ -133,10 +158,16 @@ impl Tasks {
         Err(Error::logged("The server runs as many tasks as it can; try again later."))
     }
 
-    fn has_room(&self, bytes: usize) -> bool {
-        let running = self.running();
+    /// At once, or not at all: whoever comes meanwhile finds it taken.
+    fn take(&self, id: &str, one: Running) -> std::result::Result<(), Running> {
+        let mut running = self.running();
         let held: usize = running.values().map(|running| running.bytes).sum();
-        running.is_empty() || (running.len() < MOST_RUNNING && held.saturating_add(bytes) <= MOST_RUNNING_BYTES)
+        let is_room = running.len() < MOST_RUNNING && held.saturating_add(one.bytes) <= MOST_RUNNING_BYTES;
+        if !running.is_empty() && !is_room {
+            return Err(one);
+        }
+        running.insert(id.to_owned(), one);
+        Ok(())
     }
 
     /// Wakes those who run these tasks, and forgets the tasks of those who do not wake.
@@ -164,22 +195,29 @@ impl Tasks {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Running, *};
+    use super::*;
     use crate::{server::TaskSettings, testing::TestPlatform};
 
     #[test]
     fn what_running_tasks_hold_of_their_requests_is_bounded() {
         let (tasks, platform) = (Tasks::new(TaskSettings::default(), None), TestPlatform::default());
-        let room = |bytes| pollster::block_on(tasks.require_room(bytes, &platform)).is_ok();
-        // However long requests may be, one can run.
-        assert!(room(usize::MAX));
+        let place = |id: &str, bytes| {
+            let running = Running { desk: Arc::default(), bytes };
+            pollster::block_on(tasks.place(id, running, &platform)).ok()
+        };
+        // However long requests may be, one can run; its place is free when nobody keeps it.
+        drop(place("one", usize::MAX).expect("there is none yet"));
         let bytes = 4 << 20;
         for number in 0..MOST_RUNNING_BYTES / bytes {
-            assert!(room(bytes), "{number}");
-            tasks.running().insert(number.to_string(), Running { desk: Arc::default(), bytes });
+            place(&number.to_string(), bytes).expect("there is room").keep();
         }
-        assert!(!room(1) && room(0));
+        assert!(place("short", 1).is_none());
+        assert!(place("empty", 0).is_some());
         tasks.forget("7");
-        assert!(room(bytes) && !room(bytes + 1));
+        assert!(place("long", bytes + 1).is_none());
+        let held = place("fits", bytes).expect("one has gone");
+        assert!(place("another", bytes).is_none(), "it is taken before it is kept");
+        drop(held);
+        assert!(place("another", bytes).is_some());
     }
 }
