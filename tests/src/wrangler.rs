@@ -29,7 +29,7 @@ impl Wrangler {
     ///
     /// If a command fails, or nobody answers in the time of a build.
     pub fn start(test: &str, name: &str, before: &[&str]) -> Option<Self> {
-        let addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).expect("a free port");
+        let addr = free();
         let state = std::env::temp_dir().join(format!("pmcp-wrangler-{}-{}", std::process::id(), addr.port()));
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name).join("workers");
         let mut wrangler = Self { test: test.to_owned(), example, state, addr, child: None };
@@ -68,6 +68,19 @@ impl Wrangler {
     }
 
     fn run(&mut self) -> Option<()> {
+        // wrangler takes its port once it has built, and by then it may be somebody else's.
+        for _ in 0..3 {
+            match self.serve()? {
+                Ok(()) => return Some(()),
+                Err(log) if log.contains("Address already in use") => self.addr = free(),
+                Err(log) => panic!("wrangler dev does not serve:\n{log}"),
+            }
+        }
+        panic!("wrangler dev found three ports taken that were free before");
+    }
+
+    /// Runs it until it serves; what it logged if it does not.
+    fn serve(&mut self) -> Option<Result<(), String>> {
         let mut command = self.command(&format!("dev --ip 127.0.0.1 --port {}", self.addr.port()))?;
         let log = File::create(self.state.join("log")).and_then(|log| Ok((log.try_clone()?, log)));
         let (stdout, stderr) = log.expect("the folder can be written");
@@ -77,11 +90,12 @@ impl Wrangler {
         let health = Request::post("").verb("GET").path("/health").to_bytes(self.addr);
         while !exchange(self.addr, &health).is_ok_and(|reply| reply.status() == 200) {
             let runs = child.try_wait().expect("a child can be waited for").is_none();
-            let log = || fs::read_to_string(self.state.join("log")).unwrap_or_default();
-            assert!(runs && begin.elapsed() < BUILD_LIMIT, "wrangler dev does not serve:\n{}", log());
+            if !runs || begin.elapsed() >= BUILD_LIMIT {
+                return Some(Err(self.log()));
+            }
             thread::sleep(Duration::from_millis(100));
         }
-        Some(())
+        Some(Ok(()))
     }
 
     /// wrangler with these words, in the Worker's folder; what the Worker keeps is kept in this one's.
@@ -114,6 +128,10 @@ impl Wrangler {
         drop(child.kill());
         drop(child.wait());
     }
+}
+
+fn free() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).expect("a free port")
 }
 
 impl Drop for Wrangler {

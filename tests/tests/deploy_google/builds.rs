@@ -10,13 +10,13 @@ fn what_is_secret_or_built_is_not_uploaded() {
     let Some((mut cloud, project)) = start(TEST, "google-builds") else { return };
     // All of it is in this folder, as a container build wants it.
     project.write("Cargo.toml", "[workspace]\nmembers = [\"server\", \"adapter\"]\nresolver = \"3\"\n");
-    for (folder, name, more) in [
-        ("server", "packer-cloudrun", "[dependencies]\npmcp-cloudrun = { path = \"../adapter\" }\n"),
-        ("adapter", "pmcp-cloudrun", ""),
+    for (folder, name, more, source) in [
+        ("server", "packer-cloudrun", "[dependencies]\npmcp-cloudrun = { path = \"../adapter\" }\n", "main.rs"),
+        ("adapter", "pmcp-cloudrun", "", "lib.rs"),
     ] {
         let package = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{more}");
         project.write(&format!("{folder}/Cargo.toml"), &package);
-        project.write(&format!("{folder}/src/lib.rs"), "");
+        project.write(&format!("{folder}/src/{source}"), if source == "main.rs" { "fn main() {}" } else { "" });
     }
     let init = ["deploy", "init", "--target", "google-cloud-run", "--name", "packer", "--project", "ada-project"];
     project.pmcp(&[&init[..], &["--region", "europe-west1"]].concat());
@@ -55,7 +55,7 @@ fn what_is_secret_or_built_is_not_uploaded() {
         "deploy/google-cloud-run/Dockerfile.dockerignore",
         "deploy/google-cloud-run/cloudbuild.yaml",
         "server/Cargo.toml",
-        "server/src/lib.rs",
+        "server/src/main.rs",
         "workers/.gitignore",
     ];
     expected.extend(sent);
