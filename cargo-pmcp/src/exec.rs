@@ -195,7 +195,7 @@ impl Call {
     pub(crate) fn run_heard(mut self) -> Result<Result<(), Said>> {
         self.may_start()?;
         self.hold();
-        self.command.stdout(Stdio::from(io::stderr())).stderr(Stdio::piped());
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = self.command.spawn().map_err(|error| self.no_start(&error))?;
         let output = Running::new(child).heard().ok_or_else(|| self.interrupted("during"))?;
         Ok(self.captured(&output).map(drop))

@@ -78,14 +78,10 @@ impl Running {
 
     /// The same with what it says on standard error, which is shown as it comes.
     pub(super) fn heard(mut self) -> Option<Output> {
-        let mut pipe = self.child.stderr.take();
-        let stderr = thread::spawn(move || {
-            let mut shown = Shown(Vec::new());
-            // What could be read is all there is.
-            let _ = pipe.as_mut().map(|pipe| io::copy(pipe, &mut shown));
-            shown.0
-        });
+        let (stdout, stderr) = (show(self.child.stdout.take()), show(self.child.stderr.take()));
         let status = self.wait()?;
+        // All of it is shown before what is said next.
+        drop(stdout.join());
         Some(Output { status, stdout: Vec::new(), stderr: stderr.join().unwrap_or_default() })
     }
 
@@ -168,5 +164,14 @@ fn read(mut pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
         // What could be read is all there is.
         let _ = pipe.as_mut().map(|pipe| pipe.read_to_end(&mut bytes));
         bytes
+    })
+}
+
+/// The same, and shows it as it comes.
+fn show(mut pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut shown = Shown(Vec::new());
+        let _ = pipe.as_mut().map(|pipe| io::copy(pipe, &mut shown));
+        shown.0
     })
 }

@@ -13,7 +13,12 @@ pub(super) fn is_there() -> bool {
         let call = PYTHON.call(["-m", "ziglang", "version"]).and_then(|call| call.capture());
         call.is_ok_and(|said| said.is_ok())
     };
-    env::var_os("CARGO_ZIGBUILD_ZIG_PATH").is_some() || ZIG.find().is_some() || as_package()
+    // The second names a Python of its own, which is theirs to ask.
+    let is_named = |name| env::var_os(name).is_some();
+    is_named("CARGO_ZIGBUILD_ZIG_PATH")
+        || is_named("CARGO_ZIGBUILD_PYTHON_PATH")
+        || ZIG.find().is_some()
+        || as_package()
 }
 
 /// What is missing where only that is, and the line that gets it.
