@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pmcp_tests::{Connection, Request, Server, exchange};
+use pmcp_tests::{Connection, Request, Server, example, exchange};
 use serde_json::json;
 
 /// Short limits, so that the tests need not wait for the usual ones.
@@ -68,7 +68,7 @@ fn clients_that_say_nothing() {
 
 #[test]
 fn clients_that_stop_within_the_preface_of_http_2() {
-    let server = Server::start("calculator-cloudrun", &LIMITS);
+    let server = Server::start_executable(&example("pmcp-cloudrun", "http2"), &LIMITS);
     let begin = Instant::now();
     let connections = open_many(CLIENTS, &server, b"PRI * HTTP/2.0\r\n");
     assert_answers_at_once(&server);
