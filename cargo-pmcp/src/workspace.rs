@@ -116,7 +116,7 @@ pub(crate) fn no_server(folder: &Path) -> Failure {
 }
 
 /// That a package has nothing to deploy, as that is called like the package.
-fn no_binary(package: &str) -> Failure {
+pub(crate) fn no_binary(package: &str) -> Failure {
     Failure::refused(
         format!("the package {package} has no binary that is called {package}"),
         "give it one, as a src/main.rs is, or name another `package` under [server] in .pmcp/deploy.toml",

@@ -12,7 +12,7 @@ use crate::exec::{CARGO, CARGO_LAMBDA, Interrupt, Running, call_file, has_listen
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::random::random;
-use crate::workspace::{Adapter, CLOUDRUN, LAMBDA};
+use crate::workspace::{Adapter, CLOUDRUN, LAMBDA, no_binary};
 
 /// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -125,10 +125,7 @@ impl Server {
             .filter(|message| message["target"]["name"] == *package)
             .find_map(|message| message["executable"].as_str().map(PathBuf::from));
         let Some(executable) = executable else {
-            return Err(Failure::refused(
-                format!("the package {package} has no binary that is called {package}"),
-                "give it one: a src/main.rs is enough",
-            ));
+            return Err(no_binary(package));
         };
         self.executable = Some(executable);
         output.note(format_args!("   done in {:.1} s", begin.elapsed().as_secs_f32()));
